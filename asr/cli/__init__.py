@@ -1,0 +1,84 @@
+"""The command line. Each command lives in its own file and is imported only when it is called."""
+
+import importlib
+from typing import Any
+
+import click
+
+import asr
+from asr.errors import AsrError, MissingExtra
+
+COMMANDS = {
+    "transcribe": "Turn sound files into text.",
+    "info": "Say what a model file says of itself.",
+    "prepare": "Turn a corpus into manifests.",
+    "train": "Train a model from a recipe.",
+    "export": "Turn a training run into one .onnx file.",
+    "evaluate": "Measure a model's word error rate on a manifest.",
+    "score": "Compare two text files: reference and hypothesis.",
+}
+"""Name -> the one line that `asr --help` shows; the command itself is `asr.cli.NAME:NAME`."""
+
+TRAIN_PACKAGES = {"torch", "torchaudio", "lhotse", "lightning_fabric", "onnx", "safetensors", "tensorboard"}
+
+
+class LazyGroup(click.Group):
+    """A click group that knows its commands by name and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        try:
+            return getattr(importlib.import_module(f"asr.cli.{cmd_name}"), cmd_name)
+        except ModuleNotFoundError as error:
+            raise _as_click_error(error, f"`asr {cmd_name}`") from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Add the nearest command to click's "No such command"."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1) if args else []
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean `{near[0]}`?", ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table above, so that `asr --help` imports none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a user's mistake becomes one sentence and exit status 1."""
+        try:
+            return super().invoke(ctx)
+        except (AsrError, ModuleNotFoundError) as error:
+            raise _as_click_error(error, f"`asr {ctx.invoked_subcommand}`") from error
+
+
+def _as_click_error(error: Exception, what: str) -> Exception:
+    """The one place where domain errors become the command line's."""
+    if isinstance(error, AsrError):
+        return click.ClickException(str(error))
+    package = (getattr(error, "name", None) or "").partition(".")[0]
+    if package in TRAIN_PACKAGES:
+        return click.ClickException(str(MissingExtra(what, "train", package)))
+    return error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(asr.__version__, prog_name="asr")
+def main() -> None:
+    """Small, fast, honest speech recognition.
+
+    \b
+    Example:
+      asr transcribe interview.wav
+    """
