@@ -1,0 +1,1 @@
+"""How wrong a transcript is: error counts, rates, and how far to trust them."""

@@ -1,0 +1,155 @@
+"""Word and character error rates with the counts behind them, for each utterance and pooled over all.
+
+Texts are compared as they are given: no case folding, no punctuation removal. Words are what white space separates;
+characters are those of the words joined by one space each, so a space counts as a character. Each alignment has the
+fewest edits possible. Where several have, the split into substitutions, deletions and insertions is that of the one
+which jiwer finds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jiwer import AlignmentChunk
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many reference tokens were hit, substituted and deleted, and how many tokens were inserted."""
+
+    hits: int = 0
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+
+    @property
+    def errors(self) -> int:
+        """The edits that turn the reference into the hypothesis."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def reference(self) -> int:
+        """The tokens of the reference."""
+        return self.hits + self.substitutions + self.deletions
+
+    @property
+    def rate(self) -> float | None:
+        """`errors / reference`, which may exceed 1; None without a reference token, whatever the errors."""
+        return self.errors / self.reference if self.reference else None
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.hits + other.hits,
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: `rate` (a fraction or null), `errors`, its three parts, and `reference`."""
+        return {
+            "rate": self.rate,
+            "errors": self.errors,
+            "substitutions": self.substitutions,
+            "deletions": self.deletions,
+            "insertions": self.insertions,
+            "reference": self.reference,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One reference beside its hypothesis, both with single spaces, and their differences."""
+
+    id: str
+    speaker: str | None
+    reference: str
+    hypothesis: str
+    words: Counts
+    characters: Counts
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the fields by name."""
+        return {
+            "id": self.id,
+            "speaker": self.speaker,
+            "reference": self.reference,
+            "hypothesis": self.hypothesis,
+            "words": self.words.to_dict(),
+            "characters": self.characters.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """All utterances and the sums of their counts."""
+
+    utterances: tuple[Utterance, ...]
+    words: Counts
+    characters: Counts
+
+    @property
+    def sentence_errors(self) -> int:
+        """The utterances with at least one word error."""
+        return sum(utterance.words.errors > 0 for utterance in self.utterances)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: `words`, `characters`, `sentence_errors`, and the list of `utterances`."""
+        return {
+            "words": self.words.to_dict(),
+            "characters": self.characters.to_dict(),
+            "sentence_errors": self.sentence_errors,
+            "utterances": [utterance.to_dict() for utterance in self.utterances],
+        }
+
+
+def score(
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    *,
+    ids: Sequence[str] | None = None,
+    speakers: Sequence[str | None] | None = None,
+) -> Score:
+    """Compare each hypothesis with the reference at its place.
+
+    The ids are "1", "2", ... unless given. A hypothesis beside an empty reference is all insertions; beside an empty
+    hypothesis, too, there is no error. Sequences of different length, or without any utterance, raise ValueError.
+    """
+    import jiwer
+
+    if not references:
+        raise ValueError("There is no utterance to score.")
+    references = [" ".join(text.split()) for text in references]
+    hypotheses = [" ".join(text.split()) for text in hypotheses]
+    utterances = tuple(
+        Utterance(id_, speaker, reference, hypothesis, _counts(words), _counts(characters))
+        for id_, speaker, reference, hypothesis, words, characters in zip(
+            [str(number) for number in range(1, len(references) + 1)] if ids is None else ids,
+            repeat(None, len(references)) if speakers is None else speakers,
+            references,
+            hypotheses,
+            jiwer.process_words(references, hypotheses).alignments,
+            jiwer.process_characters(references, hypotheses).alignments,
+            strict=True,
+        )
+    )
+    return Score(
+        utterances,
+        sum((utterance.words for utterance in utterances), Counts()),
+        sum((utterance.characters for utterance in utterances), Counts()),
+    )
+
+
+def _counts(alignment: "Sequence[AlignmentChunk]") -> Counts:
+    """The counts of one utterance: jiwer itself only gives their sums."""
+    sizes = {"equal": 0, "substitute": 0, "delete": 0, "insert": 0}
+    for chunk in alignment:
+        start, end = (
+            (chunk.hyp_start_idx, chunk.hyp_end_idx)
+            if chunk.type == "insert"
+            else (chunk.ref_start_idx, chunk.ref_end_idx)
+        )
+        sizes[chunk.type] += end - start
+    return Counts(*sizes.values())
