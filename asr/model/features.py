@@ -1,0 +1,84 @@
+"""Waveform -> normalised log-mel spectrogram, inside the model so that training and serving cannot disagree."""
+
+import torch
+import torchaudio
+from pydantic import Field
+from torch import Tensor, nn
+
+from asr.config import Section
+
+LOG_FLOOR = 1e-6
+"""Added to the mel power before the logarithm: about -80 dB of full scale, below any microphone's own noise."""
+
+
+class FeaturesConfig(Section):
+    """The spectrogram."""
+
+    sample_rate: int = Field(default=16_000, ge=1_000)
+    """Samples per second that the model hears; every file is resampled to it."""
+    window_ms: float = Field(default=25.0, gt=0)
+    """Length of the analysis window."""
+    hop_ms: float = Field(default=10.0, gt=0)
+    """Step from one window to the next."""
+    bands: int = Field(default=80, ge=8)
+    """Mel bands."""
+
+    @property
+    def window(self) -> int:
+        """Window length in samples."""
+        return round(self.window_ms * self.sample_rate / 1000)
+
+    @property
+    def hop(self) -> int:
+        """Hop in samples."""
+        return round(self.hop_ms * self.sample_rate / 1000)
+
+
+class Features(nn.Module):
+    """Log-mel spectrogram, each band shifted and scaled by the training data's mean and deviation.
+
+    Windows are not centred (`center=False`): a reflection at the end of a padded batch would make the last frames
+    depend on the padding. A waveform shorter than one window is padded with zeros to one window.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: FeaturesConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.mel = torchaudio.transforms.MelSpectrogram(
+            sample_rate=config.sample_rate,
+            n_fft=config.window,
+            hop_length=config.hop,
+            n_mels=config.bands,
+            center=False,
+        )
+        self.register_buffer("mean", torch.zeros(config.bands))
+        self.register_buffer("std", torch.ones(config.bands))
+
+    def output_lengths(self, lengths: Tensor) -> Tensor:
+        """Frames for so many samples. Shape: (B,) -> (B,)"""
+        beyond = (lengths - self.config.window).clamp(min=0)
+        return torch.div(beyond, self.config.hop, rounding_mode="floor") + 1
+
+    def log_mel(self, waveform: Tensor, lengths: Tensor) -> Tensor:
+        """The spectrogram before normalisation, for measuring its statistics. Shape: (B, S), (B,) -> (B, T, F)"""
+        short = self.config.window - waveform.shape[1]
+        waveform = nn.functional.pad(waveform, (0, max(0, short)))
+        waveform = waveform * (torch.arange(waveform.shape[1], device=waveform.device) < lengths[:, None])
+        return torch.log(self.mel(waveform) + LOG_FLOOR).transpose(1, 2)
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised features and their lengths.
+
+        Shape:
+            waveform (B, S) in -1..1, lengths (B,) in samples -> (B, T, F), (B,) in frames.
+            Frames beyond an utterance's length hold no information; whoever reads them masks them.
+        """
+        return (self.log_mel(waveform, lengths) - self.mean) / self.std, self.output_lengths(lengths)
+
+
+def frame_mask(lengths: Tensor, num_frames: int) -> Tensor:
+    """True at the frames that exist. Shape: (B,) -> (B, T)"""
+    return torch.arange(num_frames, device=lengths.device) < lengths[:, None]
