@@ -1,0 +1,1 @@
+"""Corpora, manifests and their checks (torch-free); batches and augmentation (torch)."""

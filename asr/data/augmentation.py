@@ -1,0 +1,52 @@
+"""Changes to the waveform that leave the words alone: speed and gain."""
+
+import numpy as np
+import torch
+import torchaudio
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from asr.config import Section
+
+
+class AugmentationConfig(Section):
+    """What happens to a training utterance before the model hears it."""
+
+    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
+    """Speed perturbation (Ko et al. 2015): one of these factors, drawn for each utterance; pitch changes with it."""
+    gain_db: float = Field(default=6.0, ge=0)
+    """Loudness is changed by up to this many decibels, up or down."""
+
+    @field_validator("speeds")
+    @classmethod
+    def _tenths(cls, speeds: tuple[float, ...]) -> tuple[float, ...]:
+        if not speeds or any(not 0.5 <= s <= 2 or abs(round(s * 100) - s * 100) > 1e-6 for s in speeds):
+            raise ValueError(f"`augmentation.speeds` (={list(speeds)}) must be factors from 0.5 to 2 in hundredths")
+        return speeds
+
+
+class Augmenter:
+    """Applies an AugmentationConfig; every random choice comes from the generator it is given."""
+
+    def __init__(self, config: AugmentationConfig, sample_rate: int) -> None:
+        self.config = config
+        self.resamplers = {s: torchaudio.transforms.Speed(sample_rate, s) for s in config.speeds if s != 1}
+
+    def __call__(self, waveform: Tensor, random: np.random.Generator) -> Tensor:
+        """Shape: (S,) -> (S',)"""
+        speed = float(random.choice(self.config.speeds))
+        gain_db = float(random.uniform(-self.config.gain_db, self.config.gain_db))
+        if speed != 1:
+            waveform, _ = self.resamplers[speed](waveform)
+        return waveform * 10 ** (gain_db / 20)
+
+    @property
+    def fastest(self) -> float:
+        """The factor that shortens an utterance the most."""
+        return max(self.config.speeds)
+
+
+def pad(waveforms: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Waveforms side by side, zeros after the shorter ones. Shape: B times (S_b,) -> (B, S), (B,)"""
+    lengths = torch.tensor([len(w) for w in waveforms])
+    return torch.nn.utils.rnn.pad_sequence(waveforms, batch_first=True), lengths

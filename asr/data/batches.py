@@ -1,0 +1,130 @@
+"""Utterances -> padded batches: which stand together, in what order, read and augmented."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lhotse import CutSet, MonoCut
+from lhotse.dataset import DynamicBucketingSampler
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from asr import audio
+from asr.data.augmentation import Augmenter, pad
+from asr.data.manifest import Utterance
+from asr.text import CharTokenizer
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded utterances. Shape: waveform (B, S), lengths (B,), targets (B, L), target_lengths (B,)"""
+
+    utterances: list[Utterance]
+    waveform: Tensor
+    lengths: Tensor
+    targets: Tensor
+    target_lengths: Tensor
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of speech in the batch as the manifest has them, without padding."""
+        return sum(utterance.duration for utterance in self.utterances)
+
+
+def plan_epoch(
+    utterances: Sequence[Utterance], batch_duration_s: float, buckets: int, seed: int, epoch: int
+) -> list[list[Utterance]]:
+    """Group utterances of like duration into batches and shuffle them, the same way for the same seed and epoch.
+
+    lhotse's dynamic bucketing decides: no batch lasts longer than `batch_duration_s`, counting the padding, unless a
+    single utterance does. The batch with the longest utterance comes first, so that a lack of memory shows early.
+    """
+    by_id = {utterance.id: utterance for utterance in utterances}
+    cuts = CutSet.from_cuts(MonoCut(id=u.id, start=0, duration=u.duration, channel=0) for u in utterances)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="You are using DynamicBucketingSampler with an eagerly read CutSet")
+        sampler = DynamicBucketingSampler(
+            cuts,
+            max_duration=batch_duration_s,
+            num_buckets=max(2, min(buckets, len(utterances) // 2)),
+            shuffle=True,
+            seed=seed,
+            world_size=1,
+            rank=0,
+            sync_buckets=False,
+        )
+    sampler.set_epoch(epoch)
+    batches = [[by_id[cut.id] for cut in batch] for batch in sampler]
+    batches.sort(key=lambda batch: -max(u.duration for u in batch))
+    rest = batches[1:]
+    np.random.default_rng([seed, epoch]).shuffle(rest)
+    return batches[:1] + rest
+
+
+class AudioReader:
+    """Reads utterances as float32 waveforms, keeping what it has decoded as 16-bit numbers while there is room."""
+
+    def __init__(self, sample_rate: int, cache_gib: float) -> None:
+        self.sample_rate = sample_rate
+        self.room = int(cache_gib * 2**30)
+        self.cache: dict[str, np.ndarray] = {}
+
+    def __call__(self, utterance: Utterance) -> Tensor:
+        """Shape: -> (S,)"""
+        stored = self.cache.get(utterance.id)
+        if stored is None:
+            stored = self._read(utterance)
+            if stored.nbytes <= self.room:
+                self.room -= stored.nbytes
+                self.cache[utterance.id] = stored
+        return torch.from_numpy(stored.astype(np.float32) / 32768)
+
+    def _read(self, utterance: Utterance) -> np.ndarray:
+        waveform = audio.load(
+            utterance.audio_filepath, self.sample_rate, offset_s=utterance.offset, duration_s=utterance.duration
+        )
+        return np.round(np.clip(waveform, -1, 32767 / 32768) * 32768).astype(np.int16)
+
+
+class _PlannedBatches(Dataset[Batch]):
+    """The batches of one epoch by number. Augmentation follows from (seed, epoch, number) and nothing else."""
+
+    def __init__(
+        self,
+        plan: Sequence[Sequence[Utterance]],
+        reader: AudioReader,
+        tokenizer: CharTokenizer,
+        augmenter: Augmenter | None,
+        seed: Sequence[int],
+    ) -> None:
+        self.plan, self.reader, self.tokenizer, self.augmenter, self.seed = plan, reader, tokenizer, augmenter, seed
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, index: int) -> Batch:
+        utterances = list(self.plan[index])
+        waveforms = [self.reader(utterance) for utterance in utterances]
+        if self.augmenter is not None:
+            random = np.random.default_rng([*self.seed, index])
+            waveforms = [self.augmenter(waveform, random) for waveform in waveforms]
+        targets = [torch.tensor(self.tokenizer.encode(u.text)) for u in utterances]
+        waveform, lengths = pad(waveforms)
+        padded, target_lengths = pad(targets)
+        return Batch(utterances, waveform, lengths, padded, target_lengths)
+
+
+def batches(
+    plan: Sequence[Sequence[Utterance]],
+    reader: AudioReader,
+    tokenizer: CharTokenizer,
+    *,
+    augmenter: Augmenter | None = None,
+    seed: Sequence[int] = (0,),
+    workers: int = 0,
+) -> Iterator[Batch]:
+    """Read the planned batches, in their order, `workers` processes ahead."""
+    dataset = _PlannedBatches(plan, reader, tokenizer, augmenter, seed)
+    return iter(DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))

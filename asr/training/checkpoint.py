@@ -1,0 +1,91 @@
+"""Weights on disk: one safetensors file that describes itself with the same metadata as an exported model."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from asr.data.augmentation import pad
+from asr.errors import ModelError
+from asr.model.acoustic import AcousticModel
+from asr.runtime.description import Description, from_metadata
+from asr.text import CharTokenizer
+from asr.training.recipe import Recipe, recipe_from_tree
+
+BEST = "best.safetensors"
+"""The weights of the epoch with the lowest dev WER, in the run folder."""
+
+
+class TorchModel:
+    """A network with its description: the torch side of `asr.runtime.session.LogProbModel`."""
+
+    def __init__(self, network: AcousticModel, description: Description) -> None:
+        self.network, self.description = network, description
+
+    @torch.no_grad()
+    def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Natural-log token probabilities of waveforms, run as one batch. Shape: B times (S_b,) -> B times (T_b, V)"""
+        device = self.network.head.weight.device
+        waveform, lengths = pad([torch.from_numpy(w) for w in waveforms])
+        was_training = self.network.training
+        self.network.eval()
+        log_probs, frames = self.network(waveform.to(device), lengths.to(device))
+        self.network.train(was_training)
+        return [rows[:count].float().cpu().numpy() for rows, count in zip(log_probs, frames.tolist(), strict=True)]
+
+
+def build(recipe: Recipe) -> TorchModel:
+    """The recipe's network with the initial weights that its seed gives."""
+    tokenizer = CharTokenizer(recipe.text.alphabet)
+    torch.manual_seed(recipe.seed)
+    network = AcousticModel(recipe.model, tokenizer.size)
+    description = Description(
+        name=recipe.name,
+        sample_rate=recipe.model.features.sample_rate,
+        frame_shift_s=recipe.model.frame_shift_s,
+        tokenizer=tokenizer,
+        about=recipe.about,
+        licence=recipe.licence,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        recipe=recipe.model_dump(mode="json"),
+    )
+    return TorchModel(network, description)
+
+
+def save(path: Path, model: TorchModel, *, made_with: str, created: str, scores: dict[str, Any]) -> None:
+    """Write the weights and what describes them, whole or not at all."""
+    described = replace(model.description, made_with=made_with, created=created, scores=scores)
+    temporary = path.with_name(f".{path.name}.tmp")
+    weights = {name: tensor.contiguous() for name, tensor in model.network.state_dict().items()}
+    save_file(weights, temporary, metadata=described.to_metadata())
+    temporary.replace(path)
+
+
+def load(path: Path) -> TorchModel:
+    """Read a checkpoint, or the best one of a run folder.
+
+    Raises:
+        ModelError: nothing there, damaged, or not made by `asr train`.
+    """
+    file = path / BEST if path.is_dir() else path
+    if not file.is_file():
+        raise ModelError(f"Checkpoint '{file}' is not there: give a run folder in which an epoch has ended, or a file.")
+    try:
+        with safe_open(file, framework="pt") as reader:
+            metadata = reader.metadata() or {}
+            weights = {name: reader.get_tensor(name) for name in reader.keys()}  # noqa: SIM118 - not a dict
+    except SafetensorError as error:
+        raise ModelError(f"Checkpoint '{file}' is not a whole safetensors file ({error}): restore it.") from None
+    description = from_metadata(metadata, f"'{file}'")
+    model = build(recipe_from_tree(dict(description.recipe), f"in '{file}'"))
+    try:
+        model.network.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"Checkpoint '{file}' does not fit its own recipe ({reason}): restore it.") from None
+    return TorchModel(model.network, description)

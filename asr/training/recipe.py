@@ -1,0 +1,192 @@
+"""A recipe: everything that decides what a training run does, as data.
+
+A recipe is a YAML file; `extends: other.yaml` makes it a variant that names only what differs. Values can be
+overridden on the command line (`optimiser.learning_rate=5e-4`), and both are checked alike: an unknown key is an
+error that suggests the nearest known one.
+"""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from asr.config import Section
+from asr.data.augmentation import AugmentationConfig
+from asr.errors import RecipeError
+from asr.model.acoustic import ModelConfig
+
+ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
+
+
+class TextConfig(Section):
+    """What the model writes."""
+
+    alphabet: str = ENGLISH
+    """The characters, each once, the space among them. Transcripts are normalised to it."""
+
+
+class DataConfig(Section):
+    """What the model hears in training."""
+
+    train: tuple[Path, ...]
+    """Manifests to train on, relative to the current folder."""
+    dev: tuple[Path, ...]
+    """Manifests for every decision: learning curves, the best checkpoint. Never a test part."""
+    batch_duration_s: float = Field(default=60.0, gt=0)
+    """Seconds of audio in a batch, padding included: utterances of like duration stand together."""
+    buckets: int = Field(default=10, ge=2)
+    """Classes of duration from which batches are drawn."""
+    workers: int = Field(default=0, ge=0)
+    """Processes that read audio ahead of the training; 0 reads between two steps."""
+    cache_gib: float = Field(default=2.0, ge=0)
+    """Memory for decoded audio, so that a small corpus is decoded once and not every epoch."""
+
+
+class OptimiserConfig(Section):
+    """AdamW (Loshchilov and Hutter 2019), linear warm-up, cosine decay."""
+
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """The peak, reached at the end of the warm-up."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Pull of the weights towards zero, decoupled from the gradient."""
+    warmup: float = Field(default=0.05, gt=0, lt=1)
+    """Share of the training over which the rate rises from zero."""
+    final: float = Field(default=0.01, ge=0, le=1)
+    """The last rate as a share of the peak."""
+    clip_norm: float = Field(default=1.0, gt=0)
+    """Gradients longer than this are shortened to it."""
+
+
+class TrainingConfig(Section):
+    """How long, on what."""
+
+    epochs: int = Field(default=50, ge=1)
+    """Passes over the training manifests."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to run; `auto` takes a GPU when there is one."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """Arithmetic of the network; the loss is always computed in 32 bits."""
+
+
+class Recipe(Section):
+    """A whole training run."""
+
+    name: str
+    """What the model is called: one word, used in file names."""
+    about: str = ""
+    """One or two sentences for people, copied into the model file."""
+    licence: str = ""
+    """Licence and attribution of the model and its training data, copied into the model file."""
+    seed: int = Field(default=1, ge=0)
+    """Initial weights, order of batches, augmentation and dropout all follow from it."""
+    data: DataConfig
+    text: TextConfig = TextConfig()
+    model: ModelConfig = ModelConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _name_is_one_word(self) -> "Recipe":
+        if not self.name or any(c in self.name for c in "/\\ \t\n"):
+            raise ValueError(f"`name` (={self.name!r}) must be one word without slashes")
+        return self
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply `KEY=VALUE` overrides. Raises RecipeError naming file, key, value and rule."""
+    tree = _read(path, ())
+    for override in overrides:
+        _override(tree, override)
+    return recipe_from_tree(tree, f"'{path}'")
+
+
+def recipe_from_tree(tree: Any, where: str) -> Recipe:
+    """Check a nested dict, as read from YAML or from a checkpoint, against the recipe's types."""
+    try:
+        return Recipe.model_validate(tree)
+    except ValidationError as error:
+        first, more = error.errors()[0], error.error_count() - 1
+        also = f" ({more} more like this)" if more else ""
+        raise RecipeError(f"Recipe {where}: {_sentence(first)}{also}.") from None
+
+
+def recipe_to_yaml(recipe: Recipe) -> str:
+    """The recipe with every default written out; reading it back gives an equal recipe."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=118)
+
+
+def _read(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
+    """A recipe file as nested dicts, laid over the one that it extends."""
+    if path.resolve() in children:
+        raise RecipeError(f"Recipe '{path}' extends itself through {children[-1].name}: break the circle.")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise RecipeError(f"Recipe '{path}' is not there: give the path of a .yaml file.") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"Recipe '{path}' is not UTF-8 text: give the path of a .yaml file.") from None
+    except yaml.YAMLError as error:
+        raise RecipeError(f"Recipe '{path}' is not valid YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(tree, dict):
+        raise RecipeError(f"Recipe '{path}' holds {type(tree).__name__}, and a recipe is `key: value` lines.")
+    parent = tree.pop("extends", None)
+    if parent is None:
+        return tree
+    if not isinstance(parent, str):
+        raise RecipeError(f"Recipe '{path}': `extends` (={parent!r}) must be the path of another recipe.")
+    return _overlay(_read(path.parent / parent, (*children, path.resolve())), tree)
+
+
+def _overlay(base: dict[str, Any], variant: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `variant` put over it, section by section."""
+    result = dict(base)
+    for key, value in variant.items():
+        below = result.get(key)
+        result[key] = _overlay(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    """Put one `a.b=VALUE`, VALUE in YAML, into the tree."""
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"Override '{override}' must have the form KEY=VALUE, for example training.epochs=10.")
+    *sections, last = key.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise RecipeError(f"Override '{override}': `{section}` is a value, not a section.")
+    try:
+        tree[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise RecipeError(f"Override '{override}': the value is not valid YAML; put it in quotes.") from None
+
+
+def _sentence(error: Any) -> str:
+    """A pydantic error as `key` (=value) rule."""
+    path = [str(part) for part in error["loc"]]
+    key = ".".join(path)
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(path[-1], _known_keys(path[:-1]), n=1)
+        known = ", ".join(_known_keys(path[:-1]))
+        return f"unknown key `{key}`; " + (f"did you mean `{near[0]}`?" if near else f"known here: {known}")
+    if error["type"] == "missing":
+        return f"`{key}` is missing, and it has no default"
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    return f"`{key}` (={error['input']!r}): {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _known_keys(path: Sequence[str]) -> list[str]:
+    """The keys of the section at `path`."""
+    section: type[BaseModel] = Recipe
+    for key in path:
+        annotation = section.model_fields[key].annotation
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
+        section = annotation
+    return list(section.model_fields)
