@@ -1,0 +1,52 @@
+"""`asr info`."""
+
+import click
+
+
+@click.command()
+@click.argument("model", default="")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, the whole recipe in it.")
+def info(model: str, as_json: bool) -> None:
+    """Say what MODEL, an .onnx file or the name of a shipped model, says of itself; without MODEL, the default one.
+
+    \b
+    Example:
+      asr info an4
+    """
+    import json
+
+    from asr import models
+    from asr.runtime.session import OnnxModel
+
+    path = models.find(model or models.DEFAULT)
+    description = OnnxModel(path).description
+    tokenizer = json.loads(description.tokenizer.to_json())
+    facts = {
+        "name": description.name,
+        "file": str(path),
+        "size_mb": round(path.stat().st_size / 1e6, 1),
+        "about": description.about,
+        "licence": description.licence,
+        "parameters": description.parameters,
+        "sample_rate": description.sample_rate,
+        "frame_shift_s": description.frame_shift_s,
+        "tokenizer": tokenizer,
+        "made_with": description.made_with,
+        "created": description.created,
+        "scores": description.scores,
+        "recipe": description.recipe,
+    }
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        return
+    import yaml
+
+    facts["parameters"] = f"{description.parameters / 1e6:.1f} M"
+    facts["tokenizer"] = f"{description.tokenizer.size} {tokenizer['type']}, blank included: {tokenizer['alphabet']!r}"
+    facts["made_with"] = f"asr {description.made_with}, {description.created}"
+    del facts["created"]
+    nested = {name: facts.pop(name) for name in ("scores", "recipe")}
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        click.echo(f"{name:<{width}}  {value}")
+    click.echo(yaml.safe_dump(nested, sort_keys=False, allow_unicode=True, width=110).rstrip())

@@ -1,0 +1,67 @@
+"""`asr transcribe`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from asr.errors import AsrError
+from asr.transcript import FORMATS
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILES...")
+@click.option("--model", help="An .onnx file or the name of a shipped model.  [default: the shipped English model]")
+@click.option("--format", "format_", type=click.Choice(list(FORMATS)), default="txt", show_default=True)
+@click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write one file for each input into this folder, made if need be, instead of printing.",
+)
+def transcribe(files: tuple[str, ...], model: str | None, format_: str, output_dir: Path | None) -> None:
+    """Turn sound FILES into text.
+
+    Any format that libsndfile or FFmpeg reads, any sample rate; "-" is standard input. The text is lower case
+    without punctuation. A file that cannot be read is reported, the others go on, and the exit status is 1 then.
+
+    \b
+    Example:
+      asr transcribe interview.wav --format srt > interview.srt
+    """
+    import asr
+    from asr.transcript import write
+
+    transcriber = asr.load(model)
+    targets = _targets(files, format_, output_dir)
+    failed = 0
+    for file in files:
+        try:
+            transcript = transcriber.transcribe(file)
+        except AsrError as error:
+            click.echo(f"Error: {error}", err=True)
+            failed += 1
+            continue
+        if output_dir:
+            write(transcript, targets[file], format_)
+            click.echo(targets[file])
+        else:
+            label = f"{file}: " if len(files) > 1 and format_ == "txt" else ""
+            click.echo(label + transcript.to(format_), nl=False)
+    if failed:
+        click.echo(f"{failed} of {len(files)} files could not be transcribed.", err=True)
+        sys.exit(1)
+
+
+def _targets(files: tuple[str, ...], format_: str, output_dir: Path | None) -> dict[str, Path]:
+    """Which input goes to which file. Raises AsrError when two would go to the same one."""
+    if output_dir is None:
+        return {}
+    output_dir.mkdir(parents=True, exist_ok=True)
+    targets: dict[str, Path] = {}
+    for file in files:
+        target = output_dir / f"{'stdin' if file == '-' else Path(file).stem}.{format_}"
+        for other, taken in targets.items():
+            if taken == target and other != file:
+                raise AsrError(f"'{other}' and '{file}' would both be written to '{target}': transcribe them apart.")
+        targets[file] = target
+    return targets

@@ -1,0 +1,158 @@
+"""The acoustic model as an ONNX graph, written node by node from its weights; one function a stage.
+
+Only standard operators: the Fourier transform is a strided convolution, a recurrent layer one bidirectional `LSTM`
+node with `sequence_lens`. Names of tensors end in their shape, as in the model's own code.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from torch import Tensor, nn
+
+from asr.export.graph import FLOAT, INT32, INT64, Graph
+from asr.model.acoustic import AcousticModel
+from asr.model.context import BiLSTM, Context
+from asr.model.features import LOG_FLOOR, Features
+from asr.model.frontend import Frontend
+
+
+def build_graph(network: AcousticModel, metadata: Mapping[str, str]) -> onnx.ModelProto:
+    """The whole model.
+
+    Shape:
+        waveform (B, S) float32, lengths (B,) int64 in samples
+        -> log_probs (B, T, V) float32, output_lengths (B,) int64 in frames
+    """
+    g = Graph()
+    x, lengths = _features(g, network.features, "waveform", "lengths")
+    x, lengths = _frontend(g, network.frontend, x, lengths)
+    x_TBD = _context(g, network.context, g.op("Transpose", x, perm=[1, 0, 2]), lengths)
+    logits = _linear(g, network.head, x_TBD)
+    log_probs = g.op("LogSoftmax", logits, axis=2)
+    g.op("Transpose", log_probs, perm=[1, 0, 2], output="log_probs")
+    g.op("Identity", lengths, output="output_lengths")
+    return g.model(
+        inputs={"waveform": (FLOAT, ["batch", "samples"]), "lengths": (INT64, ["batch"])},
+        outputs={
+            "log_probs": (FLOAT, ["batch", "frames", network.head.out_features]),
+            "output_lengths": (INT64, ["batch"]),
+        },
+        metadata=metadata,
+    )
+
+
+def fourier_kernel(window: np.ndarray) -> np.ndarray:
+    """The windowed discrete Fourier transform as convolution kernels: the real parts, then the imaginary parts.
+
+    Shape: (N,) -> (2 K, 1, N) with K = N // 2 + 1
+    """
+    size = len(window)
+    angle = 2 * np.pi * np.outer(np.arange(size // 2 + 1), np.arange(size)) / size
+    return (np.concatenate([np.cos(angle), -np.sin(angle)]) * window)[:, None]
+
+
+def _features(g: Graph, features: Features, waveform: str, lengths: str) -> tuple[str, str]:
+    """(B, S), (B,) -> (B, T, F), (B,)"""
+    config = features.config
+    samples = g.op("Slice", g.op("Shape", waveform), g.weight([1]), g.weight([2]))
+    missing = g.op("Max", g.op("Sub", g.weight([config.window]), samples), g.weight([0]))
+    pads = g.op("Concat", g.weight([0, 0, 0]), missing, axis=0)
+    padded = g.op("Pad", waveform, pads)
+    padded = g.op("Mul", padded, _mask(g, padded, lengths))
+
+    window, bank = features.mel.spectrogram.window, features.mel.mel_scale.fb
+    assert isinstance(window, Tensor)
+    assert isinstance(bank, Tensor)
+    kernel = fourier_kernel(window.double().numpy())
+    spectrum_BKT = g.op(
+        "Conv",
+        g.op("Unsqueeze", padded, g.weight([1])),
+        g.weight(kernel),
+        strides=[config.hop],
+        kernel_shape=[config.window],
+    )
+    power_BTK = g.op("Transpose", g.op("Mul", spectrum_BKT, spectrum_BKT), perm=[0, 2, 1])
+    mel = g.op("MatMul", power_BTK, g.weight(np.tile(bank.numpy(), (2, 1))))  # real and imaginary parts add up
+    log_mel = g.op("Log", g.op("Add", mel, g.weight(LOG_FLOOR)))
+    centred = g.op("Sub", log_mel, g.weight(features.mean.numpy()))
+    normalised = g.op("Mul", centred, g.weight(1 / features.std.numpy()))
+
+    beyond = g.op("Max", g.op("Sub", lengths, g.weight(config.window)), g.weight(0))
+    frames = g.op("Add", g.op("Div", beyond, g.weight(config.hop)), g.weight(1))
+    return normalised, frames
+
+
+def _frontend(g: Graph, frontend: Frontend, x: str, lengths: str) -> tuple[str, str]:
+    """(B, T, F), (B,) -> (B, T', D), (B,)"""
+    x_BCTF = g.op("Unsqueeze", x, g.weight([1]))
+    for index, layer in enumerate(frontend.layers):
+        conv, norm = layer.conv, layer.norm
+        assert conv.bias is not None
+        if index:
+            shape = [0, 0, frontend.layers[index - 1].conv.out_channels, -1]
+            x_BCTF = g.op("Transpose", g.op("Reshape", x, g.weight(shape)), perm=[0, 2, 1, 3])
+        mask_BT = _mask(g, g.op("Transpose", x_BCTF, perm=[0, 2, 1, 3]), lengths)
+        masked = g.op("Mul", x_BCTF, g.op("Unsqueeze", mask_BT, g.weight([1, 3])))
+        weights = g.weight(conv.weight.detach().numpy()), g.weight(conv.bias.detach().numpy())
+        y_BCTF = g.op(
+            "Conv",
+            masked,
+            *weights,
+            kernel_shape=list(conv.kernel_size),
+            strides=list(conv.stride),
+            pads=[1, 1, 1, 1],
+        )
+        y = g.op("Reshape", g.op("Transpose", y_BCTF, perm=[0, 2, 1, 3]), g.weight([0, 0, -1]))
+        x = g.op("Relu", _layer_norm(g, norm, y))
+        whole = g.op("Div", g.op("Sub", lengths, g.weight(1)), g.weight(conv.stride[0]))  # kernel 3, padding 1
+        lengths = g.op("Add", whole, g.weight(1))
+    return x, lengths
+
+
+def _context(g: Graph, context: Context, x_TBD: str, lengths: str) -> str:
+    """(T, B, D), (B,) -> (T, B, 2H)"""
+    lengths32 = g.op("Cast", lengths, to=INT32)
+    for layer, norm in zip(context.layers, context.norms, strict=True):
+        assert isinstance(layer, BiLSTM)
+        both = [_lstm_weights(lstm) for lstm in (layer.ahead, layer.back)]
+        weights = [g.weight(np.stack(parts)) for parts in zip(*both, strict=True)]
+        y_T2BH = g.op(
+            "LSTM", x_TBD, *weights, lengths32, direction="bidirectional", hidden_size=layer.ahead.hidden_size
+        )
+        y = g.op("Reshape", g.op("Transpose", y_T2BH, perm=[0, 2, 1, 3]), g.weight([0, 0, -1]))
+        x_TBD = _layer_norm(g, norm, y)
+    return x_TBD
+
+
+def _lstm_weights(lstm: nn.LSTM) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One direction's W, R and B, with the gates in ONNX's order (i o f c) instead of torch's (i f g o).
+
+    Shape: W (4H, D), R (4H, H), B (8H,)
+    """
+
+    def reorder(array: np.ndarray) -> np.ndarray:
+        i, f, g, o = np.split(array, 4)
+        return np.concatenate([i, o, f, g])
+
+    w, r, b_w, b_r = (reorder(getattr(lstm, name).detach().numpy()) for name in lstm._flat_weights_names)
+    return w, r, np.concatenate([b_w, b_r])
+
+
+def _linear(g: Graph, linear: nn.Linear, x: str) -> str:
+    product = g.op("MatMul", x, g.weight(linear.weight.detach().numpy().T))
+    return g.op("Add", product, g.weight(linear.bias.detach().numpy()))
+
+
+def _layer_norm(g: Graph, norm: nn.LayerNorm, x: str) -> str:
+    """Over the last axis, onto which the norm's own axes have been flattened."""
+    scale, bias = (g.weight(p.detach().numpy().reshape(-1)) for p in (norm.weight, norm.bias))
+    return g.op("LayerNormalization", x, scale, bias, axis=-1, epsilon=norm.eps)
+
+
+def _mask(g: Graph, x: str, lengths: str) -> str:
+    """1.0 where axis 1 of `x` lies within the lengths, else 0.0. (B, T, ...), (B,) -> (B, T)"""
+    size = g.op("Squeeze", g.op("Slice", g.op("Shape", x), g.weight([1]), g.weight([2])), g.weight([0]))
+    positions = g.op("Range", g.weight(0), size, g.weight(1))
+    within = g.op("Less", positions, g.op("Unsqueeze", lengths, g.weight([1])))
+    return g.op("Cast", within, to=FLOAT)

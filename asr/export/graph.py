@@ -1,0 +1,60 @@
+"""A few lines over onnx.helper, so that a graph can be written as nested calls."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 17
+"""The first with LayerNormalization; runtimes since 2022 have it."""
+IR_VERSION = 8
+"""The file format that belongs to that opset."""
+
+
+class Graph:
+    """Nodes and weights in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._weights: list[onnx.TensorProto] = []
+
+    def weight(self, value: np.ndarray | float | int | Sequence[int], dtype: Any = None) -> str:
+        """Store a constant and return its name. Whole numbers become int64, others float32, unless `dtype` says."""
+        array = np.asarray(value)
+        whole = np.issubdtype(array.dtype, np.integer)
+        array = np.ascontiguousarray(array.astype(dtype or (np.int64 if whole else np.float32)))
+        name = f"weight_{len(self._weights)}"
+        self._weights.append(numpy_helper.from_array(array, name))
+        return name
+
+    def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        """Append a node with one output, named `output` if given, and return that output's name."""
+        output = output or f"{kind.lower()}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, inputs, [output], name=f"{output}_node", **attributes))
+        return output
+
+    def model(
+        self,
+        inputs: Mapping[str, tuple[int, Sequence[str | int]]],
+        outputs: Mapping[str, tuple[int, Sequence[str | int]]],
+        metadata: Mapping[str, str],
+    ) -> onnx.ModelProto:
+        """The finished model; inputs and outputs are name -> (TensorProto type, shape)."""
+        graph = helper.make_graph(
+            self._nodes,
+            "asr",
+            [helper.make_tensor_value_info(name, *spec) for name, spec in inputs.items()],
+            [helper.make_tensor_value_info(name, *spec) for name, spec in outputs.items()],
+            self._weights,
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="asr"
+        )
+        helper.set_model_props(model, dict(metadata))
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+FLOAT, INT64, INT32 = TensorProto.FLOAT, TensorProto.INT64, TensorProto.INT32

@@ -1,0 +1,56 @@
+"""A model file in onnxruntime: waveforms in, log-probs out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from asr.errors import ModelError
+from asr.runtime.description import Description, from_metadata
+
+
+class LogProbModel(Protocol):
+    """What transcription and evaluation ask of a model; `OnnxModel` is one, a training checkpoint another."""
+
+    description: Description
+
+    def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Natural-log token probabilities of waveforms, run as one batch. Shape: B times (S_b,) -> B times (T_b, V)"""
+        ...
+
+
+class OnnxModel:
+    """An exported model."""
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        """Open a model file; `threads` 0 uses every core.
+
+        Raises:
+            ModelError: no such file, not ONNX, or not made by `asr export`.
+        """
+        import onnxruntime
+
+        if not path.is_file():
+            raise ModelError(f"Model '{path}' is not there: give the path of an .onnx file.")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's exceptions share no base class but this one
+            raise ModelError(
+                f"Model '{path}' is not a whole ONNX file that onnxruntime can run ({str(error).splitlines()[0]}): "
+                "export or copy it again."
+            ) from None
+        self.description = from_metadata(self._session.get_modelmeta().custom_metadata_map, f"'{path}'")
+
+    def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Natural-log token probabilities of waveforms, run as one batch. Shape: B times (S_b,) -> B times (T_b, V)"""
+        lengths = np.array([len(waveform) for waveform in waveforms], dtype=np.int64)
+        padded = np.zeros((len(waveforms), lengths.max()), dtype=np.float32)
+        for row, waveform in zip(padded, waveforms, strict=True):
+            row[: len(waveform)] = waveform
+        outputs = self._session.run(["log_probs", "output_lengths"], {"waveform": padded, "lengths": lengths})
+        log_probs, frames = map(np.asarray, outputs)
+        return [rows[:count] for rows, count in zip(log_probs, frames, strict=True)]
