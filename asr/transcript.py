@@ -4,12 +4,12 @@
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from asr.errors import AsrError
+from asr.files import replacing
 
 LINE_CHARACTERS = 42
 """The longest line of a cue, which has two lines at most; a longer word stands alone on its line, uncut."""
@@ -199,12 +199,8 @@ def write(transcript: Transcript, path: str | Path, format: str) -> None:
     """
     path = Path(path)
     content = transcript.to(format).encode()
-    temporary = path.parent / f".{os.urandom(8).hex()}.tmp"
     try:
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path) as file:
+            file.write(content)
     except OSError as error:
         raise AsrError(f"Cannot write {path}: {error.strerror}.") from error

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Make the corpus of recipes/smoke.yaml: "words" of which every letter is a tone, so that a tiny model learns to read it
-in seconds.
+"""Make the corpus of recipes/smoke.yaml: "words" whose letters are tones; a tiny model learns to read them in seconds.
 
     python scripts/smoke_corpus.py data/smoke
 """

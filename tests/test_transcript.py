@@ -279,14 +279,12 @@ def test_write_replaces_the_file(tmp_path: Path, name: str) -> None:
 
 
 def test_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Path, content: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(content[:3])
+    def full(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
     path = tmp_path / "talk.txt"
     path.write_text("old\n")
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(AsrError, match=r"Cannot write .*talk\.txt: No space left on device\."):
         write(SMALL, path, "txt")
     assert path.read_text() == "old\n"

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 
 from asr.data.manifest import Utterance
 from asr.errors import ModelError
 from asr.export.acoustic import build_graph
+from asr.files import replacing
 from asr.runtime.evaluation import BATCH, reader
 from asr.runtime.session import LogProbModel, OnnxModel
 from asr.training.checkpoint import TorchModel
@@ -25,26 +25,23 @@ def export(model: TorchModel, path: Path, utterances: Sequence[Utterance]) -> fl
         AudioError: an utterance cannot be read.
     """
     metadata = model.description.to_metadata()
-    temporary = path.with_name(f".{path.name}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        onnx.save(build_graph(model.network.eval(), metadata), temporary)
-        difference = largest_difference(model, OnnxModel(temporary), utterances)
+    with replacing(path) as file:
+        file.write(build_graph(model.network.eval(), metadata).SerializeToString())
+        file.flush()
+        difference = largest_difference(model, OnnxModel(Path(file.name)), utterances)
         if not difference <= TOLERANCE:
             raise ModelError(
                 f"Export of '{path}' stopped: its log-probs differ from torch's by {difference:.2g} on "
                 f"{len(utterances)} utterances, and at most {TOLERANCE:g} is allowed; nothing was written."
             )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return difference
 
 
 def largest_difference(a: LogProbModel, b: LogProbModel, utterances: Sequence[Utterance]) -> float:
     """Over all log-probs of the utterances, each heard alone by both models and again in padded batches.
 
-    Infinity if the numbers of frames differ.
+    Infinity if the numbers of frames differ, NaN if either model gives one.
     """
     read = reader(a.description.sample_rate)
     waveforms = [read(utterance) for utterance in utterances]
@@ -55,5 +52,5 @@ def largest_difference(a: LogProbModel, b: LogProbModel, utterances: Sequence[Ut
         for x, y in zip(a.log_probs(group), b.log_probs(group), strict=True):
             if x.shape != y.shape:
                 return float("inf")
-            largest = max(largest, float(np.abs(x - y).max(initial=0)))
+            largest = float(np.maximum(largest, np.abs(x - y).max()))  # np.maximum keeps a NaN, max() may lose it
     return largest

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 
 from asr.data.augmentation import pad
 from asr.errors import ModelError
+from asr.files import replacing
 from asr.model.acoustic import AcousticModel
 from asr.runtime.description import Description, from_metadata
 from asr.text import CharTokenizer
@@ -60,10 +61,9 @@ def build(recipe: Recipe) -> TorchModel:
 def save(path: Path, model: TorchModel, *, made_with: str, created: str, scores: dict[str, Any]) -> None:
     """Write the weights and what describes them, whole or not at all."""
     described = replace(model.description, made_with=made_with, created=created, scores=scores)
-    temporary = path.with_name(f".{path.name}.tmp")
     weights = {name: tensor.contiguous() for name, tensor in model.network.state_dict().items()}
-    save_file(weights, temporary, metadata=described.to_metadata())
-    temporary.replace(path)
+    with replacing(path) as file:
+        file.write(to_bytes(weights, metadata=described.to_metadata()))
 
 
 def load(path: Path) -> TorchModel:

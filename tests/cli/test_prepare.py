@@ -1,0 +1,155 @@
+"""`asr prepare`: what it writes, what it says, and that a mistake writes nothing."""
+
+import json
+import re
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from asr.cli import main
+from asr.cli.prepare import prepare
+from asr.data import manifest
+
+
+def run(*args: str | Path) -> Result:
+    return CliRunner().invoke(main, ["prepare", *map(str, args)])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def put_an4(source: Path, train_speakers: int) -> None:
+    """An AN4 of one second a recording, one recording a speaker, half of them women."""
+    (source / "etc").mkdir(parents=True)
+    for split, folder, count in [("train", "an4_clstk", train_speakers), ("test", "an4test_clstk", 2)]:
+        lines = []
+        for number in range(count):
+            speaker = f"{'fm'[number % 2]}{split[:2]}{number}"
+            (source / "wav" / folder / speaker).mkdir(parents=True)
+            soundfile.write(source / "wav" / folder / speaker / f"an{number}-{speaker}-b.wav", np.zeros(16000), 16000)
+            lines.append(f"<s> NUMBER {number} </s> (an{number}-{speaker}-b)\n")
+        (source / "etc" / f"an4_{split}.transcription").write_text("".join(lines))
+
+
+@pytest.fixture
+def calls(tmp_path) -> Path:
+    """A JSONL corpus of three speakers, without a dev split."""
+    source = tmp_path / "src" / "calls.jsonl"
+    source.parent.mkdir()
+    rows = []
+    for number in range(6):
+        soundfile.write(source.parent / f"{number}.wav", np.zeros(16000), 16000)
+        rows.append({"audio": f"{number}.wav", "text": "HI", "speaker": f"s{number % 3}", "duration": 1200})
+        rows[-1]["split"] = "train"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return source
+
+
+def test_an4_holds_out_ten_speakers_by_default(tmp_path):
+    put_an4(tmp_path / "an4", 12)
+    result = run("an4", tmp_path / "an4", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == (
+        "split  utterances  speakers   hours  manifest\n"
+        f"train           2         2    0.00  {tmp_path}/out/train.jsonl\n"
+        f"dev            10        10    0.00  {tmp_path}/out/dev.jsonl\n"
+        f"test            2         2    0.00  {tmp_path}/out/test.jsonl\n"
+    )
+    assert result.stderr == ""
+    parts = {name: manifest.read(tmp_path / "out" / f"{name}.jsonl") for name in ("train", "dev", "test")}
+    assert {u.speaker for u in parts["train"]}.isdisjoint(u.speaker for u in parts["dev"])
+    assert sorted(str(u.speaker)[0] for u in parts["dev"]) == ["f"] * 5 + ["m"] * 5
+    assert all(u.split == name for name, part in parts.items() for u in part)
+
+
+def test_dev_speakers_and_seed(tmp_path, calls):
+    drawn = set()
+    for seed in range(8):
+        result = run("jsonl", calls, tmp_path / "out", "--dev-speakers", "1", "--seed", str(seed))
+        assert result.stdout.splitlines()[1:] == [
+            f"train           4         2    1.33  {tmp_path}/out/train.jsonl",
+            f"dev             2         1    0.67  {tmp_path}/out/dev.jsonl",
+        ]
+        drawn |= {utterance.speaker for utterance in manifest.read(tmp_path / "out" / "dev.jsonl")}
+    assert drawn == {"s0", "s1", "s2"}
+
+
+def test_a_second_run_changes_nothing(tmp_path, calls):
+    first = run("jsonl", calls, tmp_path / "out", "--dev-speakers", "1")
+    before = contents(tmp_path)
+    assert run("jsonl", calls, tmp_path / "out", "--dev-speakers", "1").output == first.output
+    assert contents(tmp_path) == before
+
+
+def test_speakers_that_nobody_names(tmp_path):
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "rows.jsonl").write_text('{"audio": "a.wav", "text": "A", "duration": 7200, "split": "held-out"}\n')
+    assert run("jsonl", tmp_path / "rows.jsonl", tmp_path / "out").stdout == (
+        "split     utterances  speakers   hours  manifest\n"
+        f"held-out           1         -    2.00  {tmp_path}/out/held-out.jsonl\n"
+    )
+
+
+def test_what_is_left_out_is_said_at_the_end(tmp_path):
+    put_an4(tmp_path / "an4", 12)
+    extra = tmp_path / "an4" / "wav" / "an4_clstk" / "ftr0" / "an99-ftr0-b.wav"
+    extra.touch()
+    assert run("an4", tmp_path / "an4", tmp_path / "out").stderr == (
+        f"Note: Left out, for {tmp_path}/an4/etc/an4_train.transcription has no transcript: {extra}.\n"
+    )
+
+
+def test_progress_is_shown_on_a_terminal_only(tmp_path, calls, monkeypatch):
+    assert run("jsonl", calls, tmp_path / "out").stderr == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    assert "measuring" in run("jsonl", calls, tmp_path / "out").stderr
+
+
+def test_a_manifest_of_an_earlier_run_is_pointed_out(tmp_path, calls):
+    run("jsonl", calls, tmp_path / "out", "--dev-speakers", "1")
+    result = run("jsonl", calls, tmp_path / "out")
+    assert result.stderr == f"Note: {tmp_path}/out/dev.jsonl was there before and is not of this run.\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            ["an4", "SRC/none"],
+            "SRC/none/etc/an4_train.transcription is missing; the source has to be AN4's folder, with",
+        ),
+        (["an4", "SRC/an4"], "10 dev speakers are too many: train has 3, and one has to stay."),
+        (["jsonl", "SRC/none.jsonl"], "SRC/none.jsonl cannot be read: No such file or directory."),
+        (["jsonl", "SRC"], "SRC cannot be read: Is a directory."),
+        (
+            ["jsonl", "SRC/calls.jsonl", "--dev-speakers", "3"],
+            "3 dev speakers are too many: train has 3, and one has to",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_writes_nothing(tmp_path, calls, args, message):
+    put_an4(calls.parent / "an4", 3)
+    before = contents(tmp_path)
+    command, source, *options = (arg.replace("SRC", str(calls.parent)) for arg in args)
+    result = run(command, source, tmp_path / "out", *options)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert re.fullmatch(rf"Error: {re.escape(message.replace('SRC', str(calls.parent)))}[^\n]*\n", result.stderr)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["", *prepare.commands])
+def test_help_ends_in_an_example_that_parses(name):
+    command = prepare.commands[name] if name else prepare
+    example = (command.help or "").rstrip().splitlines()[-1].split()
+    assert example[:2] == ["asr", "prepare"]
+    called = prepare.commands[example[2]]
+    called.make_context(example[2], example[3:], resilient_parsing=False)
+    assert name in ("", example[2])
+    assert isinstance(called, click.Command)

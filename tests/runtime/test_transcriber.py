@@ -1,0 +1,147 @@
+"""From a sound file to words with times, through the public functions, on the toy that reads tones."""
+
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import asr
+from asr.data.manifest import read
+from asr.errors import AudioError, ModelError
+from asr.runtime.session import OnnxModel
+
+RATE = 16_000
+
+
+def tone(frequency_hz: float, duration_s: float = 0.15) -> np.ndarray:
+    time_s = np.arange(round(duration_s * RATE)) / RATE
+    return 0.3 * np.sin(2 * np.pi * frequency_hz * time_s) * np.hanning(len(time_s))
+
+
+def silence(duration_s: float) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 0.002, round(duration_s * RATE))
+
+
+@pytest.fixture
+def transcriber(smoke_model: Path):
+    return asr.load(smoke_model)
+
+
+def test_words_and_their_times(transcriber, tmp_path: Path) -> None:
+    """Two words with a long gap: the times must lie in the sounds."""
+    a, b = np.concatenate([tone(400), tone(1100)]), tone(1700)
+    samples = np.concatenate([np.zeros(1920), a, np.zeros(1920), b, np.zeros(1920)])
+    samples += silence(len(samples) / RATE)  # the toy has never heard sound without noise
+    soundfile.write(tmp_path / "x.wav", samples, RATE)
+    transcript = transcriber.transcribe(tmp_path / "x.wav")
+    assert transcript.text == "ac d"
+    assert transcript.duration_s == pytest.approx(len(samples) / RATE)
+    assert transcript.source == str(tmp_path / "x.wav")
+    assert transcript.model == "smoke"
+    first, second = transcript.words
+    slack = 0.08  # two frames
+    assert 0.12 - slack <= first.start_s < first.end_s <= 0.42 + slack
+    assert 0.54 - slack <= second.start_s < second.end_s <= 0.69 + slack
+    assert all(0.5 < word.confidence <= 1 for word in transcript.words)
+
+
+def test_path_bytes_and_stream_agree_at_any_rate(transcriber, smoke_corpus: Path) -> None:
+    utterance = read(smoke_corpus / "dev.jsonl")[0]
+    path = utterance.audio_filepath
+    texts = {
+        transcriber.transcribe(path).text,
+        transcriber.transcribe(str(path)).text,
+        transcriber.transcribe(path.read_bytes()).text,
+        transcriber.transcribe(io.BytesIO(path.read_bytes())).text,
+        transcriber.transcribe_waveform(soundfile.read(path, dtype="float32")[0]).text,
+    }
+    assert texts == {utterance.text}
+    stereo, rate = soundfile.read(path)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.stack([stereo, stereo], axis=1).repeat(3, axis=0), 3 * rate, format="FLAC")
+    assert transcriber.transcribe(buffer.getvalue()).text == utterance.text
+
+
+def test_threads_share_a_transcriber(transcriber, smoke_corpus: Path) -> None:
+    utterances = read(smoke_corpus / "dev.jsonl")
+    with ThreadPoolExecutor(4) as pool:
+        transcripts = list(pool.map(transcriber.transcribe, [u.audio_filepath for u in utterances]))
+    assert [t.text for t in transcripts] == [u.text for u in utterances]
+
+
+def test_a_batch_gives_what_each_gives_alone(smoke_model: Path, smoke_corpus: Path) -> None:
+    model = OnnxModel(smoke_model)
+    waveforms = [soundfile.read(u.audio_filepath, dtype="float32")[0] for u in read(smoke_corpus / "dev.jsonl")]
+    for together, alone in zip(model.log_probs(waveforms), map(model.log_probs, [[w] for w in waveforms]), strict=True):
+        np.testing.assert_allclose(together, alone[0], atol=1e-4)
+
+
+def test_silence_has_no_words(transcriber) -> None:
+    for waveform in (np.zeros(1), np.zeros(RATE), silence(3.0)):
+        assert transcriber.transcribe_waveform(waveform.astype(np.float32)).text == ""
+
+
+def test_a_minute_of_sound_reads_like_its_parts(transcriber, smoke_corpus: Path) -> None:
+    """Longer than a window: words on both sides of each seam are there once."""
+    parts, texts, duration_s = [], [], 0.0
+    for utterance in 6 * read(smoke_corpus / "dev.jsonl"):
+        parts += [soundfile.read(utterance.audio_filepath)[0], silence(0.12)]
+        texts.append(utterance.text)
+        duration_s += utterance.duration + 0.12
+    assert duration_s > 100
+    transcript = transcriber.transcribe_waveform(np.concatenate(parts).astype(np.float32))
+    assert transcript.text == " ".join(texts)
+    starts = [word.start_s for word in transcript.words]
+    assert starts == sorted(starts)
+    assert transcript.words[-1].end_s <= duration_s
+
+
+def test_the_public_function_and_json(smoke_model: Path, smoke_corpus: Path) -> None:
+    utterance = read(smoke_corpus / "dev.jsonl")[1]
+    transcript = asr.transcribe(utterance.audio_filepath, model=str(smoke_model))
+    assert json.loads(transcript.to("json"))["text"] == utterance.text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is not there"),
+        (b"", "not a whole ONNX file"),
+        (b"RIFF....WAVE", "not a whole ONNX file"),
+    ],
+)
+def test_a_bad_model_is_one_sentence(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "model.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelError, match=message) as caught:
+        asr.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_model_and_a_foreign_one(smoke_model: Path, tmp_path: Path) -> None:
+    import onnx
+
+    whole = smoke_model.read_bytes()
+    (tmp_path / "half.onnx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match="not a whole ONNX file"):
+        asr.load(tmp_path / "half.onnx")
+    foreign = onnx.load(smoke_model)
+    del foreign.metadata_props[:]
+    onnx.save(foreign, tmp_path / "foreign.onnx")
+    with pytest.raises(ModelError, match="says nothing of an asr format version"):
+        asr.load(tmp_path / "foreign.onnx")
+
+
+def test_an_unknown_name_lists_the_shipped_models() -> None:
+    with pytest.raises(ModelError, match=r"Model 'welsh' is neither a file nor one that is shipped \(an4\)"):
+        asr.load("welsh")
+
+
+def test_a_missing_file_is_an_audio_error(transcriber, tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match=r"missing\.wav"):
+        transcriber.transcribe(tmp_path / "missing.wav")

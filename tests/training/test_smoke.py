@@ -1,0 +1,118 @@
+"""The smoke recipe learns its corpus to the last letter, and leaves a run folder that a person can work with."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from click.testing import CliRunner
+
+from asr.cli import main
+from asr.training import checkpoint
+from asr.training.recipe import load_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def metrics(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_the_smoke_recipe_reaches_wer_0(smoke_run: Path) -> None:
+    epochs = metrics(smoke_run)
+    assert [epoch["epoch"] for epoch in epochs] == list(range(1, 17))
+    assert min(epoch["dev_wer"] for epoch in epochs) == 0
+    assert epochs[0]["loss"] > 10 * epochs[-1]["loss"]
+
+
+def test_the_checkpoint_is_the_best_epoch(smoke_run: Path, smoke_corpus: Path) -> None:
+    epochs = metrics(smoke_run)
+    best = min(epochs, key=lambda epoch: (epoch["dev_wer"], epoch["dev_cer"], epoch["epoch"]))
+    model = checkpoint.load(smoke_run)
+    assert model.description.scores["dev"]["epoch"] == best["epoch"]
+    result = CliRunner().invoke(main, ["evaluate", str(smoke_run), str(smoke_corpus / "dev.jsonl"), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["words"]["rate"] == best["dev_wer"]
+
+
+def test_the_run_folder_holds_the_resolved_recipe_and_versions(smoke_run: Path, smoke_overrides: list[str]) -> None:
+    resolved = load_recipe(ROOT / "recipes" / "smoke.yaml", smoke_overrides)
+    assert load_recipe(smoke_run / "recipe.yaml") == resolved
+    assert "clip_norm" in yaml.safe_load((smoke_run / "recipe.yaml").read_text())["optimiser"]  # defaults written out
+    assert json.loads((smoke_run / "versions.json").read_text())["torch"] == torch.__version__.split("+")[0]
+    assert list((smoke_run / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_the_display_has_a_line_an_epoch_and_the_next_command(smoke_run: Path) -> None:
+    printed = (smoke_run / "printed.txt").read_text()
+    assert "120 utterances" in printed
+    assert "16/16" in printed
+    assert printed.count("heard") == 16
+    assert f"Next: asr export {smoke_run} smoke.onnx" in printed
+
+
+def test_a_run_folder_is_never_overwritten(smoke_run: Path, smoke_overrides: list[str]) -> None:
+    before = (smoke_run / "metrics.jsonl").read_bytes()
+    command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *smoke_overrides, "--run-dir", str(smoke_run)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert "holds a run already" in result.output
+    assert (smoke_run / "metrics.jsonl").read_bytes() == before
+
+
+def test_the_same_seed_gives_the_same_weights(smoke_overrides: list[str], tmp_path: Path) -> None:
+    command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *smoke_overrides, "training.epochs=2"]
+    for name, seed in (("one", 5), ("two", 5), ("three", 6)):
+        result = CliRunner().invoke(main, [*command, f"seed={seed}", "--run-dir", str(tmp_path / name)])
+        assert result.exit_code == 0, result.output
+    one, two, three = (checkpoint.load(tmp_path / name).network.state_dict() for name in ("one", "two", "three"))
+    torch.testing.assert_close(one, two, rtol=0, atol=0)
+    assert not torch.equal(one["head.weight"], three["head.weight"])
+
+
+def test_a_too_short_utterance_is_named_and_left_out(smoke_corpus: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (smoke_corpus / "train.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["audio_filepath"] = str(smoke_corpus / row["audio_filepath"])
+    rows[3]["text"] = "abcdef " * 30
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    overrides = [f"data.train=[{tmp_path}/train.jsonl]", f"data.dev=[{smoke_corpus}/dev.jsonl]", "training.epochs=1"]
+    command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *overrides, "--run-dir", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    assert f"Left out: '{rows[3]['id']}'" in result.output
+    assert "119 utterances" in result.output
+
+
+def test_a_character_outside_the_alphabet_is_an_error_that_names_the_utterance(
+    smoke_corpus: Path, tmp_path: Path
+) -> None:
+    row = json.loads((smoke_corpus / "train.jsonl").read_text().splitlines()[0])
+    row |= {"audio_filepath": str(smoke_corpus / row["audio_filepath"]), "text": "abz"}
+    (tmp_path / "train.jsonl").write_text(json.dumps(row) + "\n")
+    overrides = [f"data.train=[{tmp_path}/train.jsonl]", f"data.dev=[{smoke_corpus}/dev.jsonl]"]
+    command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *overrides, "--run-dir", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert f"'{row['id']}'" in result.output
+    assert "'z' (U+007A)" in result.output
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(b"\x80\x04K\x01."), "not a whole safetensors file"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1000]), "not a whole safetensors file"),
+        (lambda path: path.unlink(), "is not there"),
+    ],
+)
+def test_a_damaged_checkpoint_is_told_in_one_sentence(smoke_run: Path, tmp_path: Path, damage, message: str) -> None:
+    copy = tmp_path / "best.safetensors"
+    copy.write_bytes((smoke_run / "best.safetensors").read_bytes())
+    damage(copy)
+    result = CliRunner().invoke(main, ["export", str(copy), str(tmp_path / "x.onnx")])
+    assert result.exit_code == 1
+    assert message in result.output
+    assert not (tmp_path / "x.onnx").exists()
