@@ -32,5 +32,5 @@ class MissingExtra(AsrError):
     def __init__(self, what: str, extra: str, missing: str) -> None:
         super().__init__(
             f"{what} needs the package {missing}, which the plain install leaves out: "
-            f"install it with `pip install 'asr[{extra}]'` (in a checkout: `pip install '.[{extra}]'`)."
+            f"install it with `pip install '.[{extra}]'` in a checkout of asr."
         )

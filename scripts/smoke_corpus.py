@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the corpus of recipes/smoke.yaml: "words" whose letters are tones; a tiny model learns to read them in seconds.
 
-    python scripts/smoke_corpus.py data/smoke
+python scripts/smoke_corpus.py data/smoke
 """
 
 import sys

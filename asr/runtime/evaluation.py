@@ -31,17 +31,18 @@ def evaluate(
     """
     read = read or reader(model.description.sample_rate)
     tokenizer = model.description.tokenizer
-    hypotheses: dict[str, str] = {}
-    ordered = sorted(utterances, key=lambda utterance: -utterance.duration)
-    for first in range(0, len(ordered), BATCH):
-        batch = ordered[first : first + BATCH]
-        for utterance, log_probs in zip(batch, model.log_probs([read(u) for u in batch]), strict=True):
+    hypotheses = [""] * len(utterances)
+    longest_first = sorted(range(len(utterances)), key=lambda index: -utterances[index].duration)
+    for first in range(0, len(utterances), BATCH):
+        batch = longest_first[first : first + BATCH]
+        waveforms = [read(utterances[index]) for index in batch]
+        for index, log_probs in zip(batch, model.log_probs(waveforms), strict=True):
             text = tokenizer.decode(token.number for token in greedy(log_probs))
-            hypotheses[utterance.id] = " ".join(text.split())
-            progress(utterance)
+            hypotheses[index] = " ".join(text.split())
+            progress(utterances[index])
     return score(
         [tokenizer.normalise(u.text) for u in utterances],
-        [hypotheses[u.id] for u in utterances],
+        hypotheses,
         ids=[u.id for u in utterances],
         speakers=[u.speaker for u in utterances],
     )

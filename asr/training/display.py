@@ -67,11 +67,10 @@ class Display:
 
     def step(self, epoch: int, share: float, loss: float, speed: float) -> None:
         """One optimiser step: `share` of the whole training is done; `speed` in audio seconds a second."""
+        shown = {"epoch": f"{epoch}/{self.epochs}", "loss": f"{loss:.3f}", "speed": f"{speed:.0f}"}
         if self.task is None:
-            self.task = self.progress.add_task("", total=1.0, epoch="", loss="", speed="")
-        self.progress.update(
-            self.task, completed=share, epoch=f"{epoch}/{self.epochs}", loss=f"{loss:.3f}", speed=f"{speed:.0f}"
-        )
+            self.task = self.progress.add_task("", total=1.0, **shown)
+        self.progress.update(self.task, completed=share, **shown)
 
     def epoch(self, epoch: Epoch, sample: Utterance, *, best: bool) -> None:
         """A line for the epoch, a star where it is the best so far, and one transcript of the dev part."""

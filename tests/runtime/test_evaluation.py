@@ -1,0 +1,55 @@
+"""Evaluation puts every hypothesis beside its own reference, whatever the order, batches and ids."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asr.data.manifest import Utterance
+from asr.runtime.description import Description
+from asr.runtime.evaluation import BATCH, evaluate
+from asr.text import CharTokenizer
+
+TOKENIZER = CharTokenizer(" abcdefghij")
+
+
+class Parrot:
+    """Its log-probs spell the digits of the waveform's first sample: 12 -> "bc"."""
+
+    description = Description("parrot", 1000, 0.01, TOKENIZER)
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+        self.batches.append(len(waveforms))
+        return [self._spell(f"{int(w[0])}") for w in waveforms]
+
+    def _spell(self, digits: str) -> np.ndarray:
+        tokens = [t for digit in digits for t in (TOKENIZER.alphabet.index("abcdefghij"[int(digit)]) + 1, 0)]
+        rows = np.full((len(tokens), TOKENIZER.size), -9.0)
+        rows[np.arange(len(tokens)), tokens] = -0.01
+        return rows
+
+
+def letters(number: int) -> str:
+    return "".join("abcdefghij"[int(digit)] for digit in str(number))
+
+
+@pytest.mark.parametrize("count", [1, BATCH, 3 * BATCH + 1])
+def test_each_hypothesis_meets_its_reference(count: int) -> None:
+    random = np.random.default_rng(count)
+    numbers = random.permutation(1000)[:count].tolist()
+    # All with the same id, as two manifests may have it; every third reference is wrong.
+    utterances = [
+        Utterance("same", Path(str(n)), float(random.uniform(1, 9)), "j j" if i % 3 == 2 else letters(n).upper())
+        for i, n in enumerate(numbers)
+    ]
+    model, heard = Parrot(), []
+    score = evaluate(model, utterances, read=lambda u: np.array([float(str(u.audio_filepath))]), progress=heard.append)
+    assert [u.hypothesis for u in score.utterances] == [letters(n) for n in numbers]
+    assert score.sentence_errors == count // 3
+    assert sorted(map(id, heard)) == sorted(map(id, utterances))
+    assert max(model.batches) <= BATCH
+    assert sum(model.batches) == count

@@ -1,0 +1,747 @@
+"""Sound in every dress, and every way in which a sound file can be wrong.
+
+The references are independent of `asr.audio`: the formula of a sine, arithmetic on constant channels, and librosa.
+"""
+
+import io
+import itertools
+import os
+import re
+import struct
+import subprocess
+import sys
+import threading
+import tracemalloc
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr.audio import duration_s, load
+from asr.errors import AudioError
+
+RATE = 16_000
+
+
+@pytest.fixture(autouse=True)
+def nothing_on_stderr(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """The native decoders must not talk, whatever they are given."""
+    yield
+    assert capfd.readouterr().err == ""
+
+
+def sine(seconds: float = 1.0, rate: int = RATE, hz: float = 440.0, amplitude: float = 0.5) -> np.ndarray:
+    return (amplitude * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+def speechlike(seconds: float, rate: int = RATE, seed: int = 0) -> np.ndarray:
+    """Noise with little above 4 kHz, so that a shift by one sample shows and lossy codecs keep its shape."""
+    noise = np.random.default_rng(seed).normal(size=round(seconds * rate) + 15)
+    smooth = np.convolve(noise, np.hanning(16) / 8, mode="valid")
+    return (0.1 * smooth).astype(np.float32)
+
+
+def encoded(samples: np.ndarray, format: str, subtype: str | None = None, rate: int = RATE, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format=format, subtype=subtype, **options)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def av_encoded(samples: np.ndarray, container: str, codec: str, rate: int = RATE, *, pictures: int = 0) -> bytes:
+    """Encode one channel, and a video track of so many pictures at 10 per second, with FFmpeg."""
+    import av
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as out:
+        video = out.add_stream("mpeg4", rate=10, width=32, height=32, pix_fmt="yuv420p") if pictures else None
+        track = cast("av.AudioStream", out.add_stream(codec, rate=rate, layout="mono")) if len(samples) else None
+        for number in range(pictures):
+            assert video is not None
+            picture = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 20 * number, np.uint8))
+            picture.pts = number
+            out.mux(video.encode(picture))
+        if video is not None:
+            out.mux(video.encode(None))
+        if track is not None:
+            for begin in range(0, len(samples), 960):
+                frame = av.AudioFrame.from_ndarray(samples[None, begin : begin + 960], format="fltp", layout="mono")
+                frame.sample_rate, frame.pts = rate, begin
+                out.mux(track.encode(frame))
+            out.mux(track.encode(None))
+    return buffer.getvalue()
+
+
+def with_data_size(wav: bytes, data: int, riff: int | None = None) -> bytes:
+    """Replace the sizes in a WAV header."""
+    at = wav.index(b"data") + 4
+    wav = wav[:at] + struct.pack("<I", data) + wav[at + 4 :]
+    return wav if riff is None else wav[:4] + struct.pack("<I", riff) + wav[8:]
+
+
+def sphere(samples: np.ndarray, promised: int | None = None) -> bytes:
+    """A NIST SPHERE file, written by hand."""
+    fields = (
+        f"sample_count -i {len(samples) if promised is None else promised}",
+        "sample_n_bytes -i 2",
+        "channel_count -i 1",
+        "sample_byte_format -s2 01",
+        f"sample_rate -i {RATE}",
+        "sample_coding -s3 pcm",
+        "end_head",
+    )
+    header = "NIST_1A\n   1024\n" + "\n".join(fields) + "\n"
+    return header.encode().ljust(1024) + np.round(samples * 32767).astype("<i2").tobytes()
+
+
+def fit(waveform: np.ndarray, hz: float, rate: int = RATE, edge: int = 800) -> tuple[float, float, float]:
+    """Least squares: the amplitude, phase (radians) and largest residual of a sine, away from the ends."""
+    inner = slice(edge, len(waveform) - edge)
+    phase = 2 * np.pi * hz * np.arange(len(waveform))[inner] / rate
+    basis = np.stack([np.sin(phase), np.cos(phase)], axis=1)
+    (a, b), *_ = np.linalg.lstsq(basis, waveform[inner], rcond=None)
+    residual = np.abs(waveform[inner] - basis @ [a, b]).max()
+    return float(np.hypot(a, b)), float(np.arctan2(b, a)), float(residual)
+
+
+# ---------------------------------------------------------------- formats
+
+EXACT = [
+    ("WAV", "PCM_U8", 1 / 128),
+    ("WAV", "PCM_16", 1 / 32768),
+    ("WAV", "PCM_24", 1e-6),
+    ("WAV", "PCM_32", 1e-7),
+    ("WAV", "FLOAT", 0),
+    ("WAV", "DOUBLE", 0),
+    ("WAV", "ULAW", 0.02),
+    ("WAV", "ALAW", 0.02),
+    ("RF64", "PCM_16", 1 / 32768),
+    ("W64", "PCM_16", 1 / 32768),
+    ("AIFF", "PCM_16", 1 / 32768),
+    ("AU", "PCM_16", 1 / 32768),
+    ("CAF", "PCM_24", 1e-6),
+    ("FLAC", "PCM_16", 1 / 32768),
+    ("FLAC", "PCM_24", 1e-6),
+    ("OGG", "VORBIS", 0.02),
+    ("OGG", "OPUS", 0.03),
+    ("MP3", "MPEG_LAYER_III", 0.03),
+]
+
+
+@pytest.mark.parametrize(("format", "subtype", "tolerance"), EXACT)
+def test_libsndfile_formats(tmp_path: Path, format: str, subtype: str, tolerance: float) -> None:
+    path = tmp_path / "x.bin"  # the name says nothing, the bytes do
+    path.write_bytes(encoded(sine(), format, subtype))
+    waveform = load(path, RATE)
+    assert waveform.dtype == np.float32
+    assert waveform.shape == (RATE,)
+    np.testing.assert_allclose(waveform[400:-400], sine()[400:-400], rtol=0, atol=tolerance)
+    assert duration_s(path) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "rate", "tolerance"),
+    [
+        ("ipod", "aac", 16_000, 0.02),
+        ("mp4", "aac", 44_100, 0.03),
+        ("webm", "libopus", 48_000, 0.02),
+        ("matroska", "flac", 16_000, 1 / 32768),
+        ("matroska", "pcm_s24le", 16_000, 1e-6),
+        ("matroska", "pcm_u8", 16_000, 1 / 64),
+        ("mov", "pcm_f64le", 16_000, 0),
+        ("mpegts", "mp2", 48_000, 0.02),
+    ],
+)
+def test_ffmpeg_formats(tmp_path: Path, container: str, codec: str, rate: int, tolerance: float) -> None:
+    path = tmp_path / "x.bin"
+    path.write_bytes(av_encoded(sine(rate=rate), container, codec, rate))
+    waveform = load(path, rate)
+    delay = waveform.size - rate  # MPEG-TS has no word for the encoder's delay and padding
+    assert delay == 0 if container != "mpegts" else 0 < delay < 3000
+    amplitude, phase, residual = fit(waveform[delay:], 440, rate, edge=4096)  # AAC needs a while to settle
+    assert amplitude == pytest.approx(0.5, abs=0.015)
+    assert delay or phase == pytest.approx(0, abs=0.01)
+    assert residual <= max(tolerance, 1e-6)
+    assert duration_s(path) == waveform.size / rate
+
+
+def test_adpcm_comes_in_whole_blocks() -> None:
+    waveform = load(encoded(sine(), "WAV", "IMA_ADPCM"), RATE)
+    assert RATE <= len(waveform) < RATE + 512
+    np.testing.assert_allclose(waveform[50:RATE], sine()[50:], rtol=0, atol=0.02)
+
+
+def test_film(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(av_encoded(sine(), "mp4", "aac", pictures=10))
+    waveform = load(path, RATE)
+    assert waveform.shape == (RATE,)
+    assert fit(waveform, 440)[0] == pytest.approx(0.5, abs=0.005)
+
+
+def test_amr() -> None:
+    """Fifty frames of AMR at 4.75 kbit/s (RFC 4867, 5): a second at 8 kHz."""
+    assert load(b"#!AMR\n" + (b"\x04" + bytes(12)) * 50, 8000).shape == (8000,)
+
+
+def test_sphere() -> None:
+    np.testing.assert_allclose(load(sphere(sine()), RATE), sine(), rtol=0, atol=1 / 32768)
+
+
+@pytest.mark.parametrize("format", ["WAV", "FLAC", "AIFF"])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_channels_are_averaged(format: str, channels: int) -> None:
+    levels = np.arange(1, channels + 1) / 16
+    waveform = load(encoded(np.tile(levels, (200_000, 1)), format, "PCM_16"), RATE)
+    np.testing.assert_allclose(waveform, np.full(200_000, levels.mean()), rtol=1e-6)
+
+
+def test_channels_from_ffmpeg_are_averaged() -> None:
+    import av
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as out:
+        track = out.add_stream("pcm_s16le", rate=RATE, layout="5.1")
+        frame = av.AudioFrame.from_ndarray(
+            np.tile(np.arange(1, 7, dtype=np.int16) * 1000, 960)[None], format="s16", layout="5.1"
+        )
+        frame.sample_rate = RATE
+        out.mux(track.encode(frame))
+    np.testing.assert_allclose(load(buffer.getvalue(), RATE), np.full(960, 3500 / 32768), rtol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 192_000])
+def test_resampling_keeps_length_frequency_amplitude_and_phase(rate: int) -> None:
+    waveform = load(encoded(sine(10.0, rate), "WAV", "FLOAT", rate), RATE)  # long enough for several blocks
+    assert waveform.shape == (10 * RATE,)
+    amplitude, phase, residual = fit(waveform, 440)
+    assert amplitude == pytest.approx(0.5, abs=1e-4)
+    assert phase == pytest.approx(0, abs=1e-3)
+    assert residual < 1e-4
+
+
+def test_resampling_removes_what_the_new_rate_cannot_hold() -> None:
+    waveform = load(encoded(sine(2.0, 48_000, hz=11_000), "WAV", "FLOAT", 48_000), RATE)
+    assert np.abs(waveform[800:-800]).max() < 1e-4
+
+
+@pytest.mark.parametrize(("format", "rate"), [("WAV", 44_100), ("FLAC", 8_000), ("OGG", 48_000), ("MP3", 22_050)])
+def test_librosa_agrees(tmp_path: Path, format: str, rate: int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import librosa
+
+        path = tmp_path / f"x.{format.lower()}"
+        stereo = np.stack([speechlike(1.5, rate, seed=1), speechlike(1.5, rate, seed=2)], axis=1)
+        path.write_bytes(encoded(stereo, format, rate=rate))
+        reference, _ = librosa.load(path, sr=RATE)
+    waveform = load(path, RATE)
+    assert waveform.shape == reference.shape
+    np.testing.assert_allclose(waveform, reference, rtol=0, atol=1e-4)
+
+
+def test_loud_samples_are_kept() -> None:
+    samples = np.array([3.5, -2.0, 0.25, 1.0], np.float32)
+    np.testing.assert_array_equal(load(encoded(samples, "WAV", "FLOAT"), RATE), samples)
+
+
+# ---------------------------------------------------------------- sources
+
+
+class Pipe(io.RawIOBase):
+    """A binary stream that cannot be searched."""
+
+    def __init__(self, data: bytes) -> None:
+        self.rest = data
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        piece, self.rest = self.rest[: min(1000, len(buffer))], self.rest[min(1000, len(buffer)) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "MP3", "M4A"])
+def test_every_kind_of_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    data = av_encoded(sine(), "ipod", "aac") if kind == "M4A" else encoded(sine(), kind)
+    path = tmp_path / "Größe 1.bin"
+    path.write_bytes(data)
+    expected = load(path, 8000)
+    assert expected.shape == (8000,)
+
+    stream = io.BytesIO(b"before" + data)
+    stream.seek(6)
+    for source in (str(path), data, stream, Pipe(data)):
+        np.testing.assert_array_equal(load(source, 8000), expected)  # type: ignore[arg-type]
+    assert not stream.closed
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    np.testing.assert_array_equal(load("-", 8000), expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_named_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(encoded(sine(), "WAV"),))
+    writer.start()
+    assert load(path, RATE).shape == (RATE,)
+    writer.join()
+
+
+def test_importing_is_light() -> None:
+    script = (
+        "import sys, asr.audio; print([m for m in ('av', 'soxr', 'torch', 'scipy', 'librosa') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_duration_comes_from_the_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", refuse)
+    assert duration_s(encoded(sine(2.5), "FLAC")) == 2.5
+    assert duration_s(encoded(sine(2.5), "MP3")) == 2.5
+
+
+# ---------------------------------------------------------------- parts
+
+WHOLE = speechlike(2.0)
+WHOLE_WAV = encoded(WHOLE, "WAV", "FLOAT")
+
+
+@settings(max_examples=50, deadline=None)
+@given(start=st.integers(0, len(WHOLE) - 1), data=st.data())
+def test_a_part_is_a_slice(start: int, data: st.DataObject) -> None:
+    stop = data.draw(st.integers(start + 1, len(WHOLE)))
+    part = load(WHOLE_WAV, RATE, offset_s=start / RATE, duration_s=(stop - start) / RATE)
+    np.testing.assert_array_equal(part, WHOLE[start:stop])
+
+
+@pytest.mark.parametrize(
+    ("kind", "tolerance"),
+    [
+        ("FLAC", 0),
+        ("OGG/VORBIS", 0),
+        ("OGG/OPUS", 0),
+        ("MP3", 1e-7),
+        ("bare MP3", 0),
+        ("webm", 0),
+        ("ipod", 0.01),  # AAC fills bands with random noise; a shift by one sample would show
+    ],
+)
+def test_a_part_of_a_compressed_sound_is_a_slice(kind: str, tolerance: float) -> None:
+    rate = 48_000 if kind == "webm" or "OPUS" in kind else 44_100
+    samples = speechlike(6.0, rate)
+    if kind in ("webm", "ipod"):
+        data = av_encoded(samples, kind, "libopus" if kind == "webm" else "aac", rate)
+    else:
+        format, _, subtype = kind.removeprefix("bare ").partition("/")
+        data = encoded(samples, format, subtype or None, rate)
+        data = without_first_frame(data) if kind == "bare MP3" else data
+    whole = load(data, rate)
+    for begin_s, length_s in [(0.0, 0.5), (0.01, 1.0), (1.2345, 0.321), (4.9, 0.7), (5.5, None)]:
+        begin = round(begin_s * rate)
+        end = len(whole) if length_s is None else begin + round(length_s * rate)
+        part = load(data, rate, offset_s=begin_s, duration_s=length_s)
+        np.testing.assert_allclose(part, whole[begin:end], rtol=0, atol=tolerance)
+
+
+def test_a_part_is_cut_before_it_is_resampled() -> None:
+    data = encoded(sine(4.0, 44_100), "WAV", "FLOAT", 44_100)
+    part = load(data, RATE, offset_s=1.5, duration_s=2.0)
+    assert part.shape == (2 * RATE,)
+    np.testing.assert_allclose(part[200:-200], load(data, RATE)[24_200:55_800], rtol=0, atol=1e-3)
+
+
+def test_a_part_may_reach_a_tenth_of_a_second_beyond_the_end() -> None:
+    np.testing.assert_array_equal(load(WHOLE_WAV, RATE, offset_s=1.5, duration_s=0.6), WHOLE[24_000:])
+    with pytest.raises(
+        AudioError, match=r"the given bytes lasts 2\.000 s, but the part from 1\.500 s to 2\.110 s was asked"
+    ):
+        load(WHOLE_WAV, RATE, offset_s=1.5, duration_s=0.61)
+
+
+@pytest.mark.parametrize("kind", ["wav", "webm", "ipod"])
+def test_a_part_beyond_the_end(kind: str) -> None:
+    codec = {"webm": "libopus", "ipod": "aac"}.get(kind)
+    rate = 48_000 if kind == "webm" else RATE
+    data = av_encoded(sine(2.0, rate), kind, codec, rate) if codec else WHOLE_WAV
+    for begin_s in (2.0, 7.0):
+        with pytest.raises(AudioError, match=rf"lasts 2\.000 s, but the part from {begin_s:.3f} s to its end was"):
+            load(data, RATE, offset_s=begin_s)
+    with pytest.raises(AudioError, match=r"lasts 2\.000 s, but the part from 1\.000 s to 3\.000 s was asked for"):
+        load(data, RATE, offset_s=1.0, duration_s=2.0)
+
+
+@pytest.mark.parametrize(
+    ("begin_s", "length_s"), [(-0.1, None), (0, 0), (0, -1), (float("nan"), 1), (0, float("nan")), (float("inf"), None)]
+)
+def test_a_part_that_makes_no_sense(begin_s: float, length_s: float | None) -> None:
+    with pytest.raises(AudioError, match=f"begins at {begin_s} s and lasts {length_s} s: the begin must be 0 or more"):
+        load(WHOLE_WAV, RATE, offset_s=begin_s, duration_s=length_s)
+
+
+# ---------------------------------------------------------------- what libsndfile would cut without a word
+
+
+def without_first_frame(mp3: bytes) -> bytes:
+    """Leave out the frame with the Xing header, as programs do that write into a pipe."""
+    return mp3[mp3.index(mp3[:2], 4) :]
+
+
+def test_mp3_without_a_count_is_read_to_its_end() -> None:
+    """The frames of a variable rate mislead a guess from the first ones, here to a sixth of the length."""
+    noise = speechlike(2.0, 44_100) * 5
+    samples = np.concatenate([noise, np.zeros(20 * 44_100, np.float32)])
+    data = without_first_frame(encoded(samples, "MP3", rate=44_100, bitrate_mode="VARIABLE", compression_level=0.2))
+    with soundfile.SoundFile(io.BytesIO(data)) as guess:
+        assert guess.frames < len(samples) * 2 / 3
+    waveform = load(data, 44_100)
+    assert 0 <= len(waveform) - len(samples) < 5000
+    assert duration_s(data) == len(waveform) / 44_100
+
+
+def test_mp3s_one_after_the_other_are_all_read() -> None:
+    first, second = (encoded(sine(2.0, hz=hz), "MP3") for hz in (440, 1000))
+    waveform = load(first + b"ID3\x04\0\0\0\0\0\x64" + bytes(100) + second, RATE)
+    assert len(waveform) == pytest.approx(4 * RATE, abs=0.15 * RATE)
+    assert fit(waveform[-RATE - 3000 : -3000], 1000)[0] == pytest.approx(0.5, abs=0.02)
+
+
+def test_ogg_sounds_one_after_the_other_are_all_read() -> None:
+    data = encoded(sine(2.0), "OGG") + encoded(sine(1.0), "OGG")
+    assert len(load(data, RATE)) == pytest.approx(3 * RATE, abs=0.1 * RATE)
+
+
+def test_flac_without_a_count_is_read_to_its_end() -> None:
+    data = bytearray(encoded(WHOLE, "FLAC"))
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    assert duration_s(bytes(data)) == 2.0
+    np.testing.assert_allclose(load(bytes(data), RATE), WHOLE, rtol=0, atol=1 / 32768)
+
+
+@pytest.mark.parametrize(
+    ("data", "riff"),
+    [
+        (0xFFFFFFFF, 0xFFFFFFFF),  # FFmpeg
+        (0x7FFFF000, 0x7FFFF024),  # SoX
+        (0x80000000, 0x80000024),
+        (0, 0),  # GStreamer
+        (0, 36),  # a recorder that was killed
+        (0, 0xFFFFFFFF),
+    ],
+)
+def test_a_placeholder_for_the_size_of_a_wav_is_no_promise(data: int, riff: int) -> None:
+    wav = with_data_size(encoded(WHOLE, "WAV", "PCM_16"), data, riff)
+    np.testing.assert_allclose(load(wav, RATE), WHOLE, rtol=0, atol=1 / 32768)
+
+
+def test_a_wav_without_samples_is_not_taken_for_a_stream() -> None:
+    wav = encoded(np.zeros(0), "WAV")
+    with_list = wav[:4] + struct.pack("<I", len(wav) + 12) + wav[8:] + b"LIST" + struct.pack("<I", 12) + b"INFOISFTabcd"
+    with pytest.raises(AudioError, match="the given bytes holds no sound: it has a header but no samples"):
+        load(with_list, RATE)
+
+
+def test_a_wav_that_counts_its_header_as_data_is_accepted() -> None:
+    wav = encoded(WHOLE, "WAV", "PCM_16")
+    assert load(with_data_size(wav, len(wav)), RATE).shape == WHOLE.shape
+
+
+def test_placeholders_of_au_and_aiff() -> None:
+    au = encoded(WHOLE, "AU", "PCM_16")
+    assert load(au[:8] + b"\xff" * 4 + au[12:], RATE).shape == WHOLE.shape
+    aiff = encoded(WHOLE, "AIFF", "PCM_16")
+    at = aiff.index(b"SSND") + 4
+    assert load(aiff[:at] + b"\x7f\0\0\x08" + aiff[at + 4 :], RATE).shape == WHOLE.shape
+
+
+def test_tags_before_an_mp3_change_nothing() -> None:
+    mp3 = encoded(sine(), "MP3")
+    comment = b"COMM\0\0\0\x05\0\0\x03eng\0" + b"TIT2\0\0\0\x03\0\0\x09ab"  # broken: libmpg123 would print about it
+    tag = b"ID3\x03\0\0\0\0" + bytes([len(comment) >> 7, len(comment) & 127]) + comment
+    np.testing.assert_array_equal(load(tag + tag + mp3, RATE), load(mp3, RATE))
+    np.testing.assert_array_equal(load(mp3 + b"TAG" + bytes(125), RATE), load(mp3, RATE))
+
+
+# ---------------------------------------------------------------- errors about the source
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match=re.escape(f"'{tmp_path / 'x.wav'}' does not exist: give the path of a")):
+        load(tmp_path / "x.wav", RATE)
+
+
+def test_folder(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match=re.escape(f"'{tmp_path}' is a folder: give the path of a sound file.")):
+        load(str(tmp_path), RATE)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+def test_device_without_end() -> None:
+    with pytest.raises(AudioError, match="'/dev/zero' is a device, not a file"):
+        load("/dev/zero", RATE)
+
+
+def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(WHOLE_WAV)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)  # the superuser may read everything, so chmod would not do
+    with pytest.raises(AudioError, match=r"x\.wav' may not be read: ask its owner for permission to read it"):
+        load(path, RATE)
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "a\0b"])
+def test_impossible_path(path: str) -> None:
+    with pytest.raises(AudioError, match=r"' cannot be opened \(.+\): give the path of a sound file"):
+        load(path, RATE)
+
+
+def test_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.wav"
+    path.touch()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    names = [f"'{path}'", "standard input", "the given bytes", "the given stream"]
+    for source, name in zip([path, "-", b"", io.BytesIO()], names, strict=True):
+        with pytest.raises(AudioError, match=re.escape(f"{name} is empty (0 bytes): record or copy it again.")):
+            load(source, RATE)
+
+
+# ---------------------------------------------------------------- errors about the content
+
+PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108020000009077 53de".replace(" ", ""))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Text, and not a little of it.\n" * 200,
+        "Text in two bytes a letter.\n".encode("utf-16") * 200,
+        b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< >>\nendobj\n" * 50,
+        PNG + bytes(200),
+        b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(2000),
+        b"PK\x03\x04" + bytes(2000),
+        bytes(5000),
+        np.random.default_rng(1).bytes(50_000),
+        b"x",
+        b"RIFF",
+        b"RIFF\x10\0\0\0WAVE",
+        b"OggS"[:3],
+        b"ID3\x04\0\0\0\0\0\x0a" + bytes(20),
+        b"caff\0\1\0\0free" + struct.pack(">q", -100) + bytes(100),
+        b"NIST_1A\n   1024\n".ljust(1024) + bytes(100),
+        b".snd" + bytes(100),
+    ],
+)
+def test_not_sound(data: bytes) -> None:
+    for read in (lambda: load(data, RATE), lambda: duration_s(data)):
+        with pytest.raises(AudioError, match="the given bytes is not a sound file, or is damaged: give a WAV, FLAC"):
+            read()
+
+
+def test_raw_samples(tmp_path: Path) -> None:
+    path = tmp_path / "x.raw"
+    path.write_bytes(np.arange(5000, dtype="<i2").tobytes())
+    with pytest.raises(AudioError, match=r"x\.raw' is not a sound file, or is damaged"):
+        load(path, RATE)
+
+
+def test_play_lists_are_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg would open what they name, which may be any file, or an address on the network."""
+    monkeypatch.chdir(tmp_path)
+    Path("secret.wav").write_bytes(WHOLE_WAV)
+    for text in ("ffconcat version 1.0\nfile secret.wav\n", "#EXTM3U\n#EXTINF:2,\nsecret.wav\n#EXT-X-ENDLIST\n"):
+        with pytest.raises(AudioError, match="is not a sound file"):
+            load(text.encode(), RATE)
+
+
+def test_film_without_sound() -> None:
+    with pytest.raises(AudioError, match="the given bytes has no sound track: give a WAV"):
+        load(av_encoded(np.zeros(0), "mp4", "aac", pictures=10), RATE)
+
+
+@pytest.mark.parametrize("format", ["WAV", "AIFF", "AU", "FLAC", "CAF"])
+def test_no_samples(format: str) -> None:
+    if format == "FLAC":  # libsndfile would write nothing at all
+        data = encoded(sine(), "FLAC")
+        data = b"fLaC\x80" + data[5:21] + bytes([data[21] & 0xF0]) + bytes(20)
+    else:
+        data = encoded(np.zeros((0, 1)), format)
+    for read in (lambda: load(data, RATE), lambda: duration_s(data)):
+        with pytest.raises(AudioError, match="the given bytes holds no sound: it has a header but no samples"):
+            read()
+
+
+@pytest.mark.parametrize("format", ["WAV", "RF64", "AIFF", "AU", "CAF", "NIST", "MP3"])
+def test_fewer_bytes_than_promised(format: str) -> None:
+    data = sphere(WHOLE) if format == "NIST" else encoded(WHOLE, format)
+    for cut in (len(data) // 2, len(data) - 200):
+        for read in (lambda cut=cut: load(data[:cut], RATE), lambda cut=cut: duration_s(data[:cut])):
+            with pytest.raises(
+                AudioError,
+                match=r"the given bytes is cut off: its header promises \d+ bytes of sound, but \d+ are there; copy",
+            ):
+                read()
+
+
+def test_the_bytes_are_counted() -> None:
+    wav = encoded(WHOLE, "WAV", "PCM_16")
+    with pytest.raises(AudioError, match="promises 64000 bytes of sound, but 63900 are there"):
+        load(wav[:-100], RATE)
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_ogg_without_its_last_page(subtype: str) -> None:
+    data = encoded(speechlike(5.0), "OGG", subtype)
+    for cut in (data.rindex(b"OggS"), len(data) - 1, len(data) // 2, 40):
+        with pytest.raises(AudioError, match="is cut off: its last Ogg page does not end the stream"):
+            load(data[:cut], RATE)
+
+
+def test_flac_cut_or_damaged() -> None:
+    data = encoded(speechlike(20.0), "FLAC")
+    damaged = bytearray(data)
+    damaged[len(data) // 2] ^= 0xFF
+    for broken in (data[: len(data) // 2], bytes(damaged)):
+        with pytest.raises(
+            AudioError, match=r"is damaged or cut off: after \d+\.\d+ s of 20\.000 s it cannot be decod"
+        ):
+            load(broken, RATE)
+    np.testing.assert_array_equal(  # the part before the damage is sound
+        load(data[: len(data) // 2], RATE, offset_s=1, duration_s=2), load(data, RATE, offset_s=1, duration_s=2)
+    )
+
+
+def index_first(mp4: bytes) -> bytes:
+    """Move the `moov` box to the front, as for the web, and correct the chunk offsets in it (`stco`, 32 bits each)."""
+    at = mp4.index(b"moov") - 4
+    moov = bytearray(mp4[at:])
+    stco = moov.index(b"stco")
+    for entry in range(int.from_bytes(moov[stco + 8 : stco + 12], "big")):
+        field = slice(stco + 12 + 4 * entry, stco + 16 + 4 * entry)
+        moov[field] = (int.from_bytes(moov[field], "big") + len(moov)).to_bytes(4, "big")
+    first_box = int.from_bytes(mp4[:4], "big")
+    return mp4[:first_box] + bytes(moov) + mp4[first_box:at]
+
+
+def test_mp3_with_a_hole(capfd: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(encoded(WHOLE, "MP3"))
+    data[5000:6000] = bytes(1000)
+    with pytest.raises(
+        AudioError, match=r"is cut off: its header promises 2\.000 s, but it ends after [01]\.\d+ s; copy"
+    ):
+        load(bytes(data), RATE)
+    capfd.readouterr()  # libmpg123 comments on the hole
+
+
+def test_two_rates_in_one_stream() -> None:
+    data = av_encoded(sine(), "adts", "aac") + av_encoded(sine(rate=8000), "adts", "aac", 8000)
+    with pytest.raises(
+        AudioError, match=r"changes its sample rate from 16000 Hz to 8000 Hz after 1\.\d+ s: convert it"
+    ):
+        load(data, RATE)
+
+
+def test_mp4_without_its_index() -> None:
+    data = av_encoded(sine(), "mp4", "aac")
+    with pytest.raises(AudioError, match=r"is cut off: its index \(the 'moov' box of MP4 and M4A\) is missing; copy"):
+        load(data[: data.index(b"moov") - 4], RATE)
+
+
+def test_mp4_with_its_index_first_cut() -> None:
+    data = index_first(av_encoded(speechlike(5.0), "mp4", "aac"))
+    assert load(data, RATE).shape == (5 * RATE,)
+    for cut, there in ((len(data) // 2, "[123]"), (len(data) * 95 // 100, "4")):
+        with pytest.raises(
+            AudioError, match=rf"is cut off: its header promises 5\.000 s, but it ends after {there}\.\d+ s; copy"
+        ):
+            load(data[:cut], RATE)
+
+
+def test_webm_cut() -> None:
+    data = av_encoded(speechlike(5.0, 48_000), "webm", "libopus", 48_000)
+    with pytest.raises(AudioError, match=r"is cut off: its header promises 5\.\d+ s, but it ends after [123]\.\d+ s"):
+        load(data[: len(data) // 2], RATE)
+
+
+def test_damaged_aac() -> None:
+    data = bytearray(av_encoded(speechlike(5.0), "adts", "aac"))
+    starts = [at for at in range(len(data) - 1) if data[at] == 0xFF and data[at + 1] & 0xF6 == 0xF0]
+    for at in starts[20:40]:
+        data[at + 7 : at + 40] = b"\xff" * 33
+    with pytest.raises(AudioError, match=r"is damaged or cut off: not all of its sound can be decoded; copy it again"):
+        load(bytes(data), RATE)
+
+
+@pytest.mark.parametrize(("rate", "wrong"), [(RATE, 1), (RATE, 999), (RATE, 768_001), (RATE, 2**31 - 1)])
+def test_absurd_rate(rate: int, wrong: int) -> None:
+    wav = encoded(WHOLE, "WAV", "PCM_16", rate)
+    with pytest.raises(
+        AudioError, match=f"says that its sample rate is {wrong} Hz, but it must be from 1000 to 768000"
+    ):
+        load(wav[:24] + struct.pack("<I", wrong) + wav[28:], RATE)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("rate", [RATE, 44_100])
+def test_not_finite(value: float, rate: int) -> None:
+    samples = np.zeros((20 * rate, 2), np.float32)
+    samples[12 * rate, 1] = value
+    samples[12 * rate + 5] = value, -value
+    samples[15 * rate, 0] = value
+    with pytest.raises(
+        AudioError, match=r"holds 3 samples that are infinite or not a number, the first at 12\.000 s: write it again"
+    ):
+        load(encoded(samples, "WAV", "FLOAT", rate), RATE)
+
+
+# ---------------------------------------------------------------- lying headers
+
+
+def test_memory_follows_what_is_there() -> None:
+    """A FLAC that promises 2**35 samples, 128 GB, and holds two seconds."""
+    data = bytearray(encoded(WHOLE, "FLAC"))
+    data[21] |= 0x08
+    tracemalloc.start()
+    with pytest.raises(AudioError, match=r"is (damaged or )?cut off"):
+        load(bytes(data), RATE)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3", "NIST", "ipod", "webm"])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # libsndfile seeking before the begin
+def test_any_damage_ends_in_sound_or_in_an_audio_error(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(sum(kind.encode()))
+    if kind in ("ipod", "webm"):
+        whole = av_encoded(speechlike(0.5, 48_000), kind, "aac" if kind == "ipod" else "libopus", 48_000)
+    else:
+        whole = sphere(speechlike(0.5)) if kind == "NIST" else encoded(speechlike(0.5), kind)
+    for where in itertools.repeat(min(200, len(whole)), 20):
+        data = bytearray(whole)
+        for at in random.integers(where, size=3):
+            data[at] = random.integers(256)
+        try:
+            waveform = load(bytes(data), RATE)
+        except AudioError:
+            continue
+        assert waveform.dtype == np.float32
+        assert len(waveform) > 0
+        assert np.isfinite(waveform).all()
+    capfd.readouterr()  # libmpg123 comments on damage within frames
