@@ -13,12 +13,14 @@ import click
     type=click.Path(path_type=Path),
     help="Folder for everything the run writes; it must not hold a run yet.  [default: runs/NAME]",
 )
-def train(recipe: Path, overrides: tuple[str, ...], run_dir: Path | None) -> None:
+@click.option("--resume", is_flag=True, help="Go on with the run in the run folder from where it was stopped.")
+def train(recipe: Path, overrides: tuple[str, ...], run_dir: Path | None, resume: bool) -> None:
     """Train a model from RECIPE, a YAML file.
 
     KEY=VALUE replaces a value of the recipe, for example training.epochs=10. The run folder gets the resolved
-    recipe, package versions, metrics (metrics.jsonl, TensorBoard) and best.safetensors, the weights of the epoch
-    with the lowest dev WER.
+    recipe, package versions, metrics (metrics.jsonl, TensorBoard), best.safetensors, the weights of the epoch with
+    the lowest dev WER, and the state of the run. Ctrl-C and SIGTERM stop a run after its next step and save the state;
+    the same command with --resume goes on, and ends with the weights that an uninterrupted run would have had.
 
     \b
     Example:
@@ -33,7 +35,7 @@ def train(recipe: Path, overrides: tuple[str, ...], run_dir: Path | None) -> Non
 
     loaded = load_recipe(recipe, overrides)
     run_dir = run_dir or Path("runs") / loaded.name
-    result = loop.train(loaded, run_dir, Console())
+    result = loop.train(loaded, run_dir, Console(), resume=resume)
     click.echo(f"\nTrained in {clock(result.duration_s)}. Best epoch on the dev part: {result.epoch}.")
     click.echo(render(result.dev))
     click.echo(f"Next: asr export {run_dir} {loaded.name}.onnx")

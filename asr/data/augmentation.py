@@ -7,15 +7,18 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from asr.config import Section
+from asr.data.masking import MaskingConfig
 
 
 class AugmentationConfig(Section):
-    """What happens to a training utterance before the model hears it."""
+    """What happens to a training utterance that does not happen to others."""
 
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     """Speed perturbation (Ko et al. 2015): one of these factors, drawn for each utterance; pitch changes with it."""
     gain_db: float = Field(default=6.0, ge=0)
     """Loudness is changed by up to this many decibels, up or down."""
+    masking: MaskingConfig = MaskingConfig()
+    """SpecAugment, on the spectrogram."""
 
     @field_validator("speeds")
     @classmethod

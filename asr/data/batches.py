@@ -28,18 +28,30 @@ class Batch:
     target_lengths: Tensor
 
     @property
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Waveform, lengths, targets and target lengths."""
+        return self.waveform, self.lengths, self.targets, self.target_lengths
+
+    @property
     def duration_s(self) -> float:
         """Seconds of speech in the batch as the manifest has them, without padding."""
         return sum(utterance.duration for utterance in self.utterances)
 
 
 def plan_epoch(
-    utterances: Sequence[Utterance], batch_duration_s: float, buckets: int, seed: int, epoch: int
+    utterances: Sequence[Utterance],
+    batch_duration_s: float,
+    buckets: int,
+    *,
+    seed: int,
+    epoch: int,
+    ascending: bool = False,
 ) -> list[list[Utterance]]:
     """Group utterances of like duration into batches and shuffle them, the same way for the same seed and epoch.
 
     lhotse's dynamic bucketing decides: no batch lasts longer than `batch_duration_s`, counting the padding, unless a
-    single utterance does. The batch with the longest utterance comes first, so that a lack of memory shows early.
+    single utterance does. The batch with the longest utterance comes first, so that a lack of memory shows early;
+    the others are shuffled, or go from short to long if `ascending`.
     """
     by_id = {utterance.id: utterance for utterance in utterances}
     cuts = CutSet.from_cuts(MonoCut(id=u.id, start=0, duration=u.duration, channel=0) for u in utterances)
@@ -58,6 +70,8 @@ def plan_epoch(
     sampler.set_epoch(epoch)
     batches = [[by_id[cut.id] for cut in batch] for batch in sampler]
     batches.sort(key=lambda batch: -max(u.duration for u in batch))
+    if ascending:
+        return batches[:1] + batches[:0:-1]
     rest = batches[1:]
     np.random.default_rng([seed, epoch]).shuffle(rest)
     return batches[:1] + rest
@@ -124,7 +138,10 @@ def batches(
     augmenter: Augmenter | None = None,
     seed: Sequence[int] = (0,),
     workers: int = 0,
+    first: int = 0,
 ) -> Iterator[Batch]:
-    """Read the planned batches, in their order, `workers` processes ahead."""
+    """Read the planned batches from number `first` on, in their order, `workers` processes ahead."""
     dataset = _PlannedBatches(plan, reader, tokenizer, augmenter, seed)
-    return iter(DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))
+    numbers = range(first, len(plan))
+    ahead = 4 if workers else None
+    return iter(DataLoader(dataset, batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=ahead))

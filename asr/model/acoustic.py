@@ -7,7 +7,6 @@ from asr.config import Section
 from asr.model.context import Context, ContextConfig
 from asr.model.features import Features, FeaturesConfig
 from asr.model.frontend import Frontend, FrontendConfig
-from asr.model.masking import MaskingConfig, mask_spectrogram
 
 
 class ModelConfig(Section):
@@ -16,7 +15,6 @@ class ModelConfig(Section):
     features: FeaturesConfig = FeaturesConfig()
     frontend: FrontendConfig = FrontendConfig()
     context: ContextConfig = ContextConfig()
-    masking: MaskingConfig = MaskingConfig()
 
     @property
     def frame_shift_s(self) -> float:
@@ -40,15 +38,20 @@ class AcousticModel(nn.Module):
         """Output frames for so many samples. Shape: (B,) -> (B,)"""
         return self.frontend.output_lengths(self.features.output_lengths(lengths))
 
+    def encode(self, features: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        """What each of L recurrent layers makes of the features. Shape: (B, T, F), (B,) -> L times (B, T', 2H), (B,)"""
+        x, lengths = self.frontend(features, lengths)
+        return self.context(x, lengths), lengths
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Log-probabilities of the tokens, 0 being the blank. Shape: (B, T, 2H) -> (B, T, V)"""
+        return torch.log_softmax(self.head(self.dropout(x)), dim=2)
+
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities of the tokens (0 is the blank), the same in training and in evaluation.
+        """Waveforms to log-probabilities of the tokens.
 
         Shape:
             waveform (B, S) in -1..1, lengths (B,) in samples -> (B, T, V), (B,) in output frames
         """
-        x, lengths = self.features(waveform, lengths)
-        if self.training:
-            x = mask_spectrogram(x, self.config.masking)
-        x, lengths = self.frontend(x, lengths)
-        x = self.context(x, lengths)
-        return torch.log_softmax(self.head(self.dropout(x)), dim=2), lengths
+        layers, frames = self.encode(*self.features(waveform, lengths))
+        return self.classify(layers[-1]), frames

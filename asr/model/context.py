@@ -69,8 +69,10 @@ class Context(nn.Module):
         self.norms: Sequence[nn.LayerNorm] = cast("Any", nn.ModuleList(nn.LayerNorm(self.output_size) for _ in sizes))
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Shape: (B, T, D), (B,) -> (B, T, 2H)"""
+    def forward(self, x: Tensor, lengths: Tensor) -> list[Tensor]:
+        """The output of every layer, the last one last. Shape: (B, T, D), (B,) -> L times (B, T, 2H)"""
+        outputs = []
         for layer, norm in zip(self.layers, self.norms, strict=True):
             x = norm(layer(self.dropout(x), lengths))
-        return x
+            outputs.append(x)
+        return outputs

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -67,7 +68,7 @@ class Display:
 
     def step(self, epoch: int, share: float, loss: float, speed: float) -> None:
         """One optimiser step: `share` of the whole training is done; `speed` in audio seconds a second."""
-        shown = {"epoch": f"{epoch}/{self.epochs}", "loss": f"{loss:.3f}", "speed": f"{speed:.0f}"}
+        shown: dict[str, Any] = {"epoch": f"{epoch}/{self.epochs}", "loss": f"{loss:.3f}", "speed": f"{speed:.0f}"}
         if self.task is None:
             self.task = self.progress.add_task("", total=1.0, **shown)
         self.progress.update(self.task, completed=share, **shown)

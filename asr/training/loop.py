@@ -2,41 +2,44 @@
 
 Every random choice follows from the recipe's seed and the position in the run: the order of the batches from (seed,
 epoch), augmentation from (seed, epoch, batch), dropout and masking from (seed, step). Nothing depends on what was
-drawn before, so the position is all that a run has to remember.
+drawn before, so the position, the weights and the optimiser's moments are all that a run has to remember.
 """
 
 import json
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from rich.console import Console
 
 import asr
-from asr.data import manifest
 from asr.data.augmentation import Augmenter
 from asr.data.batches import AudioReader, Batch, batches, plan_epoch
 from asr.data.manifest import Utterance
-from asr.errors import DataError, RecipeError
+from asr.errors import AsrError, RecipeError
+from asr.files import replacing
 from asr.model.acoustic import AcousticModel
 from asr.runtime.evaluation import evaluate
 from asr.scoring.wer import Score
-from asr.training import checkpoint
+from asr.training import checkpoint, state
 from asr.training.checkpoint import TorchModel
+from asr.training.corpus import read_corpus, set_statistics
 from asr.training.display import Display, Epoch, clock
-from asr.training.objective import ctc_losses, frames_needed, learning_rate
-from asr.training.recipe import Recipe, recipe_to_yaml
+from asr.training.objective import Objective
+from asr.training.optimiser import build_optimiser, learning_rate, moving_average
+from asr.training.recipe import Recipe, load_recipe, recipe_to_yaml
+from asr.training.state import STATE, Progress
+from asr.training.stopping import Stopped, stop_requests
 
-STATISTICS_UTTERANCES = 500
-"""So many training utterances give the mean and deviation of each mel band."""
+METRICS = "metrics.jsonl"
 PACKAGES = ("torch", "torchaudio", "lhotse", "lightning-fabric", "numpy", "safetensors")
 """Their versions are noted in the run folder."""
 
@@ -45,180 +48,233 @@ PACKAGES = ("torch", "torchaudio", "lhotse", "lightning-fabric", "numpy", "safet
 class Result:
     """What a finished run leaves to say."""
 
-    checkpoint: Path
     epoch: int
-    """The epoch of the best checkpoint."""
+    """The epoch of the best checkpoint, counted from 1."""
     dev: Score
     """Its score on the dev manifests."""
     duration_s: float
 
 
-def train(recipe: Recipe, run_dir: Path, console: Console) -> Result:
-    """Train `recipe` into the new folder `run_dir`.
+def train(recipe: Recipe, run_dir: Path, console: Console, *, resume: bool = False) -> Result:
+    """Train `recipe` into the folder `run_dir`, a new one unless `resume` goes on with a run that was stopped.
 
-    The folder gets `recipe.yaml` (resolved), `versions.json`, `metrics.jsonl` (a line an epoch), TensorBoard events
-    and `best.safetensors`, the weights with the lowest dev WER (the lower CER decides between equals).
+    The folder gets `recipe.yaml` (resolved), `versions.json`, `metrics.jsonl` (a line an epoch), TensorBoard events,
+    `best.safetensors`, the weights with the lowest dev WER (the lower CER decides between equals), and
+    `state.safetensors`, from which a stopped run goes on.
 
     Raises:
-        RecipeError: `run_dir` holds a run already.
+        RecipeError: `run_dir` holds a run already or, to resume, none or that of another recipe.
         DataError: a manifest is bad, or no utterance is left to train on.
+        Stopped: SIGTERM or SIGINT arrived; the state is saved.
+        AsrError: the run folder cannot be written, for the disk is full; the last good state is kept.
     """
-    started = time.monotonic()
-    model = checkpoint.build(recipe)
-    augmenter = Augmenter(recipe.augmentation, model.description.sample_rate)
-    train_set, dev_set = _read(recipe.data.train), _read(recipe.data.dev)
-    train_set, too_short = _split_by_room(train_set, model, augmenter.fastest)
-    if not train_set:
-        raise DataError("No training utterance is long enough to carry its transcript: check the manifests.")
-    _new_run_folder(run_dir, recipe)
-    logger = TensorBoardLogger(root_dir=run_dir, name="tensorboard", version="")
-    fabric = Fabric(
-        accelerator=recipe.training.accelerator, devices=1, precision=recipe.training.precision, loggers=logger
-    )
-    reader = AudioReader(model.description.sample_rate, recipe.data.cache_gib)
-    best: Result | None = None
-
-    with Display(console, recipe.training.epochs) as display:
-        for utterance in too_short:
-            display.say(
-                f"Left out: '{utterance.id}' ({utterance.duration:.2f} s) is too short for its transcript.", "yellow"
-            )
-        display.facts(
-            recipe=f"{recipe.name}, seed {recipe.seed}",
-            model=f"{model.description.parameters / 1e6:.1f} M parameters, "
-            f"{model.description.tokenizer.size} tokens, {1000 * model.description.frame_shift_s:.0f} ms a frame",
-            train=_size(train_set),
-            dev=_size(dev_set),
-            device=f"{fabric.device}, {torch.get_num_threads()} threads, {recipe.training.precision}",
-            run_folder=str(run_dir),
-        )
-        _set_statistics(model.network, train_set, reader, recipe.seed)
-        network, optimiser = fabric.setup(
-            model.network,
-            torch.optim.AdamW(
-                model.network.parameters(),
-                lr=recipe.optimiser.learning_rate,
-                weight_decay=recipe.optimiser.weight_decay,
-                betas=(0.9, 0.98),
-            ),
-        )
-        step = 0
-        for epoch in range(recipe.training.epochs):
-            epoch_started, losses, heard_s = time.monotonic(), [], 0.0
-            plan = plan_epoch(train_set, recipe.data.batch_duration_s, recipe.data.buckets, recipe.seed, epoch)
-            stream = batches(
-                plan,
-                reader,
-                model.description.tokenizer,
-                augmenter=augmenter,
-                seed=(recipe.seed, epoch),
-                workers=recipe.data.workers,
-            )
-            rate = 0.0
-            for index, batch in enumerate(stream):
-                share = (epoch + (index + 1) / len(plan)) / recipe.training.epochs
-                rate = learning_rate(recipe.optimiser, share)
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
-                torch.manual_seed(recipe.seed * 1_000_003 + step)
-                loss, not_finite = _step(fabric, network, optimiser, batch, recipe.optimiser.clip_norm)
-                if not_finite:
-                    display.say(f"Left out of a step, for their loss is not finite: {', '.join(not_finite)}.", "yellow")
-                losses.append(loss)
-                step += 1
-                heard_s += batch.duration_s
-                speed = heard_s / (time.monotonic() - epoch_started)
-                display.step(epoch + 1, share, losses[-1], speed)
-            loss, speed = float(np.mean(losses)), heard_s / (time.monotonic() - epoch_started)
-
-            dev = evaluate(model, dev_set, read=lambda utterance: reader(utterance).numpy())
-            elapsed_s = time.monotonic() - started
-            measured = Epoch(epoch + 1, loss, dev.words.rate, dev.characters.rate, rate, speed, elapsed_s)
-            is_best = best is None or _order(dev) < _order(best.dev)
-            if is_best:
-                best = Result(run_dir / checkpoint.BEST, epoch + 1, dev, elapsed_s)
-                scores = {"dev": {"epoch": epoch + 1, "wer": dev.words.to_dict(), "cer": dev.characters.to_dict()}}
-                checkpoint.save(
-                    best.checkpoint, model, made_with=asr.__version__, created=f"{date.today()}", scores=scores
-                )
-            with (run_dir / "metrics.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(measured)) + "\n")
-            fabric.log_dict({name: value for name, value in asdict(measured).items() if value is not None}, step)
-            display.epoch(measured, dev.utterances[epoch % len(dev.utterances)], best=is_best)
-    logger.finalize("success")
-    assert best is not None
-    return Result(best.checkpoint, best.epoch, best.dev, time.monotonic() - started)
-
-
-def _step(fabric: Fabric, network: Any, optimiser: Any, batch: Batch, clip_norm: float) -> tuple[float, list[str]]:
-    """One optimiser step.
-
-    Returns the loss for each token, and the ids of utterances whose loss is not finite: they are left out of the step.
-    """
-    log_probs, frames = network(batch.waveform.to(fabric.device), batch.lengths.to(fabric.device))
-    losses = ctc_losses(log_probs, frames, batch.targets.to(fabric.device), batch.target_lengths.to(fabric.device))
-    finite = torch.isfinite(losses)
-    loss = torch.where(finite, losses, torch.zeros_like(losses)).sum() / batch.target_lengths.sum()
-    optimiser.zero_grad()
-    fabric.backward(loss)
-    fabric.clip_gradients(network, optimiser, max_norm=clip_norm)
-    optimiser.step()
-    return loss.item(), [u.id for u, good in zip(batch.utterances, finite.tolist(), strict=True) if not good]
-
-
-def _read(paths: tuple[Path, ...]) -> list[Utterance]:
-    """All utterances of the manifests; their ids must differ. Raises DataError."""
-    utterances = [utterance for path in paths for utterance in manifest.read(path)]
-    seen: set[str] = set()
-    for utterance in utterances:
-        if utterance.id in seen:
-            raise DataError(f"Utterance '{utterance.id}' stands in two of {', '.join(map(str, paths))}: give it once.")
-        seen.add(utterance.id)
-    return utterances
-
-
-def _split_by_room(
-    utterances: list[Utterance], model: TorchModel, fastest: float
-) -> tuple[list[Utterance], list[Utterance]]:
-    """Those whose frames can carry their transcript at the fastest speed, and those whose cannot."""
-    description = model.description
-    samples = torch.tensor([int(u.duration / fastest * description.sample_rate) for u in utterances])
-    frames = model.network.output_lengths(samples).tolist()
-    fits, too_short = [], []
-    for utterance, room in zip(utterances, frames, strict=True):
+    with Display(console, recipe.training.epochs) as display, stop_requests() as stop_request:
+        trainer = Trainer(recipe, run_dir, display)
         try:
-            needed = frames_needed(description.tokenizer.encode(utterance.text))
-        except DataError as error:
-            raise DataError(f"Utterance '{utterance.id}': {error}") from None
-        (fits if 0 < needed <= room else too_short).append(utterance)
-    return fits, too_short
+            trainer.resume() if resume else trainer.start()
+            while trainer.progress.epoch < recipe.training.epochs:
+                trainer.epoch(stop_request)
+        except OSError as error:
+            raise AsrError(
+                f"Run folder '{run_dir}' cannot be written ({error.strerror}); the last good state is kept: make room, "
+                "then go on with the same command and --resume."
+            ) from error
+        return trainer.result()
 
 
-def _new_run_folder(run_dir: Path, recipe: Recipe) -> None:
-    if (run_dir / "recipe.yaml").exists():
-        raise RecipeError(f"Run folder '{run_dir}' holds a run already: choose another with --run-dir, or delete it.")
-    run_dir.mkdir(parents=True, exist_ok=True)
-    (run_dir / "recipe.yaml").write_text(recipe_to_yaml(recipe), encoding="utf-8")
-    versions = {name: metadata.version(name) for name in PACKAGES}
-    versions |= {"asr": asr.__version__, "python": platform.python_version(), "platform": platform.platform()}
-    (run_dir / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
+class Trainer:
+    """A run: its parts, and where it stands."""
+
+    def __init__(self, recipe: Recipe, run_dir: Path, display: Display) -> None:
+        self.recipe, self.run_dir, self.display = recipe, run_dir, display
+        self.model = checkpoint.build(recipe)
+        self.corpus = read_corpus(recipe, self.model)
+        self.reader = AudioReader(self.model.description.sample_rate, recipe.data.cache_gib)
+        self.augmenter = Augmenter(recipe.augmentation, self.model.description.sample_rate)
+        self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.model.network)
+        self.logger = TensorBoardLogger(root_dir=run_dir, name="tensorboard", version="")
+        on = recipe.training
+        self.fabric = Fabric(accelerator=on.accelerator, devices=1, precision=on.precision, loggers=self.logger)
+        self.progress = Progress()
+        self._say_facts()
+
+    def start(self) -> None:
+        """Begin a new run folder."""
+        if (self.run_dir / "recipe.yaml").exists():
+            raise RecipeError(
+                f"Run folder '{self.run_dir}' holds a run already: go on with it by --resume, choose another by "
+                "--run-dir, or delete it."
+            )
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        (self.run_dir / "recipe.yaml").write_text(recipe_to_yaml(self.recipe), encoding="utf-8")
+        versions = {name: metadata.version(name) for name in PACKAGES}
+        versions |= {"asr": asr.__version__, "python": platform.python_version(), "platform": platform.platform()}
+        (self.run_dir / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
+        set_statistics(self.model.network.features, self.corpus.train, self.reader, self.recipe.seed)
+        self._set_up()
+
+    def resume(self) -> None:
+        """Go on from the state in the run folder."""
+        if not (self.run_dir / "recipe.yaml").exists():
+            raise RecipeError(f"Run folder '{self.run_dir}' holds no run to resume: start it without --resume.")
+        before = load_recipe(self.run_dir / "recipe.yaml")
+        if before != self.recipe:
+            changed = ", ".join(_differences(before.model_dump(), self.recipe.model_dump()))
+            raise RecipeError(
+                f"Run folder '{self.run_dir}' holds a run of another recipe (it differs in {changed}): give the recipe "
+                "and overrides that it was started with."
+            )
+        self._set_up()
+        self.progress = state.load(self.run_dir / STATE, self.objective, self.optimiser, self.average)
+        self._keep_metrics(self.progress.epoch)
+        self.display.say(f"Resumed in epoch {self.progress.epoch + 1}, after step {self.progress.step}.")
+
+    def _set_up(self) -> None:
+        """Move the weights to their device, and build what refers to them there."""
+        optimiser = build_optimiser(self.recipe.optimiser, self.objective.parameters())
+        self.wrapped, self.optimiser = self.fabric.setup(self.objective, optimiser)
+        self.average = moving_average(self.recipe.optimiser, self.model.network)
+
+    def epoch(self, stop_request: Callable[[], str | None]) -> None:
+        """Train an epoch, or what is left of it, and evaluate.
+
+        Raises:
+            Stopped: a signal arrived; the state is saved.
+        """
+        progress, data = self.progress, self.recipe.data
+        plan = plan_epoch(
+            self.corpus.train,
+            data.batch_duration_s,
+            data.buckets,
+            seed=self.recipe.seed,
+            epoch=progress.epoch,
+            ascending=data.curriculum and progress.epoch == 0,
+        )
+        stream = batches(
+            plan,
+            self.reader,
+            self.model.description.tokenizer,
+            augmenter=self.augmenter,
+            seed=(self.recipe.seed, progress.epoch),
+            workers=data.workers,
+            first=progress.batch,
+        )
+        now = saved_at = time.monotonic()
+        for batch in stream:
+            share = (progress.epoch + (progress.batch + 1) / len(plan)) / self.recipe.training.epochs
+            self.step(batch, learning_rate(self.recipe.optimiser, share))
+            before, now = now, time.monotonic()
+            progress.batch_done(batch.duration_s, now - before)
+            self.display.step(progress.epoch + 1, share, progress.loss, progress.audio_s_per_s)
+            if signal := stop_request():
+                self.save()
+                raise Stopped(
+                    f"Stopped by {signal} in epoch {progress.epoch + 1}, after step {progress.step}; the state is "
+                    f"saved in '{self.run_dir}': go on with the same command and --resume."
+                )
+            if now - saved_at > self.recipe.training.save_every_s:
+                self.save()
+                saved_at = time.monotonic()
+        self._end_epoch(now)
+
+    def step(self, batch: Batch, rate: float) -> None:
+        """Move the weights by one batch. An utterance whose loss is not finite is left out and named."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.progress.step)
+        self.optimiser.zero_grad()
+        losses = self.wrapped(*(part.to(self.fabric.device) for part in batch.tensors))
+        finite = torch.isfinite(losses.total)
+        tokens = batch.target_lengths.sum()
+        self.fabric.backward(torch.where(finite, losses.total, 0.0).sum() / tokens)
+        self.fabric.clip_gradients(self.objective, self.optimiser, max_norm=self.recipe.optimiser.clip_norm)
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model.network)
+        self.progress.loss_sum += float(torch.where(finite, losses.ctc, 0.0).sum() / tokens)
+        bad = [u.id for u, is_finite in zip(batch.utterances, finite.tolist(), strict=True) if not is_finite]
+        if bad:
+            self.progress.not_finite += len(bad)
+            self.display.say(f"Left out of step {self.progress.step}, loss not finite: {', '.join(bad)}.", "yellow")
+
+    def _end_epoch(self, started: float) -> None:
+        """Evaluate, keep the weights if they are the best so far, note the figures, and save the state."""
+        progress, kept = self.progress, self._kept()
+        dev = evaluate(kept, self.corpus.dev, read=lambda utterance: self.reader(utterance).numpy())
+        progress.elapsed_s += time.monotonic() - started
+        measured = Epoch(
+            progress.epoch + 1,
+            progress.loss,
+            dev.words.rate,
+            dev.characters.rate,
+            learning_rate(self.recipe.optimiser, (progress.epoch + 1) / self.recipe.training.epochs),
+            progress.audio_s_per_s,
+            progress.elapsed_s,
+        )
+        is_best = progress.evaluated(dev.words.rate or 0.0, dev.characters.rate or 0.0)
+        if is_best:
+            scores = {"dev": {"epoch": measured.epoch, "wer": dev.words.to_dict(), "cer": dev.characters.to_dict()}}
+            path = self.run_dir / checkpoint.BEST
+            checkpoint.save(path, kept, made_with=asr.__version__, created=f"{date.today()}", scores=scores)
+        with (self.run_dir / METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(measured)) + "\n")
+        figures = {name: value for name, value in asdict(measured).items() if value is not None}
+        self.fabric.log_dict(figures, progress.step)
+        self.display.epoch(measured, dev.utterances[progress.epoch % len(dev.utterances)], best=is_best)
+        progress.next_epoch()
+        self.save()
+
+    def _kept(self) -> TorchModel:
+        """The model that is evaluated and written: with the moving average's weights where there is one."""
+        if self.average is None:
+            return self.model
+        return TorchModel(cast("AcousticModel", self.average.module), self.model.description)
+
+    def save(self) -> None:
+        """Write the state."""
+        state.save(self.run_dir / STATE, self.objective, self.optimiser, self.average, self.progress)
+
+    def result(self) -> Result:
+        """The best checkpoint, evaluated once more from its file."""
+        self.logger.finalize("success")
+        best = checkpoint.load(self.run_dir)
+        dev = evaluate(best, self.corpus.dev, read=lambda utterance: self.reader(utterance).numpy())
+        return Result(self.progress.best_epoch, dev, self.progress.elapsed_s)
+
+    def _keep_metrics(self, epochs: int) -> None:
+        """Drop the lines of epochs that were done after the state was saved and will be done again."""
+        path = self.run_dir / METRICS
+        if path.exists():
+            lines = path.read_bytes().splitlines(keepends=True)
+            with replacing(path) as file:
+                file.writelines(lines[:epochs])
+
+    def _say_facts(self) -> None:
+        """The run in a few lines, before the first step."""
+        description = self.model.description
+        self.display.facts(
+            recipe=f"{self.recipe.name}, seed {self.recipe.seed}",
+            model=f"{description.parameters / 1e6:.1f} M parameters, {description.tokenizer.size} tokens, "
+            f"{1000 * description.frame_shift_s:.0f} ms a frame",
+            train=_size(self.corpus.train),
+            dev=_size(self.corpus.dev),
+            device=f"{self.fabric.device}, {torch.get_num_threads()} threads, {self.recipe.training.precision}",
+            run_folder=str(self.run_dir),
+        )
+        for utterance in self.corpus.too_short:
+            text = f"Left out: '{utterance.id}' ({utterance.duration:.2f} s) is too short for its transcript."
+            self.display.say(text, "yellow")
 
 
-@torch.no_grad()
-def _set_statistics(network: AcousticModel, utterances: list[Utterance], reader: AudioReader, seed: int) -> None:
-    """Measure each band's mean and standard deviation on a sample of the training utterances."""
-    chosen = np.random.default_rng(seed).permutation(len(utterances))[:STATISTICS_UTTERANCES]
-    frames = []
-    for index in sorted(chosen):
-        waveform = reader(utterances[index])
-        frames.append(network.features.log_mel(waveform[None], torch.tensor([len(waveform)]))[0])
-    together = torch.cat(frames).double()
-    network.features.mean.copy_(together.mean(dim=0))
-    network.features.std.copy_(together.std(dim=0).clamp(min=1e-3))
-
-
-def _order(dev: Score) -> tuple[float, float]:
-    return dev.words.rate or 0.0, dev.characters.rate or 0.0
+def _differences(one: Any, other: Any, key: str = "") -> list[str]:
+    """The keys whose values differ between two nested dicts."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [
+            name
+            for part in one | other
+            for name in _differences(one.get(part), other.get(part), f"{key}.{part}".lstrip("."))
+        ]
+    return [key] if one != other else []
 
 
 def _size(utterances: list[Utterance]) -> str:

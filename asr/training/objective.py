@@ -1,13 +1,76 @@
-"""What training minimises, and the learning rate it does it with."""
+"""What training minimises: CTC, if the recipe says so with intermediate heads and with consistency between two views.
+
+The objective owns what exists in training only, so that the network that is evaluated and exported knows nothing of it.
+"""
 
 import itertools
-import math
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from pydantic import Field
+from torch import Tensor, nn
 
+from asr.config import Section
+from asr.data.masking import MaskingConfig, mask_spectrogram
+from asr.model.acoustic import AcousticModel
+from asr.model.features import frame_mask
 from asr.text import BLANK
-from asr.training.recipe import OptimiserConfig
+
+
+class ObjectiveConfig(Section):
+    """The parts of the loss."""
+
+    intermediate: tuple[int, ...] = ()
+    """Recurrent layers, counted from 1, that get a CTC head of their own in training (Lee and Watanabe 2021)."""
+    intermediate_weight: float = Field(default=0.3, ge=0, le=1)
+    """Share of the intermediate heads, together, in the CTC loss."""
+    consistency: float = Field(default=0.0, ge=0)
+    """Weight of the consistency between two differently masked views of each utterance (CR-CTC, Yao et al. 2024; 0.2
+    there). Above 0 every utterance is heard twice, so halve `data.batch_duration_s` for the same memory."""
+
+
+@dataclass
+class Losses:
+    """The losses of a batch, an utterance each. Shape: (B,)"""
+
+    total: Tensor
+    """What is minimised."""
+    ctc: Tensor
+    """CTC of the last head alone, to compare runs by; infinite where the frames cannot carry the labels."""
+
+
+class Objective(nn.Module):
+    """The network with the loss around it; `forward` is one training step's loss."""
+
+    def __init__(self, config: ObjectiveConfig, masking: MaskingConfig, network: AcousticModel) -> None:
+        super().__init__()
+        self.config, self.masking, self.network = config, masking, network
+        size, tokens = network.context.output_size, network.head.out_features
+        self.heads = nn.ModuleDict({str(layer): nn.Linear(size, tokens) for layer in config.intermediate})
+
+    def forward(self, waveform: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Losses:
+        """Shape: waveform (B, S), lengths (B,) in samples, targets (B, L), target_lengths (B,)"""
+        views = 2 if self.config.consistency else 1
+        features, lengths = self.network.features(waveform, lengths)
+        features = mask_spectrogram(features.repeat(views, 1, 1), self.masking)
+        lengths, targets, target_lengths = lengths.repeat(views), targets.repeat(views, 1), target_lengths.repeat(views)
+        layers, frames = self.network.encode(features, lengths)
+        log_probs = self.network.classify(layers[-1])
+        ctc = ctc_losses(log_probs, frames, targets, target_lengths)
+        total = ctc
+        if self.heads:
+            below = [
+                ctc_losses(torch.log_softmax(head(layers[int(layer) - 1]), dim=2), frames, targets, target_lengths)
+                for layer, head in self.heads.items()
+            ]
+            share = self.config.intermediate_weight
+            total = (1 - share) * ctc + share * torch.stack(below).mean(dim=0)
+        if views == 1:
+            return Losses(total, ctc.detach())
+        one, other = log_probs.chunk(2)
+        distance = divergence(one, other, frames[: len(one)])
+        total = torch.stack(total.chunk(2)).mean(dim=0) + self.config.consistency * distance
+        return Losses(total, torch.stack(ctc.detach().chunk(2)).mean(dim=0))
 
 
 def ctc_losses(log_probs: Tensor, frames: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
@@ -17,20 +80,23 @@ def ctc_losses(log_probs: Tensor, frames: Tensor, targets: Tensor, target_length
 
     Shape: log_probs (B, T, V), frames (B,), targets (B, L), target_lengths (B,) -> (B,)
     """
-    return torch.nn.functional.ctc_loss(
+    return nn.functional.ctc_loss(
         log_probs.transpose(0, 1).float(), targets, frames, target_lengths, blank=BLANK, reduction="none"
     )
+
+
+def divergence(one: Tensor, other: Tensor, frames: Tensor) -> Tensor:
+    """Symmetric Kullback-Leibler divergence between two views, each drawn to the other held fixed (Yao et al. 2024).
+
+    Summed over tokens and over the frames that exist.
+
+    Shape: one, other (B, T, V) log-probs, frames (B,) -> (B,)
+    """
+    pulls = nn.functional.kl_div(one, other.detach(), reduction="none", log_target=True)
+    pulls = pulls + nn.functional.kl_div(other, one.detach(), reduction="none", log_target=True)
+    return (pulls.sum(dim=2) * frame_mask(frames, one.shape[1])).sum(dim=1) / 2
 
 
 def frames_needed(tokens: list[int]) -> int:
     """The fewest frames that can carry a transcript: one a token, and a blank between equal neighbours."""
     return len(tokens) + sum(a == b for a, b in itertools.pairwise(tokens))
-
-
-def learning_rate(config: OptimiserConfig, progress: float) -> float:
-    """Linear warm-up from zero, then half a cosine down to `final`; `progress` is the share of the training done."""
-    if progress < config.warmup:
-        return config.learning_rate * progress / config.warmup
-    falling = (progress - config.warmup) / (1 - config.warmup)
-    share = config.final + (1 - config.final) * (1 + math.cos(math.pi * falling)) / 2
-    return config.learning_rate * share

@@ -17,6 +17,8 @@ from asr.config import Section
 from asr.data.augmentation import AugmentationConfig
 from asr.errors import RecipeError
 from asr.model.acoustic import ModelConfig
+from asr.training.objective import ObjectiveConfig
+from asr.training.optimiser import OptimiserConfig
 
 ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
 
@@ -43,21 +45,8 @@ class DataConfig(Section):
     """Processes that read audio ahead of the training; 0 reads between two steps."""
     cache_gib: float = Field(default=2.0, ge=0)
     """Memory for decoded audio, so that a small corpus is decoded once and not every epoch."""
-
-
-class OptimiserConfig(Section):
-    """AdamW (Loshchilov and Hutter 2019), linear warm-up, cosine decay."""
-
-    learning_rate: float = Field(default=1e-3, gt=0)
-    """The peak, reached at the end of the warm-up."""
-    weight_decay: float = Field(default=0.01, ge=0)
-    """Pull of the weights towards zero, decoupled from the gradient."""
-    warmup: float = Field(default=0.05, gt=0, lt=1)
-    """Share of the training over which the rate rises from zero."""
-    final: float = Field(default=0.01, ge=0, le=1)
-    """The last rate as a share of the peak."""
-    clip_norm: float = Field(default=1.0, gt=0)
-    """Gradients longer than this are shortened to it."""
+    curriculum: bool = False
+    """In the first epoch go from short utterances to long ones (SortaGrad, Amodei et al. 2016)."""
 
 
 class TrainingConfig(Section):
@@ -65,6 +54,8 @@ class TrainingConfig(Section):
 
     epochs: int = Field(default=50, ge=1)
     """Passes over the training manifests."""
+    save_every_s: float = Field(default=300.0, gt=0)
+    """Seconds between two saves of the whole state, from which `--resume` goes on; one more follows each epoch."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to run; `auto` takes a GPU when there is one."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
@@ -86,8 +77,19 @@ class Recipe(Section):
     text: TextConfig = TextConfig()
     model: ModelConfig = ModelConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _intermediate_layers_exist(self) -> "Recipe":
+        layers = self.model.context.layers
+        if any(not 1 <= layer < layers for layer in self.objective.intermediate):
+            raise ValueError(
+                f"`objective.intermediate` (={list(self.objective.intermediate)}) must name layers from 1 to "
+                f"{layers - 1}, below the last of `model.context.layers` (={layers})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _name_is_one_word(self) -> "Recipe":

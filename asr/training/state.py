@@ -1,0 +1,125 @@
+"""Everything a run needs to go on as if it had never stopped, in one safetensors file.
+
+No random state is in it: every random choice follows from the recipe's seed and the position in the run.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from asr.errors import ModelError
+from asr.files import replacing
+
+STATE = "state.safetensors"
+"""The file's name in the run folder."""
+
+
+@dataclass
+class Progress:
+    """Where a run is."""
+
+    epoch: int = 0
+    """Epochs that are done, their evaluation included."""
+    batch: int = 0
+    """Batches of the epoch under way that are done."""
+    step: int = 0
+    """Optimiser steps in all."""
+    loss_sum: float = 0.0
+    """Of the epoch's batches."""
+    heard_s: float = 0.0
+    """Seconds of speech in the epoch's batches."""
+    training_s: float = 0.0
+    """Wall time of the epoch's batches."""
+    elapsed_s: float = 0.0
+    """Wall time of the run, its interruptions left out."""
+    not_finite: int = 0
+    """Utterances left out of a step for their loss was not finite."""
+    best_epoch: int = 0
+    """Counted from 1; 0 before the first evaluation."""
+    best_wer: float = float("inf")
+    best_cer: float = float("inf")
+
+    @property
+    def loss(self) -> float:
+        """Mean over the epoch's batches of the CTC loss for each token, in nats."""
+        return self.loss_sum / max(1, self.batch)
+
+    @property
+    def audio_s_per_s(self) -> float:
+        """Seconds of speech trained in a second of the epoch."""
+        return self.heard_s / max(1e-9, self.training_s)
+
+    def batch_done(self, heard_s: float, took_s: float) -> None:
+        """Count a batch with its optimiser step."""
+        self.batch += 1
+        self.step += 1
+        self.heard_s += heard_s
+        self.training_s += took_s
+        self.elapsed_s += took_s
+
+    def evaluated(self, wer: float, cer: float) -> bool:
+        """Note the epoch's score on the dev part; True if it is the best so far."""
+        is_best = (wer, cer) < (self.best_wer, self.best_cer)
+        if is_best:
+            self.best_epoch, self.best_wer, self.best_cer = self.epoch + 1, wer, cer
+        return is_best
+
+    def next_epoch(self) -> None:
+        """Go on to the next epoch's first batch."""
+        self.epoch += 1
+        self.batch, self.loss_sum, self.heard_s, self.training_s = 0, 0.0, 0.0, 0.0
+
+
+def save(
+    path: Path,
+    objective: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: AveragedModel | None,
+    progress: Progress,
+) -> None:
+    """Write the state, whole or not at all. Raises OSError when the disk is full."""
+    tensors = {f"objective.{name}": tensor for name, tensor in objective.state_dict().items()}
+    for index, values in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in values.items()}
+    if average is not None:
+        tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as file:
+        file.write(to_bytes(tensors, metadata={"progress": json.dumps(asdict(progress))}))
+
+
+def load(path: Path, objective: nn.Module, optimiser: torch.optim.Optimizer, average: AveragedModel | None) -> Progress:
+    """Put a saved state into the objects that made it, and say where the run was.
+
+    Raises:
+        ModelError: the file is missing, damaged, or of another recipe.
+    """
+    if not path.is_file():
+        raise ModelError(f"There is no '{path}' to resume from: start the run without --resume.")
+    try:
+        with safe_open(path, framework="pt") as reader:
+            metadata = reader.metadata() or {}
+            tensors = {name: reader.get_tensor(name) for name in reader.keys()}  # noqa: SIM118 - not a dict
+        progress = Progress(**json.loads(metadata["progress"]))
+        objective.load_state_dict(_part(tensors, "objective."))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _part(tensors, "optimiser.").items():
+            index, _, key = name.partition(".")
+            state.setdefault(int(index), {})[key] = tensor
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        if average is not None:
+            average.load_state_dict(_part(tensors, "average."))
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"State '{path}' cannot be resumed ({reason}): restore it, or start a new run.") from None
+    return progress
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

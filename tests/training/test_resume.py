@@ -1,0 +1,162 @@
+"""A run that was killed, stopped or out of disk goes on and ends with the weights of the run that never stopped."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from safetensors.torch import load_file
+
+from asr.cli import main
+from asr.training import loop, state
+
+ROOT = Path(__file__).resolve().parents[2]
+# Every part that holds state: moments, a moving average, an intermediate head, dropout, masking, speed and gain.
+EVERYTHING = [
+    "training.epochs=3",
+    "training.save_every_s=1e-9",
+    "model.context={layers: 2, hidden: 16, dropout: 0.2}",
+    "objective={intermediate: [1], consistency: 0.2}",
+    "optimiser.ema=0.9",
+    "augmentation={speeds: [0.9, 1.0, 1.1], masking: {time_width: 5, frequency_width: 5}}",
+    "data.curriculum=true",
+]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing in the program may catch it."""
+
+
+@pytest.fixture(scope="module")
+def command(smoke_overrides: list[str]) -> list[str]:
+    return ["train", str(ROOT / "recipes" / "smoke.yaml"), *smoke_overrides, *EVERYTHING]
+
+
+def run(command: list[str], run_dir: Path, *options: str) -> Result:
+    return CliRunner().invoke(main, [*command, "--run-dir", str(run_dir), *options])
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run_dir = tmp_path_factory.mktemp("runs") / "whole"
+    result = run(command, run_dir)
+    assert result.exit_code == 0, result.output
+    return run_dir
+
+
+def in_step(monkeypatch: pytest.MonkeyPatch, number: int, action: Callable[[], object]) -> None:
+    """Do something once, at the beginning of a given optimiser step of the process."""
+    usual, steps = loop.Trainer.step, iter(range(10**6))
+
+    def step(self, batch, rate):
+        if next(steps) == number:
+            action()
+        usual(self, batch, rate)
+
+    monkeypatch.setattr(loop.Trainer, "step", step)
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    for file in ("state.safetensors", "best.safetensors"):
+        torch.testing.assert_close(load_file(one / file), load_file(other / file), rtol=0, atol=0)
+    figures = [
+        [{k: v for k, v in json.loads(line).items() if k not in ("elapsed_s", "audio_s_per_s")} for line in lines]
+        for lines in ((path / "metrics.jsonl").read_text().splitlines() for path in (one, other))
+    ]
+    assert figures[0] == figures[1]
+    assert [line["epoch"] for line in figures[0]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("at", [1, 13, 14, 15, 30, 41])
+def test_killed_anywhere(
+    at: int, command: list[str], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill() -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        in_step(patch, at, kill)
+        with pytest.raises(Killed):
+            run(command, tmp_path / "run")
+    result = run(command, tmp_path / "run", "--resume")
+    assert result.exit_code == 0, result.output
+    assert "Resumed in epoch" in result.output
+    assert_same_run(tmp_path / "run", uninterrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_by_a_signal(
+    number: signal.Signals, command: list[str], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without timed saves, so that the state can only come from the signal."""
+    command = [*command, "training.save_every_s=1e9"]
+    with monkeypatch.context() as patch:
+        in_step(patch, 20, lambda: signal.raise_signal(number))
+        result = run(command, tmp_path / "run")
+    assert result.exit_code == 1
+    assert f"Stopped by {number.name} in epoch 2, after step 21" in result.output
+    assert "--resume" in result.output
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    result = run(command, tmp_path / "run", "--resume")
+    assert "Resumed in epoch 2, after step 21." in result.output
+    torch.testing.assert_close(
+        load_file(tmp_path / "run" / "state.safetensors"),
+        load_file(uninterrupted / "state.safetensors"),
+        rtol=0,
+        atol=0,
+    )
+
+
+def test_a_full_disk_keeps_the_last_good_state(
+    command: list[str], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, calls = state.to_bytes, iter(range(10**6))
+
+    def full(*args, **kwargs):
+        if next(calls) == 17:
+            raise OSError(28, "No space left on device")
+        return usual(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "to_bytes", full)
+        result = run(command, tmp_path / "run")
+    assert result.exit_code == 1
+    assert "cannot be written (No space left on device); the last good state is kept" in result.output
+    assert not list((tmp_path / "run").glob(".*"))
+    assert run(command, tmp_path / "run", "--resume").exit_code == 0
+    assert_same_run(tmp_path / "run", uninterrupted)
+
+
+def test_a_finished_run_resumes_to_its_own_result(uninterrupted: Path, command: list[str]) -> None:
+    before = (uninterrupted / "state.safetensors").read_bytes()
+    result = run(command, uninterrupted, "--resume")
+    assert result.exit_code == 0
+    assert "Best epoch on the dev part" in result.output
+    assert (uninterrupted / "state.safetensors").read_bytes() == before
+
+
+def test_resuming_another_recipe_names_the_difference(uninterrupted: Path, command: list[str]) -> None:
+    result = run([*command, "seed=9", "optimiser.learning_rate=1e-4"], uninterrupted, "--resume")
+    assert result.exit_code == 1
+    assert "it differs in seed, optimiser.learning_rate" in result.output
+
+
+def test_resuming_nothing(command: list[str], tmp_path: Path) -> None:
+    result = run(command, tmp_path / "none", "--resume")
+    assert result.exit_code == 1
+    assert "holds no run to resume" in result.output
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-100], lambda content: b"", lambda content: b"\x80\x04."])
+def test_a_damaged_state_is_one_sentence(
+    damage: Callable[[bytes], bytes], uninterrupted: Path, command: list[str], tmp_path: Path
+) -> None:
+    for file in ("recipe.yaml", "metrics.jsonl"):
+        (tmp_path / file).write_bytes((uninterrupted / file).read_bytes())
+    (tmp_path / "state.safetensors").write_bytes(damage((uninterrupted / "state.safetensors").read_bytes()))
+    result = run(command, tmp_path, "--resume")
+    assert result.exit_code == 1
+    assert "cannot be resumed" in result.output
