@@ -176,8 +176,8 @@ def test_adpcm_comes_in_whole_blocks() -> None:
     np.testing.assert_allclose(waveform[50:RATE], sine()[50:], rtol=0, atol=0.02)
 
 
-def test_film(tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
+def test_video(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
     path.write_bytes(av_encoded(sine(), "mp4", "aac", pictures=10))
     waveform = load(path, RATE)
     assert waveform.shape == (RATE,)
@@ -213,6 +213,11 @@ def test_channels_from_ffmpeg_are_averaged() -> None:
         frame.sample_rate = RATE
         out.mux(track.encode(frame))
     np.testing.assert_allclose(load(buffer.getvalue(), RATE), np.full(960, 3500 / 32768), rtol=1e-6)
+
+
+def test_planar_channels_from_ffmpeg_are_averaged() -> None:
+    mp3 = encoded(np.stack([sine(), np.zeros(RATE)], axis=1), "MP3")
+    assert fit(load(without_first_frame(mp3), RATE)[:RATE], 440)[0] == pytest.approx(0.25, abs=0.01)
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 192_000])
@@ -290,7 +295,7 @@ def test_every_kind_of_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, k
 def test_named_pipe(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    writer = threading.Thread(target=path.write_bytes, args=(encoded(sine(), "WAV"),))
+    writer = threading.Thread(target=path.write_bytes, args=(encoded(sine(), "WAV"),), daemon=True)
     writer.start()
     assert load(path, RATE).shape == (RATE,)
     writer.join()
@@ -409,6 +414,7 @@ def test_mp3_without_a_count_is_read_to_its_end() -> None:
     waveform = load(data, 44_100)
     assert 0 <= len(waveform) - len(samples) < 5000
     assert duration_s(data) == len(waveform) / 44_100
+    assert len(load(data[100:], 44_100)) == pytest.approx(len(waveform), abs=5000)  # begins within a frame
 
 
 def test_mp3s_one_after_the_other_are_all_read() -> None:
@@ -570,9 +576,15 @@ def test_play_lists_are_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyP
             load(text.encode(), RATE)
 
 
-def test_film_without_sound() -> None:
+def test_video_without_sound() -> None:
     with pytest.raises(AudioError, match="the given bytes has no sound track: give a WAV"):
         load(av_encoded(np.zeros(0), "mp4", "aac", pictures=10), RATE)
+
+
+def test_sound_in_an_unknown_encoding() -> None:
+    data = av_encoded(sine(rate=48_000), "webm", "libopus", 48_000).replace(b"A_OPUS", b"A_WHAT")
+    with pytest.raises(AudioError, match="the given bytes has a sound track that FFmpeg cannot decode: give a WAV"):
+        load(data, RATE)
 
 
 @pytest.mark.parametrize("format", ["WAV", "AIFF", "AU", "FLAC", "CAF"])
@@ -601,8 +613,17 @@ def test_fewer_bytes_than_promised(format: str) -> None:
 
 def test_the_bytes_are_counted() -> None:
     wav = encoded(WHOLE, "WAV", "PCM_16")
-    with pytest.raises(AudioError, match="promises 64000 bytes of sound, but 63900 are there"):
-        load(wav[:-100], RATE)
+    odd_chunk = b"note" + struct.pack("<I", 5) + b"hello\0"
+    for data in (wav, wav[:36] + odd_chunk + wav[36:]):
+        with pytest.raises(AudioError, match="promises 64000 bytes of sound, but 63900 are there"):
+            load(data[:-100], RATE)
+
+
+def test_the_bytes_of_a_compressed_sphere_are_not_counted() -> None:
+    data = sphere(WHOLE)[:9000].replace(b"-s3 pcm\nend_head\n", b"-s26 pcm,embedded-shorten-v2.00\nend_head\n")
+    with pytest.raises(AudioError) as caught:  # this is no Shorten stream, so FFmpeg finds nothing in it
+        load(data, RATE)
+    assert "promises" not in str(caught.value)
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
