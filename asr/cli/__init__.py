@@ -19,7 +19,16 @@ COMMANDS = {
 }
 """Name -> the one line that `asr --help` shows; the command itself is `asr.cli.NAME:NAME`."""
 
-TRAIN_PACKAGES = {"torch", "torchaudio", "lhotse", "lightning_fabric", "onnx", "safetensors", "tensorboard"}
+TRAIN_PACKAGES = {
+    "torch",
+    "torchaudio",
+    "lhotse",
+    "lightning_fabric",
+    "onnx",
+    "safetensors",
+    "sentencepiece",
+    "tensorboard",
+}
 
 
 class LazyGroup(click.Group):

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from asr import audio
 from asr.data.augmentation import Augmenter, pad
 from asr.data.manifest import Utterance
-from asr.text import CharTokenizer
+from asr.text import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class _PlannedBatches(Dataset[Batch]):
         self,
         plan: Sequence[Sequence[Utterance]],
         reader: AudioReader,
-        tokenizer: CharTokenizer,
+        tokenizer: Tokenizer,
         augmenter: Augmenter | None,
         seed: Sequence[int],
     ) -> None:
@@ -133,7 +133,7 @@ class _PlannedBatches(Dataset[Batch]):
 def batches(
     plan: Sequence[Sequence[Utterance]],
     reader: AudioReader,
-    tokenizer: CharTokenizer,
+    tokenizer: Tokenizer,
     *,
     augmenter: Augmenter | None = None,
     seed: Sequence[int] = (0,),

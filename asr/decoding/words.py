@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 
 from asr.decoding.greedy import Token
-from asr.text import CharTokenizer
+from asr.text import Tokenizer
 from asr.transcript import Word
 
 
-def to_words(tokens: Sequence[Token], tokenizer: CharTokenizer, frame_shift_s: float) -> tuple[Word, ...]:
+def to_words(tokens: Sequence[Token], tokenizer: Tokenizer, frame_shift_s: float) -> tuple[Word, ...]:
     """Group tokens into words.
 
     A word lasts from the first frame of its first token to the last frame of its last one. CTC marks a token by a

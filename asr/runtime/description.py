@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asr.errors import ModelError
-from asr.text import CharTokenizer, tokenizer_from_json
+from asr.text import Tokenizer, tokenizer_from_json
 
 FORMAT_VERSION = 1
 """Raised when an older program could no longer run a newer file correctly."""
@@ -21,7 +21,7 @@ class Description:
     """Samples per second of the waveform that goes in."""
     frame_shift_s: float
     """Seconds from one row of log-probs to the next."""
-    tokenizer: CharTokenizer
+    tokenizer: Tokenizer
     about: str = ""
     licence: str = ""
     parameters: int = 0

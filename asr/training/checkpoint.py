@@ -15,7 +15,7 @@ from asr.errors import ModelError
 from asr.files import replacing
 from asr.model.acoustic import AcousticModel
 from asr.runtime.description import Description, from_metadata
-from asr.text import CharTokenizer
+from asr.text import Tokenizer
 from asr.training.recipe import Recipe, recipe_from_tree
 
 BEST = "best.safetensors"
@@ -40,9 +40,8 @@ class TorchModel:
         return [rows[:count].float().cpu().numpy() for rows, count in zip(log_probs, frames.tolist(), strict=True)]
 
 
-def build(recipe: Recipe) -> TorchModel:
+def build(recipe: Recipe, tokenizer: Tokenizer) -> TorchModel:
     """The recipe's network with the initial weights that its seed gives."""
-    tokenizer = CharTokenizer(recipe.text.alphabet)
     torch.manual_seed(recipe.seed)
     network = AcousticModel(recipe.model, tokenizer.size)
     description = Description(
@@ -82,7 +81,7 @@ def load(path: Path) -> TorchModel:
     except SafetensorError as error:
         raise ModelError(f"Checkpoint '{file}' is not a whole safetensors file ({error}): restore it.") from None
     description = from_metadata(metadata, f"'{file}'")
-    model = build(recipe_from_tree(dict(description.recipe), f"in '{file}'"))
+    model = build(recipe_from_tree(dict(description.recipe), f"in '{file}'"), description.tokenizer)
     try:
         model.network.load_state_dict(weights)
     except RuntimeError as error:

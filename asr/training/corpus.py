@@ -1,6 +1,6 @@
-"""The speech of a run: manifests read and checked, and the statistics that the feature stage needs."""
+"""The speech of a run: manifests read and checked, the tokens, and the statistics that the feature stage needs."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,43 +11,65 @@ from asr.data.batches import AudioReader
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 from asr.model.features import Features
+from asr.text import CharTokenizer, Tokenizer, train_subwords
 from asr.training.checkpoint import TorchModel
 from asr.training.objective import frames_needed
-from asr.training.recipe import Recipe
+from asr.training.recipe import TextConfig
 
 STATISTICS_UTTERANCES = 500
 """So many training utterances give the mean and deviation of each mel band."""
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """What a recipe's manifests hold."""
-
-    train: list[Utterance]
-    dev: list[Utterance]
-    too_short: list[Utterance]
-    """Training utterances left out, for their frames cannot carry their transcript at the fastest speed."""
-
-
-def read_corpus(recipe: Recipe, model: TorchModel) -> Corpus:
-    """Read the manifests of a recipe.
+def read_manifests(paths: Sequence[Path]) -> list[Utterance]:
+    """All utterances of some manifests.
 
     Raises:
-        DataError: a manifest is bad, an id stands in two of them, a transcript has a character outside the alphabet,
-            or no utterance is left to train on.
+        DataError: a manifest is bad, or an id stands in two of them.
     """
-    everything, dev = _read(recipe.data.train), _read(recipe.data.dev)
-    fastest = max(recipe.augmentation.speeds)
-    samples = torch.tensor([int(u.duration / fastest * model.description.sample_rate) for u in everything])
-    train, too_short = [], []
-    for utterance, frames in zip(everything, model.network.output_lengths(samples).tolist(), strict=True):
-        needed = frames_needed(_tokens(utterance, model))
-        (train if 0 < needed <= frames else too_short).append(utterance)
-    if not train:
+    utterances = [utterance for path in paths for utterance in manifest.read(path)]
+    seen: set[str] = set()
+    for utterance in utterances:
+        if utterance.id in seen:
+            raise DataError(f"Utterance '{utterance.id}' stands in two of {', '.join(map(str, paths))}: give it once.")
+        seen.add(utterance.id)
+    return utterances
+
+
+def make_tokenizer(config: TextConfig, utterances: Sequence[Utterance]) -> Tokenizer:
+    """The tokens that the recipe asks for; sub-words are found in the transcripts of the utterances.
+
+    Raises:
+        DataError: the alphabet is bad, or does not hold a character of a transcript.
+    """
+    characters = CharTokenizer(config.alphabet)
+    for utterance in utterances:
+        try:
+            characters.encode(utterance.text)
+        except DataError as error:
+            raise DataError(f"Utterance '{utterance.id}': {error}") from None
+    if not config.subwords:
+        return characters
+    return train_subwords((utterance.text for utterance in utterances), config.alphabet, config.subwords)
+
+
+def part_by_room(
+    utterances: Sequence[Utterance], model: TorchModel, fastest: float
+) -> tuple[list[Utterance], list[Utterance]]:
+    """Those whose frames can carry their transcript at the fastest speed, and those whose cannot.
+
+    Raises:
+        DataError: none can.
+    """
+    samples = torch.tensor([int(u.duration / fastest * model.description.sample_rate) for u in utterances])
+    long_enough, too_short = [], []
+    for utterance, frames in zip(utterances, model.network.output_lengths(samples).tolist(), strict=True):
+        needed = frames_needed(model.description.tokenizer.encode(utterance.text))
+        (long_enough if 0 < needed <= frames else too_short).append(utterance)
+    if not long_enough:
         raise DataError(
-            f"None of the {len(everything)} training utterances is long enough for its transcript: check the manifests."
+            f"None of the {len(utterances)} training utterances is long enough for its transcript: check the manifests."
         )
-    return Corpus(train, dev, too_short)
+    return long_enough, too_short
 
 
 @torch.no_grad()
@@ -61,21 +83,3 @@ def set_statistics(features: Features, utterances: list[Utterance], reader: Audi
     together = torch.cat(frames).double()
     features.mean.copy_(together.mean(dim=0))
     features.std.copy_(together.std(dim=0).clamp(min=1e-3))
-
-
-def _read(paths: tuple[Path, ...]) -> list[Utterance]:
-    """All utterances of the manifests; their ids must differ."""
-    utterances = [utterance for path in paths for utterance in manifest.read(path)]
-    seen: set[str] = set()
-    for utterance in utterances:
-        if utterance.id in seen:
-            raise DataError(f"Utterance '{utterance.id}' stands in two of {', '.join(map(str, paths))}: give it once.")
-        seen.add(utterance.id)
-    return utterances
-
-
-def _tokens(utterance: Utterance, model: TorchModel) -> list[int]:
-    try:
-        return model.description.tokenizer.encode(utterance.text)
-    except DataError as error:
-        raise DataError(f"Utterance '{utterance.id}': {error}") from None

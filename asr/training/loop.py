@@ -29,9 +29,10 @@ from asr.files import replacing
 from asr.model.acoustic import AcousticModel
 from asr.runtime.evaluation import evaluate
 from asr.scoring.wer import Score
+from asr.text import tokenizer_from_json
 from asr.training import checkpoint, state
 from asr.training.checkpoint import TorchModel
-from asr.training.corpus import read_corpus, set_statistics
+from asr.training.corpus import make_tokenizer, part_by_room, read_manifests, set_statistics
 from asr.training.display import Display, Epoch, clock
 from asr.training.objective import Objective
 from asr.training.optimiser import build_optimiser, learning_rate, moving_average
@@ -39,7 +40,8 @@ from asr.training.recipe import Recipe, load_recipe, recipe_to_yaml
 from asr.training.state import STATE, Progress
 from asr.training.stopping import Stopped, stop_requests
 
-METRICS = "metrics.jsonl"
+RECIPE, TOKENIZER, METRICS = "recipe.yaml", "tokenizer.json", "metrics.jsonl"
+"""Files of the run folder."""
 PACKAGES = ("torch", "torchaudio", "lhotse", "lightning-fabric", "numpy", "safetensors")
 """Their versions are noted in the run folder."""
 
@@ -69,7 +71,7 @@ def train(recipe: Recipe, run_dir: Path, console: Console, *, resume: bool = Fal
         AsrError: the run folder cannot be written, for the disk is full; the last good state is kept.
     """
     with Display(console, recipe.training.epochs) as display, stop_requests() as stop_request:
-        trainer = Trainer(recipe, run_dir, display)
+        trainer = Trainer(recipe, run_dir, display, resume=resume)
         try:
             trainer.resume() if resume else trainer.start()
             while trainer.progress.epoch < recipe.training.epochs:
@@ -85,10 +87,16 @@ def train(recipe: Recipe, run_dir: Path, console: Console, *, resume: bool = Fal
 class Trainer:
     """A run: its parts, and where it stands."""
 
-    def __init__(self, recipe: Recipe, run_dir: Path, display: Display) -> None:
+    def __init__(self, recipe: Recipe, run_dir: Path, display: Display, *, resume: bool) -> None:
         self.recipe, self.run_dir, self.display = recipe, run_dir, display
-        self.model = checkpoint.build(recipe)
-        self.corpus = read_corpus(recipe, self.model)
+        self._check_run_folder(resume)
+        everything, self.dev_set = read_manifests(recipe.data.train), read_manifests(recipe.data.dev)
+        if resume:
+            tokenizer = tokenizer_from_json((run_dir / TOKENIZER).read_text(encoding="utf-8"))
+        else:
+            tokenizer = make_tokenizer(recipe.text, everything)
+        self.model = checkpoint.build(recipe, tokenizer)
+        self.train_set, self.too_short = part_by_room(everything, self.model, max(recipe.augmentation.speeds))
         self.reader = AudioReader(self.model.description.sample_rate, recipe.data.cache_gib)
         self.augmenter = Augmenter(recipe.augmentation, self.model.description.sample_rate)
         self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.model.network)
@@ -99,35 +107,43 @@ class Trainer:
         self._say_facts()
 
     def start(self) -> None:
-        """Begin a new run folder."""
-        if (self.run_dir / "recipe.yaml").exists():
-            raise RecipeError(
-                f"Run folder '{self.run_dir}' holds a run already: go on with it by --resume, choose another by "
-                "--run-dir, or delete it."
-            )
+        """Measure what the feature stage needs, and begin the run folder: the recipe, written last, makes it one."""
         self.run_dir.mkdir(parents=True, exist_ok=True)
-        (self.run_dir / "recipe.yaml").write_text(recipe_to_yaml(self.recipe), encoding="utf-8")
+        tokenizer = self.model.description.tokenizer.to_json()
+        (self.run_dir / TOKENIZER).write_text(tokenizer + "\n", encoding="utf-8")
         versions = {name: metadata.version(name) for name in PACKAGES}
         versions |= {"asr": asr.__version__, "python": platform.python_version(), "platform": platform.platform()}
         (self.run_dir / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
-        set_statistics(self.model.network.features, self.corpus.train, self.reader, self.recipe.seed)
+        set_statistics(self.model.network.features, self.train_set, self.reader, self.recipe.seed)
         self._set_up()
+        self.save()
+        (self.run_dir / RECIPE).write_text(recipe_to_yaml(self.recipe), encoding="utf-8")
 
     def resume(self) -> None:
         """Go on from the state in the run folder."""
-        if not (self.run_dir / "recipe.yaml").exists():
-            raise RecipeError(f"Run folder '{self.run_dir}' holds no run to resume: start it without --resume.")
-        before = load_recipe(self.run_dir / "recipe.yaml")
-        if before != self.recipe:
-            changed = ", ".join(_differences(before.model_dump(), self.recipe.model_dump()))
-            raise RecipeError(
-                f"Run folder '{self.run_dir}' holds a run of another recipe (it differs in {changed}): give the recipe "
-                "and overrides that it was started with."
-            )
         self._set_up()
         self.progress = state.load(self.run_dir / STATE, self.objective, self.optimiser, self.average)
         self._keep_metrics(self.progress.epoch)
         self.display.say(f"Resumed in epoch {self.progress.epoch + 1}, after step {self.progress.step}.")
+
+    def _check_run_folder(self, resume: bool) -> None:
+        """A new run needs a folder without one; a resumed run needs the folder of the same recipe."""
+        path = self.run_dir / RECIPE
+        if not resume:
+            if path.exists():
+                raise RecipeError(
+                    f"Run folder '{self.run_dir}' holds a run already: go on with it by --resume, choose another by "
+                    "--run-dir, or delete it."
+                )
+            return
+        if not path.exists():
+            raise RecipeError(f"Run folder '{self.run_dir}' holds no run to resume: start it without --resume.")
+        changed = _differences(load_recipe(path).model_dump(), self.recipe.model_dump())
+        if changed:
+            raise RecipeError(
+                f"Run folder '{self.run_dir}' holds a run of another recipe (it differs in {', '.join(changed)}): give "
+                "the recipe and overrides that it was started with."
+            )
 
     def _set_up(self) -> None:
         """Move the weights to their device, and build what refers to them there."""
@@ -143,7 +159,7 @@ class Trainer:
         """
         progress, data = self.progress, self.recipe.data
         plan = plan_epoch(
-            self.corpus.train,
+            self.train_set,
             data.batch_duration_s,
             data.buckets,
             seed=self.recipe.seed,
@@ -200,7 +216,7 @@ class Trainer:
     def _end_epoch(self, started: float) -> None:
         """Evaluate, keep the weights if they are the best so far, note the figures, and save the state."""
         progress, kept = self.progress, self._kept()
-        dev = evaluate(kept, self.corpus.dev, read=lambda utterance: self.reader(utterance).numpy())
+        dev = evaluate(kept, self.dev_set, read=lambda utterance: self.reader(utterance).numpy())
         progress.elapsed_s += time.monotonic() - started
         measured = Epoch(
             progress.epoch + 1,
@@ -238,7 +254,7 @@ class Trainer:
         """The best checkpoint, evaluated once more from its file."""
         self.logger.finalize("success")
         best = checkpoint.load(self.run_dir)
-        dev = evaluate(best, self.corpus.dev, read=lambda utterance: self.reader(utterance).numpy())
+        dev = evaluate(best, self.dev_set, read=lambda utterance: self.reader(utterance).numpy())
         return Result(self.progress.best_epoch, dev, self.progress.elapsed_s)
 
     def _keep_metrics(self, epochs: int) -> None:
@@ -256,12 +272,12 @@ class Trainer:
             recipe=f"{self.recipe.name}, seed {self.recipe.seed}",
             model=f"{description.parameters / 1e6:.1f} M parameters, {description.tokenizer.size} tokens, "
             f"{1000 * description.frame_shift_s:.0f} ms a frame",
-            train=_size(self.corpus.train),
-            dev=_size(self.corpus.dev),
+            train=_size(self.train_set),
+            dev=_size(self.dev_set),
             device=f"{self.fabric.device}, {torch.get_num_threads()} threads, {self.recipe.training.precision}",
             run_folder=str(self.run_dir),
         )
-        for utterance in self.corpus.too_short:
+        for utterance in self.too_short:
             text = f"Left out: '{utterance.id}' ({utterance.duration:.2f} s) is too short for its transcript."
             self.display.say(text, "yellow")
 

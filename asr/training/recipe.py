@@ -28,6 +28,8 @@ class TextConfig(Section):
 
     alphabet: str = ENGLISH
     """The characters, each once, the space among them. Transcripts are normalised to it."""
+    subwords: int = Field(default=0, ge=0)
+    """So many tokens, pieces of words found in the training transcripts, instead of one a character; 0: characters."""
 
 
 class DataConfig(Section):

@@ -17,6 +17,7 @@ from asr.errors import ModelError
 from asr.export import exporter
 from asr.export.acoustic import build_graph, fourier_kernel
 from asr.runtime.session import OnnxModel
+from asr.text import CharTokenizer
 from asr.training import checkpoint
 from asr.training.recipe import Recipe, recipe_from_tree
 
@@ -28,7 +29,7 @@ def recipe(**model) -> Recipe:
 
 def random_model(recipe: Recipe, seed: int) -> checkpoint.TorchModel:
     """Random weights and statistics, the norms' too, so that nothing is an identity."""
-    model = checkpoint.build(recipe)
+    model = checkpoint.build(recipe, CharTokenizer(recipe.text.alphabet))
     torch.manual_seed(seed)
     for parameter in model.network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)

@@ -160,3 +160,19 @@ def test_a_damaged_state_is_one_sentence(
     result = run(command, tmp_path, "--resume")
     assert result.exit_code == 1
     assert "cannot be resumed" in result.output
+
+
+def test_killed_before_the_first_step(
+    command: list[str], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is no run until its recipe stands in it, so the run simply starts again."""
+
+    def kill(recipe) -> str:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "recipe_to_yaml", kill)
+        with pytest.raises(Killed):
+            run(command, tmp_path / "run")
+    assert run(command, tmp_path / "run").exit_code == 0
+    assert_same_run(tmp_path / "run", uninterrupted)
