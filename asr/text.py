@@ -7,6 +7,7 @@ such text into token numbers and back; number 0 is always CTC's blank and belong
 import base64
 import functools
 import io
+import itertools
 import json
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -16,8 +17,8 @@ from typing import Any
 from asr.errors import DataError, ModelError
 
 BLANK = 0
-APOSTROPHES = "\u2018\u2019\u02bc\u02b9\u2032\u0060\u00b4\uff07"
-"""Characters that people type where an apostrophe is meant."""
+PLAIN = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u02b9\u2032\u0060\u00b4\uff07", "'"))
+"""Characters that people type where an apostrophe is meant -> the apostrophe."""
 WORD_START = "\u2581"
 """What sentencepiece writes at the beginning of a piece that begins a word."""
 
@@ -26,23 +27,19 @@ def normalise(text: str, alphabet: str) -> str:
     """Bring a transcript to the form that the model reads and writes.
 
     Unicode NFKC, lower case, typographic apostrophes made plain. A character of `alphabet` stays; an apostrophe that
-    is not in it vanishes ("don't" -> "dont"); any other punctuation or symbol becomes a space; runs of white space
-    become one space. Letters and digits outside the alphabet stay as they are, so that `CharTokenizer.encode` can
-    name them: dropping them would make the transcript say what was not spoken.
+    is not in it vanishes ("don't" -> "dont"), and so do characters without a width, such as the soft hyphen; any other
+    punctuation or symbol becomes a space; runs of white space become one space. Letters and digits outside the alphabet
+    stay as they are, so that `encode` can name them: dropping them would make the transcript say what was not spoken.
     """
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
+    text = unicodedata.normalize("NFKC", text.translate(PLAIN))
     kept = []
-    for character in text:
-        plain = "'" if character in APOSTROPHES else character
-        if plain in alphabet:
-            kept.append(plain)
-        elif plain == "'":
-            continue
-        elif unicodedata.category(plain)[0] in "PSZC":
-            kept.append(" ")
-        else:
-            kept.append(plain)
-    return " ".join("".join(kept).split())
+    for character in unicodedata.normalize("NFKC", text.lower()):
+        category = unicodedata.category(character)
+        if character in alphabet:
+            kept.append(character)
+        elif character != "'" and category != "Cf":
+            kept.append(" " if category[0] in "PSZC" else character)
+    return " ".join(unicodedata.normalize("NFKC", "".join(kept)).split())
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,11 @@ class CharTokenizer:
         """Token numbers of `text`, normalised first. Raises DataError naming characters outside the alphabet."""
         text = self.normalise(text)
         _check_alphabet(text, self.alphabet)
-        return [self.alphabet.index(character) + 1 for character in text]
+        return [self._numbers[character] for character in text]
+
+    @functools.cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {character: number for number, character in enumerate(self.alphabet, start=1)}
 
     def decode(self, tokens: Iterable[int]) -> str:
         """The text of token numbers, blanks left out."""
@@ -128,7 +129,13 @@ class SubwordTokenizer:
         """Token numbers of `text`, normalised first. Raises DataError naming characters outside the alphabet."""
         text = self.normalise(text)
         _check_alphabet(text, self.alphabet)
-        return self._processor.encode(text)
+        tokens = self._processor.encode(text)
+        if BLANK in tokens:
+            raise DataError(
+                f"The text {text!r} holds a character that no training transcript held, so no sub-word contains it: "
+                "add such transcripts, or use characters (`text.subwords: 0`)."
+            )
+        return tokens
 
     @functools.cached_property
     def _processor(self) -> Any:
@@ -144,7 +151,7 @@ class SubwordTokenizer:
     def words(self, tokens: Sequence[int]) -> list[tuple[int, int]]:
         """Where the words lie: pairs (first, last + 1) of positions in `tokens`, a sequence without blanks."""
         starts = [p for p, token in enumerate(tokens) if p == 0 or self.pieces[token - 1].startswith(WORD_START)]
-        spans = zip(starts, [*starts[1:], len(tokens)], strict=True)
+        spans = itertools.pairwise([*starts, len(tokens)])
         return [(first, last) for first, last in spans if self.decode(tokens[first:last])]
 
     def to_json(self) -> str:
@@ -185,7 +192,7 @@ def train_subwords(texts: Iterable[str], alphabet: str, size: int) -> SubwordTok
             minloglevel=2,
         )
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].rpartition("] ")[2]
+        reason = " ".join(str(error).split()).rpartition("] ")[2] or "too little text"
         raise DataError(f"The training texts do not give `text.subwords` (={size}) tokens: {reason}") from None
     processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     pieces = tuple(processor.id_to_piece(number) for number in range(1, processor.vocab_size()))

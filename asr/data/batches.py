@@ -1,13 +1,11 @@
 """Utterances -> padded batches: which stand together, in what order, read and augmented."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-from lhotse import CutSet, MonoCut
-from lhotse.dataset import DynamicBucketingSampler
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -15,6 +13,9 @@ from asr import audio
 from asr.data.augmentation import Augmenter, pad
 from asr.data.manifest import Utterance
 from asr.text import Tokenizer
+
+JITTER = (0.9, 1.1)
+"""Utterances whose durations differ by no more than this may change places between epochs."""
 
 
 @dataclass(frozen=True)
@@ -39,42 +40,33 @@ class Batch:
 
 
 def plan_epoch(
-    utterances: Sequence[Utterance],
-    batch_duration_s: float,
-    buckets: int,
-    *,
-    seed: int,
-    epoch: int,
-    ascending: bool = False,
+    utterances: Sequence[Utterance], batch_duration_s: float, *, seed: int, epoch: int, ascending: bool = False
 ) -> list[list[Utterance]]:
-    """Group utterances of like duration into batches and shuffle them, the same way for the same seed and epoch.
+    """Put every utterance into one batch, beside others of like duration, the same way for the same seed and epoch.
 
-    lhotse's dynamic bucketing decides: no batch lasts longer than `batch_duration_s`, counting the padding, unless a
-    single utterance does. The batch with the longest utterance comes first, so that a lack of memory shows early;
-    the others are shuffled, or go from short to long if `ascending`.
+    The utterances are sorted by a duration that is changed at random by up to `JITTER`, so that each epoch has other
+    neighbours, and cut where one more would make the batch, padding included, longer than `batch_duration_s`. The batch
+    with the longest utterance comes first, so that a lack of memory shows early; the others are shuffled, or go from
+    short to long if `ascending`. An utterance longer than `batch_duration_s` stands alone.
     """
-    by_id = {utterance.id: utterance for utterance in utterances}
-    cuts = CutSet.from_cuts(MonoCut(id=u.id, start=0, duration=u.duration, channel=0) for u in utterances)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="You are using DynamicBucketingSampler with an eagerly read CutSet")
-        sampler = DynamicBucketingSampler(
-            cuts,
-            max_duration=batch_duration_s,
-            num_buckets=max(2, min(buckets, len(utterances) // 2)),
-            shuffle=True,
-            seed=seed,
-            world_size=1,
-            rank=0,
-            sync_buckets=False,
-        )
-    sampler.set_epoch(epoch)
-    batches = [[by_id[cut.id] for cut in batch] for batch in sampler]
-    batches.sort(key=lambda batch: -max(u.duration for u in batch))
+    random = np.random.default_rng([seed, epoch])
+    keys = [u.duration * factor for u, factor in zip(utterances, random.uniform(*JITTER, len(utterances)), strict=True)]
+    batches: list[list[Utterance]] = []
+    longest_s = 0.0
+    for index in np.argsort(keys, kind="stable")[::-1]:
+        utterance = utterances[index]
+        longest_s = max(longest_s, utterance.duration)
+        if not batches or longest_s * (len(batches[-1]) + 1) > batch_duration_s:
+            batches.append([])
+            longest_s = utterance.duration
+        batches[-1].append(utterance)
+    first = max(range(len(batches)), key=lambda number: max(u.duration for u in batches[number]))
+    rest = batches[:first] + batches[first + 1 :]
     if ascending:
-        return batches[:1] + batches[:0:-1]
-    rest = batches[1:]
-    np.random.default_rng([seed, epoch]).shuffle(rest)
-    return batches[:1] + rest
+        rest.reverse()
+    else:
+        random.shuffle(rest)
+    return [batches[first], *rest]
 
 
 class AudioReader:
@@ -83,16 +75,17 @@ class AudioReader:
     def __init__(self, sample_rate: int, cache_gib: float) -> None:
         self.sample_rate = sample_rate
         self.room = int(cache_gib * 2**30)
-        self.cache: dict[str, np.ndarray] = {}
+        self.cache: dict[tuple[Path, float, float], np.ndarray] = {}
 
     def __call__(self, utterance: Utterance) -> Tensor:
         """Shape: -> (S,)"""
-        stored = self.cache.get(utterance.id)
+        key = utterance.audio_filepath, utterance.offset, utterance.duration
+        stored = self.cache.get(key)
         if stored is None:
             stored = self._read(utterance)
             if stored.nbytes <= self.room:
                 self.room -= stored.nbytes
-                self.cache[utterance.id] = stored
+                self.cache[key] = stored
         return torch.from_numpy(stored.astype(np.float32) / 32768)
 
     def _read(self, utterance: Utterance) -> np.ndarray:
@@ -124,7 +117,7 @@ class _PlannedBatches(Dataset[Batch]):
         if self.augmenter is not None:
             random = np.random.default_rng([*self.seed, index])
             waveforms = [self.augmenter(waveform, random) for waveform in waveforms]
-        targets = [torch.tensor(self.tokenizer.encode(u.text)) for u in utterances]
+        targets = [torch.tensor(self.tokenizer.encode(u.text), dtype=torch.long) for u in utterances]
         waveform, lengths = pad(waveforms)
         padded, target_lengths = pad(targets)
         return Batch(utterances, waveform, lengths, padded, target_lengths)

@@ -13,11 +13,11 @@ class MaskingConfig(Section):
     frequency_masks: int = Field(default=2, ge=0)
     """Masks over frequency for each utterance."""
     frequency_width: int = Field(default=27, ge=0)
-    """A frequency mask covers 0 to this many bands."""
+    """A frequency mask covers fewer than this many bands."""
     time_masks: int = Field(default=2, ge=0)
     """Masks over time for each utterance."""
     time_width: int = Field(default=40, ge=0)
-    """A time mask covers 0 to this many frames ..."""
+    """A time mask covers fewer than this many frames ..."""
     time_share: float = Field(default=0.2, gt=0, le=1)
     """... and at most this share of the batch's frames."""
 

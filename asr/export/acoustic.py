@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from torch import Tensor, nn
 
-from asr.export.graph import FLOAT, INT32, INT64, Graph
+from asr.export.graph import BOOL, FLOAT, INT32, INT64, Graph
 from asr.model.acoustic import AcousticModel
 from asr.model.context import BiLSTM, Context
 from asr.model.features import LOG_FLOOR, Features
@@ -59,7 +59,8 @@ def _features(g: Graph, features: Features, waveform: str, lengths: str) -> tupl
     missing = g.op("Max", g.op("Sub", g.weight([config.window]), samples), g.weight([0]))
     pads = g.op("Concat", g.weight([0, 0, 0]), missing, axis=0)
     padded = g.op("Pad", waveform, pads)
-    padded = g.op("Mul", padded, _mask(g, padded, lengths))
+    within = g.op("Cast", _mask(g, padded, lengths), to=BOOL)
+    padded = g.op("Where", within, padded, g.weight(0.0))  # and not a product: what lies beyond may be NaN
 
     window, bank = features.mel.spectrogram.window, features.mel.mel_scale.fb
     assert isinstance(window, Tensor)

@@ -1,8 +1,10 @@
 """Waveform -> normalised log-mel spectrogram, inside the model so that training and serving cannot disagree."""
 
+import warnings
+
 import torch
 import torchaudio
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from asr.config import Section
@@ -22,6 +24,17 @@ class FeaturesConfig(Section):
     """Step from one window to the next."""
     bands: int = Field(default=80, ge=8)
     """Mel bands."""
+
+    @model_validator(mode="after")
+    def _has_frames_and_bands(self) -> "FeaturesConfig":
+        if self.hop < 1 or self.window < 2:
+            raise ValueError(f"`window_ms` (={self.window_ms}) and `hop_ms` (={self.hop_ms}) are below a sample")
+        with warnings.catch_warnings(action="ignore"):
+            bins, top_hz = self.window // 2 + 1, self.sample_rate / 2
+            bank = torchaudio.functional.melscale_fbanks(bins, 0.0, top_hz, self.bands, self.sample_rate)
+        if not bank.any(dim=0).all():
+            raise ValueError(f"`bands` (={self.bands}) is too many for a window of {self.window_ms} ms: some are empty")
+        return self
 
     @property
     def window(self) -> int:
@@ -66,7 +79,7 @@ class Features(nn.Module):
         """The spectrogram before normalisation, for measuring its statistics. Shape: (B, S), (B,) -> (B, T, F)"""
         short = self.config.window - waveform.shape[1]
         waveform = nn.functional.pad(waveform, (0, max(0, short)))
-        waveform = waveform * (torch.arange(waveform.shape[1], device=waveform.device) < lengths[:, None])
+        waveform = torch.where(frame_mask(lengths, waveform.shape[1]), waveform, 0.0)
         return torch.log(self.mel(waveform) + LOG_FLOOR).transpose(1, 2)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

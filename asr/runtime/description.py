@@ -1,11 +1,12 @@
 """What a model file says of itself: the metadata of an `.onnx` file, written by export and read by everything else."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from asr.errors import ModelError
+from asr.errors import DataError, ModelError
 from asr.text import Tokenizer, tokenizer_from_json
 
 FORMAT_VERSION = 1
@@ -63,7 +64,7 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> Description:
             "upgrade asr."
         )
     try:
-        return Description(
+        description = Description(
             name=metadata["name"],
             sample_rate=int(metadata["sample_rate"]),
             frame_shift_s=float(metadata["frame_shift_s"]),
@@ -76,5 +77,9 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> Description:
             scores=json.loads(metadata["scores"]),
             recipe=json.loads(metadata["recipe"]),
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, DataError) as error:
         raise ModelError(f"Model {where} has damaged metadata ({error}): export it again.") from None
+    numbers_are_good = description.sample_rate > 0 and 0 < description.frame_shift_s < math.inf
+    if not (numbers_are_good and isinstance(description.recipe, dict) and isinstance(description.scores, dict)):
+        raise ModelError(f"Model {where} has damaged metadata (a value out of range): export it again.")
+    return description

@@ -33,9 +33,10 @@ class Transcriber:
         """Transcribe float32 samples in -1..1 at the model's sample rate. Shape: (S,)"""
         description = self.model.description
         tokens = greedy(windows.log_probs(self.model, waveform))
+        duration_s = len(waveform) / description.sample_rate
         return Transcript(
-            words=to_words(tokens, description.tokenizer, description.frame_shift_s),
-            duration_s=len(waveform) / description.sample_rate,
+            words=to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s),
+            duration_s=duration_s,
             source=source,
             model=description.name,
         )

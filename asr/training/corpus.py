@@ -63,7 +63,8 @@ def part_by_room(
     samples = torch.tensor([int(u.duration / fastest * model.description.sample_rate) for u in utterances])
     long_enough, too_short = [], []
     for utterance, frames in zip(utterances, model.network.output_lengths(samples).tolist(), strict=True):
-        needed = frames_needed(model.description.tokenizer.encode(utterance.text))
+        targets = torch.tensor([model.description.tokenizer.encode(utterance.text)], dtype=torch.long)
+        needed = int(frames_needed(targets, torch.tensor([targets.shape[1]])))
         (long_enough if 0 < needed <= frames else too_short).append(utterance)
     if not long_enough:
         raise DataError(

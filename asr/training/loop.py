@@ -161,7 +161,6 @@ class Trainer:
         plan = plan_epoch(
             self.train_set,
             data.batch_duration_s,
-            data.buckets,
             seed=self.recipe.seed,
             epoch=progress.epoch,
             ascending=data.curriculum and progress.epoch == 0,
@@ -194,24 +193,31 @@ class Trainer:
         self._end_epoch(now)
 
     def step(self, batch: Batch, rate: float) -> None:
-        """Move the weights by one batch. An utterance whose loss is not finite is left out and named."""
+        """Move the weights by one batch.
+
+        An utterance whose frames cannot carry its labels is left out and named; if a loss or a gradient is not finite
+        all the same, the step is left out and its utterances are named.
+        """
+        progress = self.progress
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.progress.step)
+        torch.manual_seed(self.recipe.seed * 1_000_003 + progress.step)
         self.optimiser.zero_grad()
         losses = self.wrapped(*(part.to(self.fabric.device) for part in batch.tensors))
-        finite = torch.isfinite(losses.total)
         tokens = batch.target_lengths.sum()
-        self.fabric.backward(torch.where(finite, losses.total, 0.0).sum() / tokens)
-        self.fabric.clip_gradients(self.objective, self.optimiser, max_norm=self.recipe.optimiser.clip_norm)
-        self.optimiser.step()
-        if self.average is not None:
-            self.average.update_parameters(self.model.network)
-        self.progress.loss_sum += float(torch.where(finite, losses.ctc, 0.0).sum() / tokens)
-        bad = [u.id for u, is_finite in zip(batch.utterances, finite.tolist(), strict=True) if not is_finite]
-        if bad:
-            self.progress.not_finite += len(bad)
-            self.display.say(f"Left out of step {self.progress.step}, loss not finite: {', '.join(bad)}.", "yellow")
+        self.fabric.backward(losses.total.sum() / tokens)
+        norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.recipe.optimiser.clip_norm)
+        left_out = [u.id for u, fits in zip(batch.utterances, losses.fits.tolist(), strict=True) if not fits]
+        if torch.isfinite(norm):
+            self.optimiser.step()
+            if self.average is not None:
+                self.average.update_parameters(self.model.network)
+            progress.loss_sum += float(losses.ctc.sum() / tokens)
+        else:
+            left_out = [utterance.id for utterance in batch.utterances]
+        if left_out:
+            progress.left_out += len(left_out)
+            self.display.say(f"Left out of step {progress.step}, loss not finite: {', '.join(left_out)}.", "yellow")
 
     def _end_epoch(self, started: float) -> None:
         """Evaluate, keep the weights if they are the best so far, note the figures, and save the state."""

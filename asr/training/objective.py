@@ -3,7 +3,6 @@
 The objective owns what exists in training only, so that the network that is evaluated and exported knows nothing of it.
 """
 
-import itertools
 from dataclasses import dataclass
 
 import torch
@@ -36,7 +35,9 @@ class Losses:
     total: Tensor
     """What is minimised."""
     ctc: Tensor
-    """CTC of the last head alone, to compare runs by; infinite where the frames cannot carry the labels."""
+    """CTC of the last head alone, to compare runs by."""
+    fits: Tensor
+    """Whether the frames can carry the labels; where they cannot, the losses and their gradients are 0."""
 
 
 class Objective(nn.Module):
@@ -51,6 +52,7 @@ class Objective(nn.Module):
     def forward(self, waveform: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Losses:
         """Shape: waveform (B, S), lengths (B,) in samples, targets (B, L), target_lengths (B,)"""
         views = 2 if self.config.consistency else 1
+        fits = self.network.output_lengths(lengths) >= frames_needed(targets, target_lengths)
         features, lengths = self.network.features(waveform, lengths)
         features = mask_spectrogram(features.repeat(views, 1, 1), self.masking)
         lengths, targets, target_lengths = lengths.repeat(views), targets.repeat(views, 1), target_lengths.repeat(views)
@@ -66,22 +68,23 @@ class Objective(nn.Module):
             share = self.config.intermediate_weight
             total = (1 - share) * ctc + share * torch.stack(below).mean(dim=0)
         if views == 1:
-            return Losses(total, ctc.detach())
+            return Losses(total, ctc.detach(), fits)
         one, other = log_probs.chunk(2)
-        distance = divergence(one, other, frames[: len(one)])
+        distance = divergence(one, other, frames[: len(one)]) * fits
         total = torch.stack(total.chunk(2)).mean(dim=0) + self.config.consistency * distance
-        return Losses(total, torch.stack(ctc.detach().chunk(2)).mean(dim=0))
+        return Losses(total, torch.stack(ctc.detach().chunk(2)).mean(dim=0), fits)
 
 
 def ctc_losses(log_probs: Tensor, frames: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
     """Negative log-likelihood of each transcript, summed over all its paths (Graves et al. 2006).
 
-    Infinite where the frames cannot carry the labels.
+    0, with no gradient, where the frames cannot carry the labels: the true value there is infinite.
 
     Shape: log_probs (B, T, V), frames (B,), targets (B, L), target_lengths (B,) -> (B,)
     """
+    time_first = log_probs.transpose(0, 1).float()
     return nn.functional.ctc_loss(
-        log_probs.transpose(0, 1).float(), targets, frames, target_lengths, blank=BLANK, reduction="none"
+        time_first, targets, frames, target_lengths, blank=BLANK, reduction="none", zero_infinity=True
     )
 
 
@@ -97,6 +100,10 @@ def divergence(one: Tensor, other: Tensor, frames: Tensor) -> Tensor:
     return (pulls.sum(dim=2) * frame_mask(frames, one.shape[1])).sum(dim=1) / 2
 
 
-def frames_needed(tokens: list[int]) -> int:
-    """The fewest frames that can carry a transcript: one a token, and a blank between equal neighbours."""
-    return len(tokens) + sum(a == b for a, b in itertools.pairwise(tokens))
+def frames_needed(targets: Tensor, target_lengths: Tensor) -> Tensor:
+    """The fewest frames that can carry each transcript: one a token, and a blank between equal neighbours.
+
+    Shape: targets (B, L), target_lengths (B,) -> (B,)
+    """
+    repeats = (targets[:, 1:] == targets[:, :-1]) & frame_mask(target_lengths - 1, targets.shape[1] - 1)
+    return target_lengths + repeats.sum(dim=1)

@@ -6,17 +6,19 @@ error that suggests the nearest known one.
 """
 
 import difflib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from asr.config import Section
 from asr.data.augmentation import AugmentationConfig
-from asr.errors import RecipeError
+from asr.errors import DataError, RecipeError
 from asr.model.acoustic import ModelConfig
+from asr.text import CharTokenizer
 from asr.training.objective import ObjectiveConfig
 from asr.training.optimiser import OptimiserConfig
 
@@ -31,18 +33,25 @@ class TextConfig(Section):
     subwords: int = Field(default=0, ge=0)
     """So many tokens, pieces of words found in the training transcripts, instead of one a character; 0: characters."""
 
+    @field_validator("alphabet")
+    @classmethod
+    def _alphabet_makes_a_tokenizer(cls, alphabet: str) -> str:
+        try:
+            CharTokenizer(alphabet)
+        except DataError as error:
+            raise ValueError(str(error)) from None
+        return alphabet
+
 
 class DataConfig(Section):
     """What the model hears in training."""
 
-    train: tuple[Path, ...]
+    train: tuple[Path, ...] = Field(min_length=1)
     """Manifests to train on, relative to the current folder."""
-    dev: tuple[Path, ...]
+    dev: tuple[Path, ...] = Field(min_length=1)
     """Manifests for every decision: learning curves, the best checkpoint. Never a test part."""
     batch_duration_s: float = Field(default=60.0, gt=0)
     """Seconds of audio in a batch, padding included: utterances of like duration stand together."""
-    buckets: int = Field(default=10, ge=2)
-    """Classes of duration from which batches are drawn."""
     workers: int = Field(default=0, ge=0)
     """Processes that read audio ahead of the training; 0 reads between two steps."""
     cache_gib: float = Field(default=2.0, ge=0)
@@ -95,9 +104,19 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _name_is_one_word(self) -> "Recipe":
-        if not self.name or any(c in self.name for c in "/\\ \t\n"):
-            raise ValueError(f"`name` (={self.name!r}) must be one word without slashes")
+        if not re.fullmatch(r"\w[\w.-]*", self.name):
+            raise ValueError(f"`name` (={self.name!r}) must be one word of letters, digits, `-`, `_` and `.`")
         return self
+
+
+RULES = {
+    "tuple_type": "must be a list, [like, this]",
+    "model_type": "must be a section of `key: value` lines",
+    "too_short": "must name at least one",
+    "string_type": "must be text",
+    "path_type": "must be a path",
+}
+"""What pydantic says in Python's words, in YAML's."""
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -128,13 +147,13 @@ def _read(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in children:
         raise RecipeError(f"Recipe '{path}' extends itself through {children[-1].name}: break the circle.")
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise RecipeError(f"Recipe '{path}' is not there: give the path of a .yaml file.") from None
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise RecipeError(f"Recipe '{path}' cannot be read ({reason}): give the path of a .yaml file.") from None
     except UnicodeDecodeError:
         raise RecipeError(f"Recipe '{path}' is not UTF-8 text: give the path of a .yaml file.") from None
-    except yaml.YAMLError as error:
-        raise RecipeError(f"Recipe '{path}' is not valid YAML: {' '.join(str(error).split())}.") from None
+    tree = _yaml(text, f"Recipe '{path}'")
     if not isinstance(tree, dict):
         raise RecipeError(f"Recipe '{path}' holds {type(tree).__name__}, and a recipe is `key: value` lines.")
     parent = tree.pop("extends", None)
@@ -143,6 +162,25 @@ def _read(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(parent, str):
         raise RecipeError(f"Recipe '{path}': `extends` (={parent!r}) must be the path of another recipe.")
     return _overlay(_read(path.parent / parent, (*children, path.resolve())), tree)
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in a section; YAML itself would drop the first without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"`{key}` stands twice in a section, from line {node.start_mark.line + 1} on")
+        return super().construct_mapping(node, deep)
+
+
+def _yaml(text: str, where: str) -> Any:
+    """What YAML says. Raises RecipeError."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise RecipeError(f"{where} is not valid YAML: {' '.join(str(error).split()).rstrip('.')}.") from None
 
 
 def _overlay(base: dict[str, Any], variant: dict[str, Any]) -> dict[str, Any]:
@@ -164,10 +202,7 @@ def _override(tree: dict[str, Any], override: str) -> None:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
             raise RecipeError(f"Override '{override}': `{section}` is a value, not a section.")
-    try:
-        tree[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise RecipeError(f"Override '{override}': the value is not valid YAML; put it in quotes.") from None
+    tree[last] = _yaml(value, f"The value of the override '{override}'")
 
 
 def _sentence(error: Any) -> str:
@@ -181,8 +216,9 @@ def _sentence(error: Any) -> str:
     if error["type"] == "missing":
         return f"`{key}` is missing, and it has no default"
     if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    return f"`{key}` (={error['input']!r}): {error['msg'][0].lower()}{error['msg'][1:]}"
+        return str(error["ctx"]["error"]).rstrip(".")
+    rule = RULES.get(error["type"]) or re.sub("^Input should", "must", error["msg"])
+    return f"`{key}` (={error['input']!r}) {rule[0].lower()}{rule[1:]}"
 
 
 def _known_keys(path: Sequence[str]) -> list[str]:

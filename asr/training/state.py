@@ -38,7 +38,7 @@ class Progress:
     """Wall time of the epoch's batches."""
     elapsed_s: float = 0.0
     """Wall time of the run, its interruptions left out."""
-    not_finite: int = 0
+    left_out: int = 0
     """Utterances left out of a step for their loss was not finite."""
     best_epoch: int = 0
     """Counted from 1; 0 before the first evaluation."""
