@@ -13,6 +13,7 @@ COMMANDS = {
     "info": "Say what a model file says of itself.",
     "prepare": "Turn a corpus into manifests.",
     "train": "Train a model from a recipe.",
+    "recipe": "Show, compare and describe recipes.",
     "export": "Turn a training run into one .onnx file.",
     "evaluate": "Measure a model's word error rate on a manifest.",
     "score": "Compare two text files: reference and hypothesis.",

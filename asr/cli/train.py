@@ -13,8 +13,11 @@ import click
     type=click.Path(path_type=Path),
     help="Folder for everything the run writes; it must not hold a run yet.  [default: runs/NAME]",
 )
+@click.option(
+    "--init", metavar="MODEL", help="Start from this checkpoint or run folder: fine-tuning. Same as init=MODEL."
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in the run folder from where it was stopped.")
-def train(recipe: Path, overrides: tuple[str, ...], run_dir: Path | None, resume: bool) -> None:
+def train(recipe: Path, overrides: tuple[str, ...], run_dir: Path | None, init: str | None, resume: bool) -> None:
     """Train a model from RECIPE, a YAML file.
 
     KEY=VALUE replaces a value of the recipe, for example training.epochs=10. The run folder gets the resolved
@@ -33,7 +36,7 @@ def train(recipe: Path, overrides: tuple[str, ...], run_dir: Path | None, resume
     from asr.training.display import clock
     from asr.training.recipe import load_recipe
 
-    loaded = load_recipe(recipe, overrides)
+    loaded = load_recipe(recipe, (*overrides, f"init={init}") if init else overrides)
     run_dir = run_dir or Path("runs") / loaded.name
     result = loop.train(loaded, run_dir, Console(), resume=resume)
     click.echo(f"\nTrained in {clock(result.duration_s)}. Best epoch on the dev part: {result.epoch}.")

@@ -48,7 +48,8 @@ def transcribe(files: tuple[str, ...], model: str | None, format_: str, output_d
             label = f"{file}: " if len(files) > 1 and format_ == "txt" else ""
             click.echo(label + transcript.to(format_), nl=False)
     if failed:
-        click.echo(f"{failed} of {len(files)} files could not be transcribed.", err=True)
+        if len(files) > 1:
+            click.echo(f"{failed} of {len(files)} files could not be transcribed.", err=True)
         sys.exit(1)
 
 

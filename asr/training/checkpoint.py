@@ -57,6 +57,36 @@ def build(recipe: Recipe, tokenizer: Tokenizer) -> TorchModel:
     return TorchModel(network, description)
 
 
+def initialise(model: TorchModel, path: Path) -> list[str]:
+    """Give `model` the weights of a checkpoint of the same network, for fine-tuning.
+
+    The head is left as it is where the checkpoint's tokens differ, for its rows would mean other characters.
+
+    Returns:
+        the names of the weights that were left as they were.
+
+    Raises:
+        ModelError: the checkpoint cannot be read, or its network has another shape.
+    """
+    source = load(path)
+    weights = source.network.state_dict()
+    if source.description.tokenizer != model.description.tokenizer:
+        weights = {name: tensor for name, tensor in weights.items() if not name.startswith("head.")}
+    own = model.network.state_dict()
+    for name, tensor in weights.items():
+        if name not in own or own[name].shape != tensor.shape:
+            theirs, ours = tuple(tensor.shape), tuple(own[name].shape) if name in own else "none"
+            raise ModelError(
+                f"Checkpoint '{path}' has another network than the recipe ({name}: {theirs} against {ours}): copy the "
+                "`model` section of its recipe, `asr train --init` changes weights and not shapes."
+            )
+    missing = [name for name in own if name not in weights and not name.startswith("head.")]
+    if missing:
+        raise ModelError(f"Checkpoint '{path}' has a smaller network than the recipe, it lacks {missing[0]}.")
+    model.network.load_state_dict(own | weights)
+    return [name for name in own if name not in weights]
+
+
 def save(path: Path, model: TorchModel, *, made_with: str, created: str, scores: dict[str, Any]) -> None:
     """Write the weights and what describes them, whole or not at all."""
     described = replace(model.description, made_with=made_with, created=created, scores=scores)

@@ -62,9 +62,11 @@ class Display:
         """The run in a few lines, before the first step."""
         width = max(map(len, facts))
         for name, value in facts.items():
-            self.console.print(f"[bold]{name.replace('_', ' '):<{width}}[/]  {escape(value)}", highlight=False)
+            self.console.print(
+                f"[bold]{name.replace('_', ' '):<{width}}[/]  {escape(value)}", highlight=False, soft_wrap=True
+            )
         self.console.print()
-        self.console.print(f"[bold]{'  '.join(COLUMNS)}[/]", highlight=False)
+        self.console.print(f"[bold]{'  '.join(COLUMNS)}[/]", highlight=False, soft_wrap=True)
 
     def step(self, epoch: int, share: float, loss: float, speed: float) -> None:
         """One optimiser step: `share` of the whole training is done; `speed` in audio seconds a second."""
@@ -85,13 +87,13 @@ class Display:
             clock(epoch.elapsed_s),
         )
         line = "  ".join(f"{value:>{len(name)}}" for value, name in zip(values, COLUMNS, strict=True))
-        self.console.print(f"[bold green]{line} *[/]" if best else line, highlight=False)
+        self.console.print(f"[bold green]{line} *[/]" if best else line, highlight=False, soft_wrap=True)
         said_heard = f"          said  {escape(sample.reference)}\n          heard {escape(sample.hypothesis)}"
-        self.console.print(f"[dim]{said_heard}[/]", highlight=False)
+        self.console.print(f"[dim]{said_heard}[/]", highlight=False, soft_wrap=True)
 
     def say(self, text: str, style: str = "") -> None:
         """A remark above the bar."""
-        self.console.print(escape(text), style=style or None, highlight=False)
+        self.console.print(escape(text), style=style or None, highlight=False, soft_wrap=True)
 
 
 def clock(seconds: float) -> str:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from importlib import metadata
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from lightning_fabric import Fabric
@@ -36,7 +36,7 @@ from asr.training.corpus import make_tokenizer, part_by_room, read_manifests, se
 from asr.training.display import Display, Epoch, clock
 from asr.training.objective import Objective
 from asr.training.optimiser import build_optimiser, learning_rate, moving_average
-from asr.training.recipe import Recipe, load_recipe, recipe_to_yaml
+from asr.training.recipe import Recipe, differences, load_recipe, recipe_to_yaml
 from asr.training.state import STATE, Progress
 from asr.training.stopping import Stopped, stop_requests
 
@@ -107,14 +107,18 @@ class Trainer:
         self._say_facts()
 
     def start(self) -> None:
-        """Measure what the feature stage needs, and begin the run folder: the recipe, written last, makes it one."""
+        """Measure what the feature stage needs, or take over a checkpoint; begin the run folder, its recipe last."""
         self.run_dir.mkdir(parents=True, exist_ok=True)
         tokenizer = self.model.description.tokenizer.to_json()
         (self.run_dir / TOKENIZER).write_text(tokenizer + "\n", encoding="utf-8")
         versions = {name: metadata.version(name) for name in PACKAGES}
         versions |= {"asr": asr.__version__, "python": platform.python_version(), "platform": platform.platform()}
         (self.run_dir / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
-        set_statistics(self.model.network.features, self.train_set, self.reader, self.recipe.seed)
+        if self.recipe.init is None:
+            set_statistics(self.model.network.features, self.train_set, self.reader, self.recipe.seed)
+        else:
+            anew = checkpoint.initialise(self.model, self.recipe.init)
+            self.display.say(f"Started from '{self.recipe.init}'; anew: {', '.join(anew) or 'nothing'}.")
         self._set_up()
         self.save()
         (self.run_dir / RECIPE).write_text(recipe_to_yaml(self.recipe), encoding="utf-8")
@@ -138,7 +142,7 @@ class Trainer:
             return
         if not path.exists():
             raise RecipeError(f"Run folder '{self.run_dir}' holds no run to resume: start it without --resume.")
-        changed = _differences(load_recipe(path).model_dump(), self.recipe.model_dump())
+        changed = differences(load_recipe(path), self.recipe)
         if changed:
             raise RecipeError(
                 f"Run folder '{self.run_dir}' holds a run of another recipe (it differs in {', '.join(changed)}): give "
@@ -286,17 +290,6 @@ class Trainer:
         for utterance in self.too_short:
             text = f"Left out: '{utterance.id}' ({utterance.duration:.2f} s) is too short for its transcript."
             self.display.say(text, "yellow")
-
-
-def _differences(one: Any, other: Any, key: str = "") -> list[str]:
-    """The keys whose values differ between two nested dicts."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return [
-            name
-            for part in one | other
-            for name in _differences(one.get(part), other.get(part), f"{key}.{part}".lstrip("."))
-        ]
-    return [key] if one != other else []
 
 
 def _size(utterances: list[Utterance]) -> str:

@@ -84,6 +84,9 @@ class Recipe(Section):
     """Licence and attribution of the model and its training data, copied into the model file."""
     seed: int = Field(default=1, ge=0)
     """Initial weights, order of batches, augmentation and dropout all follow from it."""
+    init: Path | None = None
+    """A checkpoint or run folder to start from instead of random weights; it must have the same network, and where its
+    tokens differ, the head starts anew."""
     data: DataConfig
     text: TextConfig = TextConfig()
     model: ModelConfig = ModelConfig()
@@ -140,6 +143,22 @@ def recipe_from_tree(tree: Any, where: str) -> Recipe:
 def recipe_to_yaml(recipe: Recipe) -> str:
     """The recipe with every default written out; reading it back gives an equal recipe."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=118)
+
+
+def differences(one: Recipe, other: Recipe) -> dict[str, tuple[Any, Any]]:
+    """The keys whose values differ -> both values."""
+    values = [_flat(recipe.model_dump(mode="json")) for recipe in (one, other)]
+    keys = values[0] | values[1]
+    pairs = {key: (values[0].get(key), values[1].get(key)) for key in keys}
+    return {key: (a, b) for key, (a, b) in pairs.items() if a != b}
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested sections as one dict with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
 
 
 def _read(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
@@ -212,7 +231,7 @@ def _sentence(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(path[-1], _known_keys(path[:-1]), n=1)
         known = ", ".join(_known_keys(path[:-1]))
-        return f"unknown key `{key}`; " + (f"did you mean `{near[0]}`?" if near else f"known here: {known}")
+        return f"unknown key `{key}` " + (f"(did you mean `{near[0]}`?)" if near else f"(known here: {known})")
     if error["type"] == "missing":
         return f"`{key}` is missing, and it has no default"
     if error["type"] == "value_error":

@@ -1,0 +1,67 @@
+"""Fine-tuning: a run that starts from a checkpoint has its weights, and a new head only where the tokens differ."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from asr.cli import main
+from asr.training import checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(smoke_overrides: list[str], run_dir: Path, *more: str) -> Result:
+    command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *smoke_overrides, "training.epochs=1"]
+    return CliRunner().invoke(main, [*command, *more, "--run-dir", str(run_dir)])
+
+
+def test_the_first_epoch_is_as_good_as_the_checkpoint(
+    smoke_run: Path, smoke_overrides: list[str], tmp_path: Path
+) -> None:
+    slow = "optimiser.learning_rate=1e-9"
+    result = run(smoke_overrides, tmp_path / "tuned", "--init", str(smoke_run), slow)
+    assert result.exit_code == 0, result.output
+    assert "anew: nothing" in result.output
+    before, after = (checkpoint.load(path) for path in (smoke_run, tmp_path / "tuned"))
+    torch.testing.assert_close(before.network.state_dict(), after.network.state_dict(), rtol=0, atol=1e-6)
+    assert after.description.scores["dev"]["wer"]["rate"] == 0
+    assert after.description.recipe["init"] == str(smoke_run)
+    scratch = run(smoke_overrides, tmp_path / "scratch", slow)
+    assert scratch.exit_code == 0
+    assert checkpoint.load(tmp_path / "scratch").description.scores["dev"]["wer"]["rate"] > 0.9
+
+
+def test_another_alphabet_gets_a_new_head_on_the_old_body(
+    smoke_run: Path, smoke_overrides: list[str], tmp_path: Path
+) -> None:
+    more = ["--init", str(smoke_run), "text.alphabet=' fedcba'", "optimiser.learning_rate=1e-9"]
+    result = run(smoke_overrides, tmp_path / "tuned", *more)
+    assert result.exit_code == 0, result.output
+    assert "anew: head.weight, head.bias" in result.output
+    before, after = (checkpoint.load(path).network.state_dict() for path in (smoke_run, tmp_path / "tuned"))
+    same = {name for name in before if torch.allclose(before[name], after[name], rtol=0, atol=1e-6)}
+    assert set(before) - same == {"head.weight", "head.bias"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.context.hidden=32", "has another network than the recipe"),
+        ("model.context.layers=2", "has a smaller network than the recipe"),
+    ],
+)
+def test_another_network_is_refused(
+    override: str, message: str, smoke_run: Path, smoke_overrides: list[str], tmp_path: Path
+) -> None:
+    result = run(smoke_overrides, tmp_path / "tuned", "--init", str(smoke_run), override)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert not (tmp_path / "tuned" / "recipe.yaml").exists()
+
+
+def test_a_checkpoint_that_is_not_there(smoke_overrides: list[str], tmp_path: Path) -> None:
+    result = run(smoke_overrides, tmp_path / "tuned", "--init", str(tmp_path / "nothing"))
+    assert result.exit_code == 1
+    assert "is not there" in result.output
