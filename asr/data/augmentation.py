@@ -1,4 +1,4 @@
-"""Changes to the waveform that leave the words alone: speed and gain."""
+"""Changes to the waveform that leave the words alone: speed, rooms, noise and gain."""
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from asr.config import Section
 from asr.data.masking import MaskingConfig
+from asr.data.surroundings import NoiseConfig, ReverberationConfig, add_noise, reverberate
 
 
 class AugmentationConfig(Section):
@@ -15,6 +16,10 @@ class AugmentationConfig(Section):
 
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
     """Speed perturbation (Ko et al. 2015): one of these factors, drawn for each utterance; pitch changes with it."""
+    reverberation: ReverberationConfig = ReverberationConfig()
+    """Rooms."""
+    noise: NoiseConfig = NoiseConfig()
+    """Noise, added after the room."""
     gain_db: float = Field(default=6.0, ge=0)
     """Loudness is changed by up to this many decibels, up or down."""
     masking: MaskingConfig = MaskingConfig()
@@ -32,7 +37,7 @@ class Augmenter:
     """Applies an AugmentationConfig; every random choice comes from the generator it is given."""
 
     def __init__(self, config: AugmentationConfig, sample_rate: int) -> None:
-        self.config = config
+        self.config, self.sample_rate = config, sample_rate
         self.resamplers = {s: torchaudio.transforms.Speed(sample_rate, s) for s in config.speeds if s != 1}
 
     def __call__(self, waveform: Tensor, random: np.random.Generator) -> Tensor:
@@ -41,12 +46,12 @@ class Augmenter:
         gain_db = float(random.uniform(-self.config.gain_db, self.config.gain_db))
         if speed != 1:
             waveform, _ = self.resamplers[speed](waveform)
+        room, noise = self.config.reverberation, self.config.noise
+        if room.share and random.random() < room.share:
+            waveform = reverberate(waveform, room, self.sample_rate, random)
+        if noise.share and random.random() < noise.share:
+            waveform = add_noise(waveform, noise, self.sample_rate, random)
         return waveform * 10 ** (gain_db / 20)
-
-    @property
-    def fastest(self) -> float:
-        """The factor that shortens an utterance the most."""
-        return max(self.config.speeds)
 
 
 def pad(waveforms: list[Tensor]) -> tuple[Tensor, Tensor]:

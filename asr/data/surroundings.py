@@ -1,0 +1,113 @@
+"""Rooms and noise around a voice: recorded ones where the recipe names files, simulated ones otherwise."""
+
+import functools
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchaudio
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from asr import audio
+from asr.config import Section
+from asr.errors import DataError
+
+ROOMS = 200
+"""Simulated rooms in all; each takes a good part of a second to simulate, and is kept."""
+SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
+"""What counts as a recording in a folder."""
+
+
+class NoiseConfig(Section):
+    """Additive noise."""
+
+    share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the training utterances that get it."""
+    snr_db: tuple[float, float] = (5.0, 30.0)
+    """Lowest and highest ratio of voice to noise, in decibels; drawn evenly."""
+    files: tuple[Path, ...] = ()
+    """Recordings of noise, or folders of them; none: simulated noise, from white to brown."""
+
+    @field_validator("snr_db")
+    @classmethod
+    def _lowest_first(cls, snr_db: tuple[float, float]) -> tuple[float, float]:
+        if snr_db[0] > snr_db[1]:
+            raise ValueError(f"`noise.snr_db` (={list(snr_db)}) must have the lowest ratio first")
+        return snr_db
+
+
+class ReverberationConfig(Section):
+    """The sound of a room (Ko et al. 2017)."""
+
+    share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the training utterances that get it."""
+    files: tuple[Path, ...] = ()
+    """Recorded impulse responses, or folders of them; none: simulated ones (lhotse's fast random generator)."""
+
+
+def add_noise(waveform: Tensor, config: NoiseConfig, sample_rate: int, random: np.random.Generator) -> Tensor:
+    """Add noise at a random ratio. Shape: (S,) -> (S,)"""
+    if config.files:
+        recording = _recording(_draw(config.files, random), sample_rate)
+        start = int(random.integers(len(recording)))
+        noise = recording.roll(-start).repeat(-(-len(waveform) // len(recording)))[: len(waveform)]
+    else:
+        noise = coloured_noise(len(waveform), float(random.uniform(0, 2)), random)
+    snr_db = torch.tensor(random.uniform(*config.snr_db), dtype=waveform.dtype)
+    if not waveform.any() or not noise.any():
+        return waveform  # a ratio to silence is none
+    return torchaudio.functional.add_noise(waveform, noise, snr_db)
+
+
+def coloured_noise(num_samples: int, slope: float, random: np.random.Generator) -> Tensor:
+    """Gaussian noise whose power falls as frequency to the power of -slope: 0 white, 1 pink, 2 brown. Shape: -> (S,)"""
+    spectrum = np.fft.rfft(random.normal(size=num_samples))
+    spectrum[1:] *= np.arange(1, len(spectrum)) ** (-slope / 2)
+    spectrum[0] = 0
+    return torch.from_numpy(np.fft.irfft(spectrum, n=num_samples).astype(np.float32))
+
+
+def reverberate(waveform: Tensor, config: ReverberationConfig, sample_rate: int, random: np.random.Generator) -> Tensor:
+    """Put the voice into a room; its loudness and its place in time stay. Shape: (S,) -> (S,)"""
+    if config.files:
+        response = _recording(_draw(config.files, random), sample_rate)
+    else:
+        response = _simulated_response(int(random.integers(ROOMS)), sample_rate)
+    direct = int(response.abs().argmax())
+    wet = torchaudio.functional.fftconvolve(waveform, response)[direct : direct + len(waveform)]
+    return wet * (waveform.norm() / wet.norm().clamp(min=1e-9))
+
+
+@functools.cache
+def _simulated_response(room: int, sample_rate: int) -> Tensor:
+    """lhotse draws from torch's global generator, too, so that is lent to it and put back. Shape: -> (S,)"""
+    from lhotse.augmentation.utils import FastRandomRIRGenerator
+
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        torch.manual_seed(room)
+        response = FastRandomRIRGenerator(sample_rate, room_seed=room, source_seed=room)()[0]
+    return torch.as_tensor(response, dtype=torch.float32)
+
+
+def _draw(files: Sequence[Path], random: np.random.Generator) -> Path:
+    recordings = _recordings(tuple(files))
+    return recordings[int(random.integers(len(recordings)))]
+
+
+@functools.cache
+def _recordings(files: tuple[Path, ...]) -> list[Path]:
+    """The files, and those in the folders. Raises DataError when there is none."""
+    found = []
+    for path in files:
+        found += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+    if not found:
+        raise DataError(f"There is no recording in {', '.join(map(str, files))}: name sound files, or folders of them.")
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def _recording(path: Path, sample_rate: int) -> Tensor:
+    return torch.from_numpy(audio.load(path, sample_rate))
