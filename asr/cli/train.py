@@ -25,10 +25,15 @@ def train(recipe: Path, overrides: tuple[str, ...], run_dir: Path | None, init: 
     the lowest dev WER, and the state of the run. Ctrl-C and SIGTERM stop a run after its next step and save the state;
     the same command with --resume goes on, and ends with the weights that an uninterrupted run would have had.
 
+    Several GPUs or machines: `torchrun --nproc-per-node 8 -m asr train RECIPE ...`; every process takes batches of the
+    recipe's length.
+
     \b
     Example:
       asr train recipes/an4/base.yaml --run-dir runs/an4
     """
+    import os
+
     from rich.console import Console
 
     from asr.scoring.summary import render
@@ -38,7 +43,10 @@ def train(recipe: Path, overrides: tuple[str, ...], run_dir: Path | None, init: 
 
     loaded = load_recipe(recipe, (*overrides, f"init={init}") if init else overrides)
     run_dir = run_dir or Path("runs") / loaded.name
-    result = loop.train(loaded, run_dir, Console(), resume=resume)
+    console = Console(quiet=os.environ.get("RANK", "0") != "0")  # torchrun numbers its processes
+    result = loop.train(loaded, run_dir, console, resume=resume)
+    if result is None:
+        return
     click.echo(f"\nTrained in {clock(result.duration_s)}. Best epoch on the dev part: {result.epoch}.")
     click.echo(render(result.dev))
     click.echo(f"Next: asr export {run_dir} {loaded.name}.onnx")

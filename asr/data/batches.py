@@ -27,6 +27,8 @@ class Batch:
     lengths: Tensor
     targets: Tensor
     target_lengths: Tensor
+    weights: Tensor
+    """1; 0 for an utterance that only keeps a process busy whose part of the batch is empty. Shape: (B,)"""
 
     @property
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -36,7 +38,7 @@ class Batch:
     @property
     def duration_s(self) -> float:
         """Seconds of speech in the batch as the manifest has them, without padding."""
-        return sum(utterance.duration for utterance in self.utterances)
+        return sum(u.duration for u, weight in zip(self.utterances, self.weights, strict=True) if weight)
 
 
 def plan_epoch(
@@ -95,24 +97,24 @@ class AudioReader:
         return np.round(np.clip(waveform, -1, 32767 / 32768) * 32768).astype(np.int16)
 
 
+@dataclass(frozen=True)
 class _PlannedBatches(Dataset[Batch]):
     """The batches of one epoch by number. Augmentation follows from (seed, epoch, number) and nothing else."""
 
-    def __init__(
-        self,
-        plan: Sequence[Sequence[Utterance]],
-        reader: AudioReader,
-        tokenizer: Tokenizer,
-        augmenter: Augmenter | None,
-        seed: Sequence[int],
-    ) -> None:
-        self.plan, self.reader, self.tokenizer, self.augmenter, self.seed = plan, reader, tokenizer, augmenter, seed
+    plan: Sequence[Sequence[Utterance]]
+    reader: AudioReader
+    tokenizer: Tokenizer
+    augmenter: Augmenter | None
+    seed: Sequence[int]
+    part: tuple[int, int]
 
     def __len__(self) -> int:
         return len(self.plan)
 
     def __getitem__(self, index: int) -> Batch:
-        utterances = list(self.plan[index])
+        number, parts = self.part
+        mine = self.plan[index][number::parts]
+        utterances = list(mine or self.plan[index][:1])
         waveforms = [self.reader(utterance) for utterance in utterances]
         if self.augmenter is not None:
             random = np.random.default_rng([*self.seed, index])
@@ -120,7 +122,8 @@ class _PlannedBatches(Dataset[Batch]):
         targets = [torch.tensor(self.tokenizer.encode(u.text), dtype=torch.long) for u in utterances]
         waveform, lengths = pad(waveforms)
         padded, target_lengths = pad(targets)
-        return Batch(utterances, waveform, lengths, padded, target_lengths)
+        weights = torch.full((len(utterances),), float(bool(mine)))
+        return Batch(utterances, waveform, lengths, padded, target_lengths, weights)
 
 
 def batches(
@@ -132,9 +135,13 @@ def batches(
     seed: Sequence[int] = (0,),
     workers: int = 0,
     first: int = 0,
+    part: tuple[int, int] = (0, 1),
 ) -> Iterator[Batch]:
-    """Read the planned batches from number `first` on, in their order, `workers` processes ahead."""
-    dataset = _PlannedBatches(plan, reader, tokenizer, augmenter, seed)
+    """Read the planned batches from number `first` on, in their order, `workers` processes ahead.
+
+    Of each batch only the part (number, of how many) is read; several processes share a batch so.
+    """
+    dataset = _PlannedBatches(plan, reader, tokenizer, augmenter, seed, part)
     numbers = range(first, len(plan))
     ahead = 4 if workers else None
     return iter(DataLoader(dataset, batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=ahead))

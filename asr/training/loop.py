@@ -6,6 +6,7 @@ drawn before, so the position, the weights and the optimiser's moments are all t
 """
 
 import json
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -57,12 +58,13 @@ class Result:
     duration_s: float
 
 
-def train(recipe: Recipe, run_dir: Path, console: Console, *, resume: bool = False) -> Result:
+def train(recipe: Recipe, run_dir: Path, console: Console, *, resume: bool = False) -> Result | None:
     """Train `recipe` into the folder `run_dir`, a new one unless `resume` goes on with a run that was stopped.
 
     The folder gets `recipe.yaml` (resolved), `versions.json`, `metrics.jsonl` (a line an epoch), TensorBoard events,
     `best.safetensors`, the weights with the lowest dev WER (the lower CER decides between equals), and
-    `state.safetensors`, from which a stopped run goes on.
+    `state.safetensors`, from which a stopped run goes on. Under `torchrun`, every process takes its part of each batch,
+    `batch_duration_s` long; the first one evaluates and writes, and returns the result, the others None.
 
     Raises:
         RecipeError: `run_dir` holds a run already or, to resume, none or that of another recipe.
@@ -102,26 +104,35 @@ class Trainer:
         self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.model.network)
         self.logger = TensorBoardLogger(root_dir=run_dir, name="tensorboard", version="")
         on = recipe.training
-        self.fabric = Fabric(accelerator=on.accelerator, devices=1, precision=on.precision, loggers=self.logger)
+        self.fabric = Fabric(
+            accelerator=on.accelerator,
+            devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+            num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
+            precision=on.precision,
+            loggers=self.logger,
+        )
+        self.fabric.launch()
         self.progress = Progress()
         self._say_facts()
 
     def start(self) -> None:
         """Measure what the feature stage needs, or take over a checkpoint; begin the run folder, its recipe last."""
-        self.run_dir.mkdir(parents=True, exist_ok=True)
-        tokenizer = self.model.description.tokenizer.to_json()
-        (self.run_dir / TOKENIZER).write_text(tokenizer + "\n", encoding="utf-8")
-        versions = {name: metadata.version(name) for name in PACKAGES}
-        versions |= {"asr": asr.__version__, "python": platform.python_version(), "platform": platform.platform()}
-        (self.run_dir / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
         if self.recipe.init is None:
             set_statistics(self.model.network.features, self.train_set, self.reader, self.recipe.seed)
         else:
             anew = checkpoint.initialise(self.model, self.recipe.init)
             self.display.say(f"Started from '{self.recipe.init}'; anew: {', '.join(anew) or 'nothing'}.")
         self._set_up()
+        if self.fabric.is_global_zero:
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+            tokenizer = self.model.description.tokenizer.to_json()
+            (self.run_dir / TOKENIZER).write_text(tokenizer + "\n", encoding="utf-8")
+            versions = {name: metadata.version(name) for name in PACKAGES}
+            versions |= {"asr": asr.__version__, "python": platform.python_version(), "platform": platform.platform()}
+            (self.run_dir / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
         self.save()
-        (self.run_dir / RECIPE).write_text(recipe_to_yaml(self.recipe), encoding="utf-8")
+        if self.fabric.is_global_zero:
+            (self.run_dir / RECIPE).write_text(recipe_to_yaml(self.recipe), encoding="utf-8")
 
     def resume(self) -> None:
         """Go on from the state in the run folder."""
@@ -164,7 +175,7 @@ class Trainer:
         progress, data = self.progress, self.recipe.data
         plan = plan_epoch(
             self.train_set,
-            data.batch_duration_s,
+            data.batch_duration_s * self.fabric.world_size,
             seed=self.recipe.seed,
             epoch=progress.epoch,
             ascending=data.curriculum and progress.epoch == 0,
@@ -177,19 +188,22 @@ class Trainer:
             seed=(self.recipe.seed, progress.epoch),
             workers=data.workers,
             first=progress.batch,
+            part=(self.fabric.global_rank, self.fabric.world_size),
         )
         now = saved_at = time.monotonic()
         for batch in stream:
             share = (progress.epoch + (progress.batch + 1) / len(plan)) / self.recipe.training.epochs
             self.step(batch, learning_rate(self.recipe.optimiser, share))
             before, now = now, time.monotonic()
-            progress.batch_done(batch.duration_s, now - before)
+            progress.batch_done(self._sum(batch.duration_s), now - before)
             self.display.step(progress.epoch + 1, share, progress.loss, progress.audio_s_per_s)
-            if signal := stop_request():
+            signal = stop_request()
+            if self._sum(float(signal is not None)):
                 self.save()
+                self.fabric.barrier()  # else the end of one process might take the others down while they write
                 raise Stopped(
-                    f"Stopped by {signal} in epoch {progress.epoch + 1}, after step {progress.step}; the state is "
-                    f"saved in '{self.run_dir}': go on with the same command and --resume."
+                    f"Stopped by {signal or 'a signal'} in epoch {progress.epoch + 1}, after step {progress.step}; the "
+                    f"state is saved in '{self.run_dir}': go on with the same command and --resume."
                 )
             if now - saved_at > self.recipe.training.save_every_s:
                 self.save()
@@ -197,7 +211,7 @@ class Trainer:
         self._end_epoch(now)
 
     def step(self, batch: Batch, rate: float) -> None:
-        """Move the weights by one batch.
+        """Move the weights by one batch, of which this process may hold a part; its gradients are those of the whole.
 
         An utterance whose frames cannot carry its labels is left out and named; if a loss or a gradient is not finite
         all the same, the step is left out and its utterances are named.
@@ -205,26 +219,42 @@ class Trainer:
         progress = self.progress
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        torch.manual_seed(self.recipe.seed * 1_000_003 + progress.step)
+        torch.manual_seed(self.recipe.seed * 1_000_003 + progress.step + (self.fabric.global_rank << 40))
         self.optimiser.zero_grad()
         losses = self.wrapped(*(part.to(self.fabric.device) for part in batch.tensors))
-        tokens = batch.target_lengths.sum()
-        self.fabric.backward(losses.total.sum() / tokens)
+        tokens = self._sum(float(batch.weights @ batch.target_lengths.float()))
+        weights = batch.weights.to(self.fabric.device)
+        # Gradients are averaged over the processes, so that the sum over all utterances needs a factor.
+        self.fabric.backward((weights * losses.total).sum() * (self.fabric.world_size / tokens))
         norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.recipe.optimiser.clip_norm)
         left_out = [u.id for u, fits in zip(batch.utterances, losses.fits.tolist(), strict=True) if not fits]
         if torch.isfinite(norm):
             self.optimiser.step()
             if self.average is not None:
                 self.average.update_parameters(self.model.network)
-            progress.loss_sum += float(losses.ctc.sum() / tokens)
+            progress.loss_sum += self._sum(float((weights * losses.ctc).sum())) / tokens
         else:
             left_out = [utterance.id for utterance in batch.utterances]
         if left_out:
             progress.left_out += len(left_out)
             self.display.say(f"Left out of step {progress.step}, loss not finite: {', '.join(left_out)}.", "yellow")
 
+    def _sum(self, value: float) -> float:
+        """The sum of a number over all processes."""
+        if self.fabric.world_size == 1:
+            return value
+        total = self.fabric.all_reduce(torch.tensor(value, device=self.fabric.device), reduce_op="sum")
+        return float(cast("torch.Tensor", total))
+
     def _end_epoch(self, started: float) -> None:
         """Evaluate, keep the weights if they are the best so far, note the figures, and save the state."""
+        if self.fabric.is_global_zero:
+            self._evaluate(started)
+        self.progress.next_epoch()
+        self.save()
+
+    def _evaluate(self, started: float) -> None:
+        """The first process's part of an epoch's end."""
         progress, kept = self.progress, self._kept()
         dev = evaluate(kept, self.dev_set, read=lambda utterance: self.reader(utterance).numpy())
         progress.elapsed_s += time.monotonic() - started
@@ -247,8 +277,6 @@ class Trainer:
         figures = {name: value for name, value in asdict(measured).items() if value is not None}
         self.fabric.log_dict(figures, progress.step)
         self.display.epoch(measured, dev.utterances[progress.epoch % len(dev.utterances)], best=is_best)
-        progress.next_epoch()
-        self.save()
 
     def _kept(self) -> TorchModel:
         """The model that is evaluated and written: with the moving average's weights where there is one."""
@@ -257,11 +285,14 @@ class Trainer:
         return TorchModel(cast("AcousticModel", self.average.module), self.model.description)
 
     def save(self) -> None:
-        """Write the state."""
-        state.save(self.run_dir / STATE, self.objective, self.optimiser, self.average, self.progress)
+        """Write the state, in the first process."""
+        if self.fabric.is_global_zero:
+            state.save(self.run_dir / STATE, self.objective, self.optimiser, self.average, self.progress)
 
-    def result(self) -> Result:
-        """The best checkpoint, evaluated once more from its file."""
+    def result(self) -> Result | None:
+        """The best checkpoint, evaluated once more from its file; None in all processes but the first."""
+        if not self.fabric.is_global_zero:
+            return None
         self.logger.finalize("success")
         best = checkpoint.load(self.run_dir)
         dev = evaluate(best, self.dev_set, read=lambda utterance: self.reader(utterance).numpy())
@@ -284,7 +315,8 @@ class Trainer:
             f"{1000 * description.frame_shift_s:.0f} ms a frame",
             train=_size(self.train_set),
             dev=_size(self.dev_set),
-            device=f"{self.fabric.device}, {torch.get_num_threads()} threads, {self.recipe.training.precision}",
+            device=f"{self.fabric.world_size} x {self.fabric.device}, {torch.get_num_threads()} threads each, "
+            f"{self.recipe.training.precision}",
             run_folder=str(self.run_dir),
         )
         for utterance in self.too_short:
