@@ -151,7 +151,7 @@ class Trainer:
                     "--run-dir, or delete it."
                 )
             return
-        if not path.exists():
+        if not path.exists() or not (self.run_dir / TOKENIZER).exists():
             raise RecipeError(f"Run folder '{self.run_dir}' holds no run to resume: start it without --resume.")
         changed = differences(load_recipe(path), self.recipe)
         if changed:

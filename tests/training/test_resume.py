@@ -154,7 +154,7 @@ def test_resuming_nothing(command: list[str], tmp_path: Path) -> None:
 def test_a_damaged_state_is_one_sentence(
     damage: Callable[[bytes], bytes], uninterrupted: Path, command: list[str], tmp_path: Path
 ) -> None:
-    for file in ("recipe.yaml", "metrics.jsonl"):
+    for file in ("recipe.yaml", "tokenizer.json", "metrics.jsonl"):
         (tmp_path / file).write_bytes((uninterrupted / file).read_bytes())
     (tmp_path / "state.safetensors").write_bytes(damage((uninterrupted / "state.safetensors").read_bytes()))
     result = run(command, tmp_path, "--resume")
