@@ -206,7 +206,7 @@ def tokenizer_from_json(text: str) -> Tokenizer:
         case "characters":
             return CharTokenizer(description["alphabet"])
         case "subwords":
-            model = base64.b64decode(description["model"])
+            model = base64.b64decode(description["model"], validate=True)
             return SubwordTokenizer(description["alphabet"], tuple(description["pieces"]), model)
         case other:
             raise ModelError(

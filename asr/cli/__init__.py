@@ -12,6 +12,7 @@ COMMANDS = {
     "transcribe": "Turn sound files into text.",
     "info": "Say what a model file says of itself.",
     "prepare": "Turn a corpus into manifests.",
+    "data": "Say what manifests hold, and what is wrong with them.",
     "train": "Train a model from a recipe.",
     "recipe": "Show, compare and describe recipes.",
     "export": "Turn a training run into one .onnx file.",

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from asr.data import corpora
-from asr.data.corpora import Corpus
+from asr.data.corpora import Corpus, an4, jsonl, kaldi, librispeech, table
 
 SOURCE = click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
 OUT = click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
@@ -38,12 +38,12 @@ def prepare() -> None:
     """
 
 
-@prepare.command()
+@prepare.command("an4")
 @SOURCE
 @OUT
 @dev_speakers(default=10)
 @SEED
-def an4(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
+def prepare_an4(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     """CMU's AN4: spelled names, numbers, commands.
 
     SRC is the official folder with etc/ and wav/ in it; the sound files (.wav, .flac or .sph) stay there. AN4 has no
@@ -53,15 +53,81 @@ def an4(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     Example:
       asr prepare an4 downloads/an4 data/an4
     """
-    _finish(corpora.an4(source, _track), out, dev_speakers, seed)
+    _finish(an4.read(source, _track), out, dev_speakers, seed)
 
 
-@prepare.command()
+@prepare.command("librispeech")
+@SOURCE
+@OUT
+@click.option(
+    "--download",
+    "parts",
+    multiple=True,
+    type=click.Choice(librispeech.PARTS),
+    help="Fetch this part into SRC if it is not there; may be given several times.",
+)
+def prepare_librispeech(source: Path, out: Path, parts: tuple[str, ...]) -> None:
+    """LibriSpeech and Mini LibriSpeech: read books.
+
+    SRC is the folder LibriSpeech, or the one that holds it. Every part in it, such as dev-clean, becomes a manifest
+    of that name; the sound files stay there.
+
+    --download needs the extra `train`, whose package lhotse fetches PART.tar.gz from openslr.org into SRC, unpacks it
+    and leaves it there; broken off, it goes on where it stopped. train-clean-5 and dev-clean-2 are 0.3 and 0.1 GB,
+    each dev and test part 0.3 GB, train-clean-100 6 GB, train-clean-360 23 GB, train-other-500 30 GB.
+
+    \b
+    Example:
+      asr prepare librispeech downloads data/mini --download train-clean-5 --download dev-clean-2
+    """
+    librispeech.download(source, parts)
+    _finish(librispeech.read(source, _track), out)
+
+
+@prepare.command("csv")
 @SOURCE
 @OUT
 @dev_speakers(default=0)
 @SEED
-def jsonl(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
+def prepare_csv(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
+    """Common Voice, or any table with a header.
+
+    SRC is a .tsv file (tabs, quotation marks mean nothing) or a .csv file (commas). One column has the sound file's
+    path from the folder of SRC: audio, path or audio_filepath. One has the text: text, sentence or transcript. There
+    may be id, offset and duration in seconds, speaker or client_id, and split; without split, a file named train, dev,
+    test or validated is that split. Common Voice's files are read as they are, with their clips in clips/ beside them.
+
+    \b
+    Example:
+      asr prepare csv downloads/cv-corpus/en/validated.tsv data/common-voice
+    """
+    _finish(table.read(source, _track), out, dev_speakers, seed)
+
+
+@prepare.command("kaldi")
+@SOURCE
+@OUT
+@dev_speakers(default=0)
+@SEED
+def prepare_kaldi(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
+    """One of Kaldi's data folders.
+
+    SRC has wav.scp and text, and may have segments and utt2spk; its name is the split. Relative paths in wav.scp
+    count from the current folder, as in Kaldi. A command in wav.scp (a line that ends in "|") is not run but refused.
+
+    \b
+    Example:
+      asr prepare kaldi egs/yesno/s5/data/train data/yesno
+    """
+    _finish(kaldi.read(source, _track), out, dev_speakers, seed)
+
+
+@prepare.command("jsonl")
+@SOURCE
+@OUT
+@dev_speakers(default=0)
+@SEED
+def prepare_jsonl(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     """Any corpus described by one JSON object a line.
 
     SRC is a .jsonl file. Its rows have "audio", a path from the folder of SRC, and "text"; they may have "id",
@@ -72,7 +138,7 @@ def jsonl(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     Example:
       asr prepare jsonl downloads/calls.jsonl data/calls --dev-speakers 5
     """
-    _finish(corpora.jsonl(source, out, _track), out, dev_speakers, seed)
+    _finish(jsonl.read(source, out, _track), out, dev_speakers, seed)
 
 
 def _track(items: Sequence[Any], description: str) -> Iterable[Any]:
@@ -84,7 +150,7 @@ def _track(items: Sequence[Any], description: str) -> Iterable[Any]:
     return track(items, description, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _finish(corpus: Corpus, out: Path, dev_speakers: int, seed: int) -> None:
+def _finish(corpus: Corpus, out: Path, dev_speakers: int = 0, seed: int = 0) -> None:
     """Hold out, write, and say what was written and what was left out."""
     utterances = corpora.hold_out(corpus.utterances, dev_speakers, seed) if dev_speakers else corpus.utterances
     before = set(out.glob("*.jsonl"))

@@ -117,7 +117,7 @@ class _PlannedBatches(Dataset[Batch]):
         utterances = list(mine or self.plan[index][:1])
         waveforms = [self.reader(utterance) for utterance in utterances]
         if self.augmenter is not None:
-            random = np.random.default_rng([*self.seed, index])
+            random = np.random.default_rng([*self.seed, index, number] if number else [*self.seed, index])
             waveforms = [self.augmenter(waveform, random) for waveform in waveforms]
         targets = [torch.tensor(self.tokenizer.encode(u.text), dtype=torch.long) for u in utterances]
         waveform, lengths = pad(waveforms)

@@ -77,6 +77,8 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> Description:
             scores=json.loads(metadata["scores"]),
             recipe=json.loads(metadata["recipe"]),
         )
+    except ModelError as error:
+        raise ModelError(f"Model {where}: {error}") from None
     except (KeyError, ValueError, TypeError, AttributeError, DataError) as error:
         raise ModelError(f"Model {where} has damaged metadata ({error}): export it again.") from None
     numbers_are_good = description.sample_rate > 0 and 0 < description.frame_shift_s < math.inf

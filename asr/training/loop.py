@@ -222,22 +222,26 @@ class Trainer:
         torch.manual_seed(self.recipe.seed * 1_000_003 + progress.step + (self.fabric.global_rank << 40))
         self.optimiser.zero_grad()
         losses = self.wrapped(*(part.to(self.fabric.device) for part in batch.tensors))
-        tokens = self._sum(float(batch.weights @ batch.target_lengths.float()))
-        weights = batch.weights.to(self.fabric.device)
+        weights = batch.weights.to(self.fabric.device) * losses.fits
+        tokens = max(1.0, self._sum(float(weights @ batch.target_lengths.to(weights))))
         # Gradients are averaged over the processes, so that the sum over all utterances needs a factor.
         self.fabric.backward((weights * losses.total).sum() * (self.fabric.world_size / tokens))
         norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.recipe.optimiser.clip_norm)
-        left_out = [u.id for u, fits in zip(batch.utterances, losses.fits.tolist(), strict=True) if not fits]
         if torch.isfinite(norm):
             self.optimiser.step()
             if self.average is not None:
                 self.average.update_parameters(self.model.network)
             progress.loss_sum += self._sum(float((weights * losses.ctc).sum())) / tokens
+            named = zip(batch.utterances, losses.fits.tolist(), batch.weights.tolist(), strict=True)
+            left_out, reason = (
+                [u.id for u, fits, weight in named if weight and not fits],
+                "too short for the transcript",
+            )
         else:
-            left_out = [utterance.id for utterance in batch.utterances]
+            left_out, reason = [utterance.id for utterance in batch.utterances], "a gradient is not finite"
         if left_out:
             progress.left_out += len(left_out)
-            self.display.say(f"Left out of step {progress.step}, loss not finite: {', '.join(left_out)}.", "yellow")
+            self.display.say(f"Left out of step {progress.step} ({reason}): {', '.join(left_out)}.", "yellow")
 
     def _sum(self, value: float) -> float:
         """The sum of a number over all processes."""

@@ -105,5 +105,5 @@ def frames_needed(targets: Tensor, target_lengths: Tensor) -> Tensor:
 
     Shape: targets (B, L), target_lengths (B,) -> (B,)
     """
-    repeats = (targets[:, 1:] == targets[:, :-1]) & frame_mask(target_lengths - 1, targets.shape[1] - 1)
+    repeats = (targets[:, 1:] == targets[:, :-1]) & frame_mask(target_lengths - 1, max(0, targets.shape[1] - 1))
     return target_lengths + repeats.sum(dim=1)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import click
@@ -79,6 +80,55 @@ def test_dev_speakers_and_seed(tmp_path, calls):
     assert drawn == {"s0", "s1", "s2"}
 
 
+def test_librispeech_writes_a_manifest_a_part(tmp_path):
+    for part, speaker in [("train-clean-5", "19"), ("dev-clean-2", "84")]:
+        chapter = tmp_path / "src" / "LibriSpeech" / part / speaker / "1"
+        chapter.mkdir(parents=True)
+        (chapter / f"{speaker}-1.trans.txt").write_text(f"{speaker}-1-0000 CHAPTER ONE\n")
+        soundfile.write(chapter / f"{speaker}-1-0000.flac", np.zeros(16000), 16000)
+    result = run("librispeech", tmp_path / "src", tmp_path / "out", "--download", "dev-clean-2")
+    assert result.stdout.splitlines()[1:] == [
+        f"dev-clean-2             1         1    0.00  {tmp_path}/out/dev-clean-2.jsonl",
+        f"train-clean-5           1         1    0.00  {tmp_path}/out/train-clean-5.jsonl",
+    ]
+    assert [u.id for u in manifest.read(tmp_path / "out" / "train-clean-5.jsonl")] == ["19-1-0000"]
+
+
+def test_librispeech_says_what_fetching_needs(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lhotse.recipes.librispeech", None)
+    result = run("librispeech", tmp_path / "src", tmp_path / "out", "--download", "dev-clean-2")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: `asr prepare` needs the package lhotse, which the plain install leaves out: "
+        "install it with `pip install '.[train]'` in a checkout of asr.\n"
+    )
+    assert run("librispeech", tmp_path, tmp_path, "--download", "dev-dirty").exit_code == 2
+
+
+def test_csv_holds_out_speakers(tmp_path):
+    rows = [f"{number}.wav,hello,s{number % 3},60" for number in range(6)]
+    for number in range(6):
+        (tmp_path / f"{number}.wav").touch()
+    (tmp_path / "train.csv").write_text("\n".join(["path,text,speaker,duration", *rows]))
+    result = run("csv", tmp_path / "train.csv", tmp_path / "out", "--dev-speakers", "1")
+    assert result.stdout.splitlines()[1:] == [
+        f"train           4         2    0.07  {tmp_path}/out/train.jsonl",
+        f"dev             2         1    0.03  {tmp_path}/out/dev.jsonl",
+    ]
+
+
+def test_kaldi_names_the_manifest_after_the_folder(tmp_path):
+    (tmp_path / "test_clean").mkdir()
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "test_clean" / "wav.scp").write_text(f"rec {tmp_path}/a.wav\n")
+    (tmp_path / "test_clean" / "segments").write_text("rec-1 rec 0 1800\nrec-2 rec 1800 3600\n")
+    (tmp_path / "test_clean" / "text").write_text("rec-1 ONE\nrec-2 TWO\n")
+    result = run("kaldi", tmp_path / "test_clean", tmp_path / "out")
+    assert result.stdout.splitlines()[1:] == [
+        f"test_clean           2         -    1.00  {tmp_path}/out/test_clean.jsonl"
+    ]
+
+
 def test_a_second_run_changes_nothing(tmp_path, calls):
     first = run("jsonl", calls, tmp_path / "out", "--dev-speakers", "1")
     before = contents(tmp_path)
@@ -131,6 +181,12 @@ def test_a_manifest_of_an_earlier_run_is_pointed_out(tmp_path, calls):
             ["jsonl", "SRC/calls.jsonl", "--dev-speakers", "3"],
             "3 dev speakers are too many: train has 3, and one has to",
         ),
+        (
+            ["librispeech", "SRC"],
+            "SRC has no part of LibriSpeech, no PART/SPEAKER/CHAPTER/*.trans.txt; give the folder",
+        ),
+        (["csv", "SRC/calls.jsonl"], "SRC/calls.jsonl has to end in .csv, with commas between the cells, or in .tsv,"),
+        (["kaldi", "SRC"], "SRC/text is missing; the source has to be one of Kaldi's data folders, with wav.scp and"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_writes_nothing(tmp_path, calls, args, message):

@@ -1,0 +1,69 @@
+"""CMU's AN4, as https://github.com/cmusphinx/an4 has it."""
+
+import re
+from pathlib import Path
+
+from asr.data import manifest
+from asr.data.corpora import Corpus, Track, few, lines, measured, untracked
+from asr.data.manifest import Utterance
+from asr.errors import DataError
+
+FOLDERS = {"train": "an4_clstk", "test": "an4test_clstk"}
+LINE = re.compile(r"(?:<s>\s*)?(?P<text>.*?)\s*(?:</s>\s*)?\((?P<id>\S+)\)")
+SUFFIXES = (".wav", ".flac", ".sph")
+"""In this order where a recording is there in several forms; upper or lower case."""
+
+
+def read(source: Path, track: Track = untracked) -> Corpus:
+    """Read AN4 in its official layout: train and test, as `source/etc/*.transcription` divide it.
+
+    The speaker is the name of the recording's folder. Sound files stay where they are.
+
+    Raises:
+        DataError: a transcription file is missing or has a line of another form; a transcript has no sound file; two
+            speakers of a split have a recording of one name.
+        AudioError: a sound file cannot be read.
+    """
+    utterances, notes = [], []
+    seen: dict[str, str] = {}
+    for split, name in FOLDERS.items():
+        transcription, folder = source / "etc" / f"an4_{split}.transcription", source / "wav" / name
+        texts, recordings = _texts(transcription, seen), _recordings(folder)
+        if missing := [name for name in texts if name not in recordings]:
+            raise DataError(
+                f"{transcription} has transcripts without a sound file ({', '.join(SUFFIXES)}) below {folder}: "
+                f"{few(missing)}; add the files or take out the lines."
+            )
+        if untold := [path for name, path in recordings.items() if name not in texts]:
+            notes.append(f"Left out, for {transcription} has no transcript: {few(untold)}.")
+        found = [
+            Utterance(name, recordings[name].absolute(), 0.0, text, speaker=recordings[name].parent.name, split=split)
+            for name, text in texts.items()
+        ]
+        utterances += [measured(utterance) for utterance in track(found, f"measuring {split}")]
+    return Corpus(utterances, notes)
+
+
+def _texts(path: Path, seen: dict[str, str]) -> dict[str, str]:
+    """Id -> transcript, from lines such as `<s> TWENTY SIX </s> (cen7-fash-b)`; `<s>` and `</s>` may lack."""
+    if not path.exists():
+        raise DataError(f"{path} is missing; the source has to be AN4's folder, with etc/ and wav/ in it.")
+    texts = {}
+    for where, line in lines(path):
+        match = LINE.fullmatch(line.strip())
+        if match is None:
+            raise DataError(f'{where}: "{line.strip()}" is not a transcript followed by an id in parentheses.')
+        manifest.claim_id(match["id"], where, seen)
+        texts[match["id"]] = match["text"]
+    return texts
+
+
+def _recordings(folder: Path) -> dict[str, Path]:
+    """Id -> sound file, from `folder/SPEAKER/ID.wav` and the like."""
+    recordings: dict[str, Path] = {}
+    for suffix in SUFFIXES:
+        for path in sorted(path for path in folder.glob("*/*") if path.suffix.lower() == suffix):
+            first = recordings.setdefault(path.stem, path)
+            if first.parent != path.parent:
+                raise DataError(f"{first} and {path} have one name but two speakers; take one of them out.")
+    return recordings

@@ -1,0 +1,119 @@
+"""Any corpus described by one JSON object a line: rows beside sound files, or beside tars of sound files."""
+
+import os
+import shutil
+import tarfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from asr.data import manifest
+from asr.data.corpora import Corpus, Track, check_files, check_split, few, measured, split_up, untracked
+from asr.data.manifest import Utterance
+from asr.errors import DataError
+from asr.files import replacing
+
+
+def read(source: Path, out: Path, track: Track = untracked) -> Corpus:
+    """Read a JSONL file of rows with `audio` and `text`, and unpack the tars that they name into `out/audio/`.
+
+    `audio` (or NeMo's `audio_filepath`) is a path from the file's folder or, beside a `tar`, inside of that; `tar` is
+    a path from the file's folder. A row may have `id`, `offset`, `duration`, `speaker` and `split`, too; other keys
+    are dropped. Without `duration` the sound file is measured; without `split` the row goes to "all". A file that is
+    already unpacked, with the size and time that the tar states, is left as it is.
+
+    Raises:
+        DataError: a row breaks a rule of `manifest.read` or its path leads out of its tar; a file is missing or
+            damaged; `source` would be overwritten.
+        AudioError: a sound file to be measured cannot be read.
+    """
+    utterances: list[Utterance] = []
+    seen: dict[str, str] = {}
+    packed: dict[Path, tuple[str, str]] = {}
+    for where, row in manifest.rows(source):
+        utterance, member = _row(row, where, source.parent.absolute(), out.absolute())
+        manifest.claim_id(utterance.id, where, seen)
+        utterances.append(utterance)
+        if member and (first := packed.setdefault(utterance.audio_filepath, member)) != member:
+            raise DataError(f"{where}: this would be unpacked over {first[1]} of {first[0]}; rename one of the tars.")
+
+    written = {f"{name}.jsonl" for name in (*split_up(utterances), "dev")}
+    if source.name in written and source.resolve().parent == out.resolve():
+        raise DataError(f"{source} would be overwritten by the manifest of that name; choose another folder.")
+    tars = {tar: source.parent / tar for tar, _ in packed.values()}
+    beside = {utterance.audio_filepath for utterance in utterances if utterance.audio_filepath not in packed}
+    check_files(beside.union(tars.values()), source)
+
+    notes = []
+    for tar, path in tars.items():
+        targets = {name: target for target, (its_tar, name) in packed.items() if its_tar == tar}
+        notes += _unpack(path, targets, track)
+    return Corpus([measured(utterance) for utterance in track(utterances, "measuring")], notes)
+
+
+def _row(row: manifest.Row, where: str, folder: Path, out: Path) -> tuple[Utterance, tuple[str, str] | None]:
+    """The utterance of a row, its duration 0 if unknown, and its tar and member if it is in a tar."""
+    key = "audio_filepath" if "audio_filepath" in row else "audio"
+    manifest.check_keys(row, (key, "text"), ("tar", "duration", *manifest.OPTIONAL), where)
+    audio, text = manifest.string(row, key, where), manifest.string(row, "text", where)
+    tar, split = manifest.string(row, "tar", where), manifest.string(row, "split", where) or "all"
+    offset = manifest.seconds(row, "offset", where) or 0.0
+    assert audio is not None and text is not None
+    check_split(split, where)
+    path, member = folder / audio, None
+    if tar is not None:
+        member = _below(tar, "tar", where).as_posix(), _below(audio, key, where).as_posix()
+        path = out / "audio" / PurePosixPath(member[0]).with_suffix("") / member[1]
+    utterance = Utterance(
+        id=manifest.string(row, "id", where) or manifest.default_id(audio, offset),
+        audio_filepath=path,
+        duration=manifest.seconds(row, "duration", where) or 0.0,
+        text=text,
+        offset=offset,
+        speaker=manifest.string(row, "speaker", where),
+        split=split,
+    )
+    return utterance, member
+
+
+def _below(name: str, key: str, where: str) -> PurePosixPath:
+    """`name` as a path, if it leads below the folder where it starts."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise DataError(f'{where}: "{key}" is "{name}"; with a tar it has to be a relative path without "..".')
+    return path
+
+
+def _unpack(tar: Path, targets: dict[str, Path], track: Track) -> list[str]:
+    """Unpack the members that `targets` names to the paths that it gives; return notes on the others.
+
+    Where a file goes is never the tar's to say, so it cannot write outside of `out`; its links, owners and modes
+    are not used either.
+    """
+    try:
+        with tarfile.open(tar) as archive:
+            members = [(PurePosixPath(member.name).as_posix(), member) for member in archive if not member.isdir()]
+            names = {name for name, _ in members}
+            if missing := [name for name in targets if name not in names]:
+                raise DataError(f"{tar} lacks files that the rows name: {few(missing)}.")
+            wanted = [(targets[name], member) for name, member in members if name in targets]
+            if odd := [member.name for _, member in wanted if not member.isreg()]:
+                raise DataError(f"{tar} has links or devices where the rows name sound files: {few(odd)}.")
+            for target, member in track(wanted, f"unpacking {tar.name}"):
+                _unpack_member(archive, member, target)
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{tar} cannot be unpacked: {error}.") from error
+    unnamed = sorted(names - targets.keys())
+    return [f"Left in {tar}, for no row names them: {few(unnamed)}."] if unnamed else []
+
+
+def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    if target.is_file():
+        there = target.stat()
+        if there.st_size == member.size and int(there.st_mtime) == int(member.mtime):
+            return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = archive.extractfile(member)
+    assert content is not None
+    with replacing(target) as file:
+        shutil.copyfileobj(content, file)
+    os.utime(target, (member.mtime, member.mtime))

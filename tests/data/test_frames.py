@@ -1,0 +1,40 @@
+"""The arithmetic of frames, held against the model and torch's CTC."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.data import frames, validation
+from asr.data.frames import frames_needed, num_frames
+from asr.model.features import Features, FeaturesConfig
+from asr.model.frontend import Frontend, FrontendConfig
+from asr.training.recipe import ENGLISH
+
+
+@pytest.mark.parametrize("time_reduction", [2, 4, 8])
+def test_frames_are_the_model_s(time_reduction):
+    features = Features(FeaturesConfig())
+    frontend = Frontend(FrontendConfig(channels=1, time_reduction=time_reduction), features.config.bands)
+    samples = torch.cat([torch.arange(1, 5000), torch.tensor([16_000, 160_001, 9_999_999])])
+    theirs = frontend.output_lengths(features.output_lengths(samples))
+    assert theirs.tolist() == [num_frames(number, time_reduction) for number in samples.tolist()]
+    assert features.config.sample_rate == frames.SAMPLE_RATE
+
+
+@given(st.text("abc", min_size=1, max_size=12))
+def test_the_need_is_ctc_s(text):
+    """With so many frames torch finds a path, with one less it finds none."""
+    needed = frames_needed(text)
+    targets = torch.tensor([["_abc".index(character) for character in text]])
+    for num, has_path in [(needed, True), (needed - 1, False)]:
+        if num:
+            log_probs = torch.zeros(num, 1, 4).log_softmax(dim=2)
+            loss = torch.nn.functional.ctc_loss(
+                log_probs, targets, torch.tensor([num]), torch.tensor([len(text)]), reduction="sum"
+            )
+            assert torch.isfinite(loss) == has_path
+
+
+def test_the_alphabet_is_the_recipe_s():
+    assert validation.ENGLISH == ENGLISH

@@ -1,0 +1,53 @@
+"""Statistics: each number by hand on a small manifest, and what holds for any."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.data.manifest import Utterance
+from asr.data.statistics import Statistics, summarise
+
+
+def utterance(number: int, duration: float, text: str, speaker: str | None = None) -> Utterance:
+    return Utterance(str(number), Path("/a.wav"), duration, text, speaker=speaker)
+
+
+def test_every_number():
+    utterances = [
+        utterance(1, 4.0, "The cat,  the hat", "anna"),
+        utterance(2, 1.0, "", None),
+        utterance(3, 0.5, "the cat", "ben"),
+        utterance(4, 2.5, "É", "anna"),
+    ]
+    assert summarise(utterances) == Statistics(
+        utterances=4,
+        duration_s=8.0,
+        shortest_s=0.5,
+        median_s=1.75,
+        longest_s=4.0,
+        speakers=2,
+        words=7,  # the The cat, the hat the cat É
+        distinct_words=6,
+        characters=25,
+        characters_per_second=25 / 8,
+        alphabet={" ": 5, "t": 5, "a": 3, "e": 3, "h": 4, "c": 2, ",": 1, "T": 1, "É": 1},
+    )
+
+
+def test_the_alphabet_goes_from_frequent_to_rare():
+    assert list(summarise([utterance(1, 1.0, "bbb a cc aa")]).alphabet) == [" ", "a", "b", "c"]
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 1e4), st.text()), min_size=1, max_size=8), st.integers(0, 7))
+def test_parts_add_up(drawn, cut):
+    utterances = [utterance(number, *each) for number, each in enumerate(drawn)]
+    whole = summarise(utterances)
+    parts = [summarise(part) for part in (utterances[:cut], utterances[cut:]) if part]
+    assert whole.duration_s == pytest.approx(sum(part.duration_s for part in parts))
+    assert whole.words == sum(part.words for part in parts)
+    assert whole.characters == sum(part.characters for part in parts) == sum(whole.alphabet.values())
+    assert max(part.distinct_words for part in parts) <= whole.distinct_words
+    assert whole.distinct_words <= sum(part.distinct_words for part in parts)
+    assert whole.shortest_s <= whole.median_s <= whole.longest_s == max(part.longest_s for part in parts)

@@ -1,0 +1,127 @@
+"""The whole model: alone equals in a batch, log-probs are log-probs, and every weight learns."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from asr.model.acoustic import AcousticModel, ModelConfig
+
+TOKENS = 6
+LENGTHS = torch.tensor([9_000, 1, 4_321, 400, 7_999])
+
+
+def config(time_reduction: int = 4, **sections) -> ModelConfig:
+    tree = {
+        "features": {"bands": 16},
+        "frontend": {"channels": 3, "time_reduction": time_reduction},
+        "context": {"layers": 2, "hidden": 8, "dropout": 0.0},
+    }
+    return ModelConfig.model_validate(tree | sections)
+
+
+def network(config: ModelConfig, seed: int = 0) -> AcousticModel:
+    """Random weights and statistics, the norms' too, so that nothing is an identity."""
+    torch.manual_seed(seed)
+    made = AcousticModel(config, TOKENS)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    made.features.mean.normal_(-5, 1)
+    made.features.std.uniform_(1, 3)
+    return made
+
+
+def batch(seed: int = 0) -> Tensor:
+    """Noise in the utterances, and far louder noise in the padding. Shape: -> (B, S)"""
+    generator = torch.Generator().manual_seed(seed)
+    waveform = 0.1 * torch.randn(len(LENGTHS), int(LENGTHS.max()), generator=generator)
+    for row, length in zip(waveform, LENGTHS.tolist(), strict=True):
+        row[length:] *= 1e5
+    return waveform
+
+
+@pytest.mark.parametrize("time_reduction", [2, 4, 8])
+@pytest.mark.parametrize("seed", range(3))
+def test_an_utterance_alone_equals_itself_in_a_batch(time_reduction: int, seed: int) -> None:
+    model, waveform = network(config(time_reduction), seed).eval(), batch(seed)
+    together, frames = model(waveform, LENGTHS)
+    assert frames.tolist() == model.output_lengths(LENGTHS).tolist()
+    for row, length, out, count in zip(waveform, LENGTHS.tolist(), together, frames.tolist(), strict=True):
+        alone, alone_frames = model(row[None, :length], torch.tensor([length]))
+        assert alone.shape == (1, count, TOKENS)
+        assert alone_frames.tolist() == [count]
+        torch.testing.assert_close(out[:count], alone[0], rtol=0, atol=1e-5)
+
+
+def test_not_even_nan_leaks_from_the_padding() -> None:
+    model, waveform = network(config()), batch()
+    clean, frames = model(waveform, LENGTHS)
+    for row, length in zip(waveform, LENGTHS.tolist(), strict=True):
+        row[length:] = torch.nan
+    log_probs, _ = model(waveform, LENGTHS)
+    for row, expected, count in zip(log_probs, clean, frames.tolist(), strict=True):
+        torch.testing.assert_close(row[:count], expected[:count])
+    torch.stack([row[:count, 1].sum() for row, count in zip(log_probs, frames.tolist(), strict=True)]).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_an_utterance_teaches_the_same_alone_and_in_a_batch() -> None:
+    """The gradient of a batch is the sum of the gradients of its utterances."""
+    model, waveform = network(config()), batch()
+
+    def gradients(waveform: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+        model.zero_grad()
+        log_probs, frames = model(waveform, lengths)
+        torch.stack(
+            [row[:count, 1].sum() for row, count in zip(log_probs, frames.tolist(), strict=True)]
+        ).sum().backward()
+        return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+    together = gradients(waveform, LENGTHS)
+    alone = [gradients(row[None, :length], length[None]) for row, length in zip(waveform, LENGTHS, strict=True)]
+    assert together.keys() == dict(model.named_parameters()).keys()
+    for name, gradient in together.items():
+        expected = torch.stack([single[name] for single in alone]).sum(dim=0)
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-4, msg=lambda m, name=name: f"{name}: {m}")
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_probabilities_sum_to_one(training: bool) -> None:
+    log_probs, _ = network(config()).train(training)(batch(), LENGTHS)
+    torch.testing.assert_close(log_probs.exp().sum(dim=2), torch.ones(log_probs.shape[:2]), rtol=0, atol=1e-5)
+
+
+def test_evaluation_has_no_chance_in_it_and_training_has() -> None:
+    model, waveform = network(config(context={"layers": 1, "hidden": 8, "dropout": 0.5})), batch()
+    assert not torch.equal(model(waveform, LENGTHS)[0], model(waveform, LENGTHS)[0])
+    model.eval()
+    assert torch.equal(model(waveform, LENGTHS)[0], model(waveform, LENGTHS)[0])
+
+
+def test_dropout_reaches_the_head() -> None:
+    model, x = network(config(context={"layers": 1, "hidden": 8, "dropout": 0.5})), torch.randn(1, 4, 16)
+    assert not torch.equal(model.classify(x), model.classify(x))
+    assert torch.equal(model.eval().classify(x), model.classify(x))
+
+
+def test_without_dropout_training_computes_what_evaluation_does() -> None:
+    model, waveform = network(config()), batch()
+    assert torch.equal(model.train()(waveform, LENGTHS)[0], model.eval()(waveform, LENGTHS)[0])
+
+
+@pytest.mark.parametrize("time_reduction", [2, 4, 8])
+def test_every_parameter_gets_a_gradient(time_reduction: int) -> None:
+    torch.manual_seed(0)
+    model = AcousticModel(config(time_reduction), TOKENS)
+    log_probs, _ = model(batch(), LENGTHS)
+    (log_probs * torch.randn_like(log_probs)).sum().backward()
+    silent = [name for name, p in model.named_parameters() if p.grad is None or p.grad.abs().max() == 0]
+    assert silent == []
+
+
+@pytest.mark.parametrize(("time_reduction", "frame_shift_s"), [(2, 0.02), (4, 0.04), (8, 0.08)])
+def test_the_frame_shift_is_that_of_the_frames(time_reduction: int, frame_shift_s: float) -> None:
+    made = config(time_reduction)
+    assert made.frame_shift_s == pytest.approx(frame_shift_s)
+    seconds = torch.tensor([10, 20]) * made.features.sample_rate
+    short, long = AcousticModel(made, TOKENS).output_lengths(seconds).tolist()
+    assert (long - short) * made.frame_shift_s == pytest.approx(10, abs=frame_shift_s)

@@ -1,0 +1,117 @@
+"""The recurrent layers against torch's own bidirectional LSTM on packed sequences."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from asr.model.context import BiLSTM, Context, ContextConfig, flip_by_length
+
+shapes = st.tuples(st.integers(1, 5), st.integers(1, 9)).flatmap(
+    lambda bt: st.tuples(st.just(bt[1]), st.lists(st.integers(0, bt[1]), min_size=bt[0], max_size=bt[0]))
+)
+
+
+def numbered(num_frames: int, lengths: list[int]) -> Tensor:
+    """Different numbers everywhere. Shape: -> (B, T, 2)"""
+    return torch.arange(len(lengths) * num_frames * 2).reshape(len(lengths), num_frames, 2)
+
+
+@settings(deadline=None)
+@given(shapes)
+def test_each_row_is_flipped_within_its_length(shape: tuple[int, list[int]]) -> None:
+    num_frames, lengths = shape
+    x = numbered(num_frames, lengths)
+    expected = x.numpy().copy()
+    for row, length in zip(expected, lengths, strict=True):
+        row[:length] = np.flip(row[:length], axis=0)
+    np.testing.assert_array_equal(flip_by_length(x, torch.tensor(lengths)).numpy(), expected)
+
+
+@settings(deadline=None)
+@given(shapes)
+def test_flipping_twice_changes_nothing(shape: tuple[int, list[int]]) -> None:
+    num_frames, lengths = shape
+    x, lengths = numbered(num_frames, lengths), torch.tensor(lengths)
+    assert torch.equal(flip_by_length(flip_by_length(x, lengths), lengths), x)
+
+
+def reference(layer: BiLSTM) -> nn.LSTM:
+    """torch's bidirectional LSTM with the layer's weights."""
+    lstm = nn.LSTM(layer.ahead.input_size, layer.ahead.hidden_size, batch_first=True, bidirectional=True)
+    weights = dict(layer.ahead.state_dict())
+    weights |= {f"{name}_reverse": tensor for name, tensor in layer.back.state_dict().items()}
+    lstm.load_state_dict(weights)
+    return lstm
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_layer_equals_a_packed_bidirectional_lstm(seed: int) -> None:
+    torch.manual_seed(seed)
+    layer = BiLSTM(5, 7)
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    lengths = torch.tensor([3, 12, 1, 9])
+    x = torch.randn(4, 12, 5)
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    expected, _ = nn.utils.rnn.pad_packed_sequence(reference(layer)(packed)[0], batch_first=True)
+    for row, length in enumerate(lengths.tolist()):
+        x[row, length:] = 1e3  # packed sequences never see it, and neither may we
+    ours = layer(x, lengths)
+    for row, length in enumerate(lengths.tolist()):
+        torch.testing.assert_close(ours[row, :length], expected[row, :length], rtol=0, atol=1e-6)
+
+
+def test_a_cell_keeps_its_state_at_first() -> None:
+    """With all weights at zero only the biases speak: the forget gate is open to sigmoid(1), the others half."""
+    layer = BiLSTM(3, 4)
+    for lstm in (layer.ahead, layer.back):
+        for name, parameter in lstm.named_parameters():
+            if name.startswith("weight"):
+                nn.init.zeros_(parameter)
+        _, (_, cell) = lstm(torch.randn(1, 1, 3), (torch.zeros(1, 1, 4), torch.ones(1, 1, 4)))
+        torch.testing.assert_close(cell, torch.full((1, 1, 4), 0.7310586))
+
+
+def test_the_first_frame_knows_the_last_and_the_last_the_first() -> None:
+    torch.manual_seed(0)
+    context = Context(ContextConfig(layers=1, hidden=4, dropout=0.0), 3)
+    x, lengths = torch.randn(1, 10, 3), torch.tensor([10])
+    (before,) = context(x, lengths)
+    for changed, seen in ((0, 9), (9, 0)):
+        y = x.clone()
+        y[0, changed] += 1
+        assert not torch.equal(context(y, lengths)[0][0, seen], before[0, seen])
+
+
+@pytest.mark.parametrize("layers", [1, 2, 4])
+def test_every_layer_gives_normalised_frames_of_the_size_it_says(layers: int) -> None:
+    torch.manual_seed(0)
+    context = Context(ContextConfig(layers=layers, hidden=6), 5).eval()
+    outputs = context(torch.randn(2, 8, 5), torch.tensor([8, 8]))
+    assert len(outputs) == layers
+    for out in outputs:
+        assert out.shape == (2, 8, context.output_size)
+        torch.testing.assert_close(out.mean(dim=2), torch.zeros(2, 8), rtol=0, atol=1e-5)
+
+
+def test_each_layer_reads_the_one_below() -> None:
+    torch.manual_seed(0)
+    config = ContextConfig(layers=3, hidden=6)
+    three, two = Context(config, 5).eval(), Context(config.model_copy(update={"layers": 2}), 5).eval()
+    two.load_state_dict({name: weight for name, weight in three.state_dict().items() if ".2." not in name})
+    x, lengths = torch.randn(2, 8, 5), torch.tensor([8, 5])
+    first, second, third = three(x, lengths)
+    torch.testing.assert_close(two(x, lengths), [first, second])
+    torch.testing.assert_close(third, three.norms[2](three.layers[2](second, lengths)))
+
+
+def test_dropout_works_in_training_only() -> None:
+    torch.manual_seed(0)
+    context = Context(ContextConfig(layers=1, hidden=6, dropout=0.5), 5)
+    x, lengths = torch.randn(2, 8, 5), torch.tensor([8, 5])
+    assert not torch.equal(context(x, lengths)[0], context(x, lengths)[0])
+    context.eval()
+    assert torch.equal(context(x, lengths)[0], context(x, lengths)[0])

@@ -1,0 +1,118 @@
+"""What a model file says of itself comes back, and what cannot be understood is refused."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr.errors import ModelError
+from asr.runtime.description import FORMAT_VERSION, Description, from_metadata
+from asr.text import CharTokenizer, SubwordTokenizer
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(), below, max_size=3),
+    max_leaves=8,
+)
+trees = st.dictionaries(st.text(), json_values, max_size=4)
+alphabets = st.sets(st.sampled_from("abcdefgéñßαβγабвनमस你好世界'-"), min_size=1).map(
+    lambda cs: " " + "".join(sorted(cs))
+)
+descriptions = st.builds(
+    Description,
+    name=st.text(),
+    sample_rate=st.integers(1_000, 192_000),
+    frame_shift_s=st.floats(1e-3, 1),
+    tokenizer=alphabets.map(CharTokenizer)
+    | st.builds(SubwordTokenizer, alphabet=alphabets, pieces=st.lists(st.text()).map(tuple), model=st.binary()),
+    about=st.text(),
+    licence=st.text(),
+    parameters=st.integers(0, 10**12),
+    made_with=st.text(),
+    created=st.text(),
+    scores=trees,
+    recipe=trees,
+)
+EXAMPLE = Description(
+    "toy",
+    16_000,
+    0.04,
+    CharTokenizer(" ab"),
+    scores={"dev": {"wer": 0.1}},
+    recipe={"name": "toy"},
+    created="2026-01-02",
+)
+
+
+@settings(deadline=None)
+@given(descriptions)
+def test_a_description_comes_back_from_its_strings(description: Description) -> None:
+    metadata = description.to_metadata()
+    assert all(isinstance(value, str) for pair in metadata.items() for value in pair)
+    assert from_metadata(metadata, "in the test") == description
+
+
+def test_keys_of_other_programs_do_not_matter() -> None:
+    assert from_metadata(EXAMPLE.to_metadata() | {"producer": "somebody"}, "in the test") == EXAMPLE
+
+
+def test_a_newer_format_is_refused() -> None:
+    metadata = EXAMPLE.to_metadata() | {"format_version": str(FORMAT_VERSION + 1)}
+    for lacking in ("name", "tokenizer"):  # a newer format may have renamed anything: the version comes first
+        del metadata[lacking]
+    with pytest.raises(ModelError) as caught:
+        from_metadata(metadata, "'new.onnx'")
+    assert str(caught.value) == (
+        f"Model 'new.onnx' has format version {FORMAT_VERSION + 1}, and this version of asr reads up to "
+        f"{FORMAT_VERSION}: upgrade asr."
+    )
+
+
+@pytest.mark.parametrize("metadata", [{}, {"author": "somebody"}, {"format_version": ""}, {"format_version": "new"}])
+def test_a_file_of_another_program_is_refused(metadata: dict[str, str]) -> None:
+    with pytest.raises(ModelError, match=r"Model 'x\.onnx' says nothing of an asr format version: give a file made by"):
+        from_metadata(metadata, "'x.onnx'")
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Description), ids=lambda field: field.name)
+def test_no_field_may_be_missing(field: dataclasses.Field) -> None:
+    metadata = EXAMPLE.to_metadata()
+    del metadata[field.name]
+    with pytest.raises(ModelError, match=rf"Model 'x\.onnx' has damaged metadata \('{field.name}'\): export it again"):
+        from_metadata(metadata, "'x.onnx'")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("sample_rate", "fast"),
+        ("sample_rate", "16000.5"),
+        ("frame_shift_s", "40 ms"),
+        ("parameters", ""),
+        ("scores", "{"),
+        ("recipe", '{"a": 1} b'),
+        ("tokenizer", "characters"),
+        ("tokenizer", '{"type": "characters"}'),
+        ("tokenizer", "[]"),
+        ("tokenizer", "null"),
+        ("tokenizer", '{"type": "characters", "alphabet": 3}'),
+        ("tokenizer", '{"type": "characters", "alphabet": "ab"}'),
+        ("tokenizer", '{"type": "subwords", "alphabet": " a", "pieces": ["a"], "model": "a"}'),
+        ("sample_rate", "0"),
+        ("sample_rate", "-16000"),
+        ("frame_shift_s", "nan"),
+        ("frame_shift_s", "inf"),
+        ("frame_shift_s", "0.0"),
+        ("recipe", "3"),
+        ("scores", "[]"),
+    ],
+)
+def test_a_damaged_value_is_refused(key: str, value: str) -> None:
+    with pytest.raises(ModelError, match=r"Model 'x\.onnx' has damaged metadata .*: export it again"):
+        from_metadata(EXAMPLE.to_metadata() | {key: value}, "'x.onnx'")
+
+
+def test_an_unknown_tokenizer_is_refused() -> None:
+    with pytest.raises(ModelError, match="tokenizer is of type 'sentencepiece'"):
+        from_metadata(EXAMPLE.to_metadata() | {"tokenizer": '{"type": "sentencepiece"}'}, "'x.onnx'")

@@ -1,0 +1,99 @@
+"""A long recording in windows gives what it gives as a whole."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from asr.runtime import windows
+from asr.runtime.description import Description
+from asr.text import CharTokenizer
+
+TOKENS = 3
+
+
+class NearSighted:
+    """A model whose log-probs at a frame follow from the samples around it and from nothing else.
+
+    Beyond both ends of what it is given it hears `outside`, as a convolution hears zeros; so a frame that is kept too
+    near to the edge of a window gives itself away.
+    """
+
+    def __init__(self, frame_shift_s: float = 0.04, sample_rate: int = 100, sight_s: float = 3.5) -> None:
+        self.description = Description("fake", sample_rate, frame_shift_s, CharTokenizer(" a"))
+        self.step = round(frame_shift_s * sample_rate)
+        self.sight = round(sight_s * sample_rate)
+        self.calls: list[int] = []
+
+    def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [self._one(np.asarray(waveform)) for waveform in waveforms]
+
+    def _one(self, waveform: np.ndarray, outside: float = 1e3) -> np.ndarray:
+        self.calls.append(len(waveform))
+        heard = np.pad(waveform.astype(np.float64), self.sight, constant_values=outside)
+        starts = np.arange(0, len(waveform), self.step)
+        spans = [heard[start : start + 2 * self.sight + self.step] for start in starts]
+        return np.array(
+            [[span.sum(), span @ np.arange(len(span)), waveform[t]] for t, span in zip(starts, spans, strict=True)]
+        )
+
+
+def whole_numbers(num_samples: int) -> np.ndarray:
+    """Samples whose sums are exact, so that results can be compared exactly. Shape: -> (S,)"""
+    return np.random.default_rng(num_samples).integers(-9, 10, num_samples).astype(np.float32)
+
+
+def around(multiples: Sequence[float], step: int, sample_rate: int) -> list[int]:
+    """Numbers of samples around so many centres, with and without context."""
+    seconds = [m * windows.CENTRE_S + c * windows.CONTEXT_S for m in multiples for c in (0, 1, 2)]
+    return sorted({round(s * sample_rate) + d for s in seconds for d in (-step, -1, 0, 1, step, step + 1)})
+
+
+def assert_stitched(model: NearSighted, waveform: np.ndarray) -> None:
+    whole = model.log_probs([waveform])[0]
+    model.calls.clear()
+    stitched = windows.log_probs(model, waveform)
+    assert stitched.shape == (-(-len(waveform) // model.step), TOKENS)
+    np.testing.assert_array_equal(stitched, whole)
+
+
+@pytest.mark.parametrize("num_samples", around([1, 2, 3], step=4, sample_rate=100))
+def test_stitched_equals_whole_around_multiples_of_the_centre(num_samples: int) -> None:
+    assert_stitched(NearSighted(), whole_numbers(num_samples))
+
+
+@pytest.mark.parametrize("frame_shift_s", [0.02, 0.04, 0.08, 0.07])
+@pytest.mark.parametrize("duration_s", [0.01, 1.0, 37.99, 38.01, 100.0, 333.3])
+def test_stitched_equals_whole_at_every_frame_shift(frame_shift_s: float, duration_s: float) -> None:
+    assert_stitched(NearSighted(frame_shift_s), whole_numbers(max(1, round(duration_s * 100))))
+
+
+def test_a_short_recording_is_heard_once_and_whole() -> None:
+    model = NearSighted()
+    limit = round((windows.CENTRE_S + 2 * windows.CONTEXT_S) * 100)
+    windows.log_probs(model, whole_numbers(limit))
+    assert model.calls == [limit]
+    model.calls.clear()
+    windows.log_probs(model, whole_numbers(limit + 1))
+    assert len(model.calls) == 2
+
+
+def test_no_window_is_heard_for_frames_that_the_last_one_had() -> None:
+    model = NearSighted()
+    windows.log_probs(model, whole_numbers(round((3 * windows.CENTRE_S + windows.CONTEXT_S) * 100)))
+    assert len(model.calls) == 3
+
+
+@pytest.mark.parametrize("duration_s", [40, 100, 1000])
+def test_no_window_is_longer_than_centre_and_context(duration_s: int) -> None:
+    model = NearSighted()
+    windows.log_probs(model, whole_numbers(duration_s * 100))
+    assert max(model.calls) <= (windows.CENTRE_S + 2 * windows.CONTEXT_S) * 100
+    assert sum(model.calls) <= 1.4 * duration_s * 100, "little is heard twice"
+
+
+def test_the_fake_would_notice_too_little_context() -> None:
+    """A model that sees further than the context is the case in which the windows do show."""
+    model = NearSighted(sight_s=windows.CONTEXT_S + 0.5)
+    waveform = whole_numbers(10_000)
+    assert not np.array_equal(windows.log_probs(model, waveform), model.log_probs([waveform])[0])

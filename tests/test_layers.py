@@ -1,0 +1,205 @@
+"""Imports point one way, heavy packages stay behind their doors, and transcription runs without PyTorch."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from asr.cli import COMMANDS
+
+PACKAGE = Path(__file__).resolve().parents[1] / "asr"
+SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+LAYERS = (
+    {"errors", "config", "files"},
+    {"audio", "text", "transcript", "models"},
+    {"decoding", "scoring", "data"},
+    {"runtime", "model"},
+    {"training", "export"},
+    {"cli"},
+    {"__main__"},
+)
+"""From the bottom up. A module imports from lower layers and from its own package."""
+RANK = {part: index for index, layer in enumerate(LAYERS) for part in layer}
+
+ACROSS = {("export", "training")}
+"""Export reads checkpoints: the one import between neighbours in a layer."""
+
+ROOT_USERS = {"cli", "training"}
+"""Who may import `asr` itself, for its version."""
+
+MODELS_USERS = {"cli", "__init__"}
+"""Who may know where the shipped models lie."""
+
+TORCH = (
+    "model/",
+    "training/",
+    "export/",
+    "data/augmentation.py",
+    "data/batches.py",
+    "data/masking.py",
+    "data/surroundings.py",
+)
+DOORS = {
+    "torch": TORCH,
+    "torchaudio": TORCH,
+    "lhotse": ("data/corpora/librispeech.py", "data/surroundings.py"),
+    "lightning_fabric": ("training/",),
+    "safetensors": ("training/",),
+    "onnx": ("export/",),
+    "onnxruntime": ("runtime/session.py",),
+    "click": ("cli/",),
+    "jiwer": ("scoring/wer.py",),
+    "sentencepiece": ("text.py",),
+    "soundfile": ("audio/",),
+    "soxr": ("audio/",),
+    "av": ("audio/",),
+}
+"""Package -> the files and folders of asr that may import it."""
+
+HEAVY = DOORS.keys() | {"numba", "numpy", "pydantic", "rich", "yaml"}
+"""What takes a noticeable time to import."""
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def executed(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below, functions included, but for what stands under `if TYPE_CHECKING`."""
+    for child in ast.iter_child_nodes(node):
+        if is_type_checking(child):
+            assert isinstance(child, ast.If)
+            for other in child.orelse:
+                yield from (other, *executed(other))
+            continue
+        yield child
+        yield from executed(child)
+
+
+def imports(source: Path) -> set[str]:
+    """Dotted names of what a file imports, anywhere in it; `from asr import text` counts as `asr.text`."""
+    names: set[str] = set()
+    for node in executed(ast.parse((PACKAGE / source).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"asr/{source}: relative import; write it from `asr` on"
+            assert node.module is not None
+            names |= {f"asr.{alias.name}" for alias in node.names} if node.module == "asr" else {node.module}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("importlib.import_module", "__import__"):
+            names.add(ast.unparse(node.args[0]).strip("f'\""))
+    return names
+
+
+def part(source: Path) -> str:
+    """The package or module of asr that a file belongs to."""
+    return source.parts[0].removesuffix(".py")
+
+
+def objection(user: str, used: str) -> str | None:
+    """Why the part `user` must not import the part `used` (None: it may). "" is `asr` itself."""
+    if used == "":
+        return None if user in ROOT_USERS else "only the upper layers import `asr` itself"
+    if used == "models":
+        return None if user in MODELS_USERS else "only the command line and asr/__init__.py know the shipped models"
+    if user in ("__init__", used) or (user, used) in ACROSS:
+        return None
+    return None if RANK[used] < RANK[user] else "imports point downwards"
+
+
+def test_every_part_has_its_layer() -> None:
+    assert {part(source) for source in SOURCES} - {"__init__"} == RANK.keys()
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=str)
+def test_imports_point_one_way(source: Path) -> None:
+    wrong = []
+    for name in sorted(imports(source)):
+        package, _, rest = name.partition(".")
+        if package == "asr" and (reason := objection(part(source), rest.partition(".")[0])):
+            wrong.append(f"asr/{source} imports {name}: {reason}")
+    assert not wrong, "; ".join(wrong)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=str)
+def test_heavy_packages_stay_behind_their_doors(source: Path) -> None:
+    name = source.as_posix()
+    packages = {dotted.partition(".")[0] for dotted in imports(source)}
+    wrong = sorted(package for package in packages & DOORS.keys() if not name.startswith(DOORS[package]))
+    assert not wrong, f"asr/{name} must not import {', '.join(wrong)}"
+
+
+@pytest.mark.parametrize("source", [source for source in SOURCES if part(source) == "runtime"], ids=str)
+def test_in_runtime_only_evaluation_knows_manifests_and_scores(source: Path) -> None:
+    known = {name for name in imports(source) if name.startswith(("asr.data", "asr.scoring"))}
+    if source.name == "evaluation.py":
+        assert {".".join(name.split(".")[:3]) for name in known} <= {"asr.data.manifest", "asr.scoring.wer"}
+    else:
+        assert not known
+
+
+@pytest.mark.parametrize(
+    ("user", "used"),
+    [
+        ("runtime", "model"),
+        ("model", "runtime"),
+        ("text", "audio"),
+        ("errors", "config"),
+        ("decoding", "scoring"),
+        ("data", "decoding"),
+        ("scoring", "runtime"),
+        ("runtime", "training"),
+        ("runtime", "models"),
+        ("runtime", "cli"),
+        ("runtime", ""),
+        ("training", "export"),
+    ],
+)
+def test_the_rule_refuses(user: str, used: str) -> None:
+    assert objection(user, used)
+
+
+def test_imports_are_found_where_they_hide(tmp_path: Path) -> None:
+    source = tmp_path / "sample.py"
+    source.write_text(
+        "import os.path\nfrom typing import TYPE_CHECKING\nimport typing\n"
+        "if TYPE_CHECKING:\n    import torch\nelse:\n    import soxr\n"
+        "if typing.TYPE_CHECKING:\n    import av\n"
+        "def f():\n    from asr import text, audio as sound\n    class C:\n        import jiwer\n"
+        "try:\n    from onnxruntime.capi import x\nexcept ImportError:\n    import importlib\n"
+        "importlib.import_module('click.core')\nimportlib.import_module(f'asr.cli.{f}')\n"
+    )
+    third_party = {"os.path", "typing", "soxr", "jiwer", "onnxruntime.capi", "importlib", "click.core"}
+    assert imports(source) == third_party | {"asr.text", "asr.audio", "asr.cli.{f}"}
+
+
+def loaded_after(statement: str) -> set[str]:
+    """The top-level packages in memory after a statement, which must not print anything."""
+    code = f"import sys\n{statement}\nloaded = {{name.partition('.')[0] for name in sys.modules}}"
+    code += "\nprint('\\n'.join(sorted(loaded)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    packages = done.stdout.split("\n")[:-1]
+    assert packages == sorted(packages)
+    assert all(name.isidentifier() for name in packages), "something was printed besides our list"
+    return set(packages)
+
+
+def test_no_command_loads_more_than_it_needs_before_it_runs() -> None:
+    modules = ["asr.runtime.transcriber", "asr.runtime.evaluation", *(f"asr.cli.{name}" for name in COMMANDS)]
+    loaded = loaded_after(f"import {', '.join(modules)}")
+    assert {"asr", "click", "numpy", "soundfile"} <= loaded
+    assert not loaded & HEAVY - {"click", "numpy", "soundfile"}
+
+
+def test_plain_import_loads_next_to_nothing() -> None:
+    assert not loaded_after("import asr") & HEAVY
+
+
+def test_importing_asr_prints_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", "import asr"], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
