@@ -1,0 +1,76 @@
+"""What the documents say is there: every command has help with an example and appears in the README."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from asr.cli import COMMANDS, main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands() -> dict[str, click.Command]:
+    """Every command and subcommand by its full name."""
+    found: dict[str, click.Command] = {}
+    for name in COMMANDS:
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
+        found[name] = command
+        if isinstance(command, click.Group):
+            found.update({f"{name} {sub}": below for sub, below in command.commands.items()})
+    return found
+
+
+@pytest.mark.parametrize("name", commands())
+def test_help_ends_in_an_example_of_the_command(name: str) -> None:
+    text = commands()[name].help
+    assert text is not None
+    example = text.rstrip().splitlines()
+    assert example[-2].strip() == "Example:"
+    assert example[-1].strip().startswith(f"asr {name} ")
+
+
+@pytest.mark.parametrize("name", commands())
+def test_the_readme_shows_the_command(name: str) -> None:
+    assert re.search(rf"\basr {name}\b", README)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_of_commands_says_what_the_command_does(name: str) -> None:
+    """`asr --help` does not import the commands, so its one-liners must be kept in step with them."""
+    overview = subprocess.run(
+        [sys.executable, "-m", "asr", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert re.search(rf"^  {name} +{re.escape(COMMANDS[name])}$", overview, flags=re.MULTILINE)
+
+
+def test_every_asr_command_line_in_the_documents_parses() -> None:
+    """Options and subcommands named in README, CONTRIBUTING and recipes exist."""
+    known = commands()
+    lines = []
+    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("recipes/**/*.md")]:
+        text = document.read_text(encoding="utf-8")
+        for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE):
+            if language == "sh":
+                lines += re.findall(r"(?:^|&& |bin/)(asr [^|&>\n]*)", block, flags=re.MULTILINE)
+    assert len(lines) >= 10
+    for line in lines:
+        _, *words = shlex.split(line, comments=True)
+        name = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
+        if name.startswith("-"):
+            continue
+        assert name in known, line
+        options = {option for parameter in known[name].params for option in parameter.opts}
+        used = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert used <= options | {"--help"}, line
+
+
+def test_files_named_in_the_readme_exist() -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / link).exists(), link

@@ -1,0 +1,71 @@
+"""The shipped models are in the wheel, read the examples, and say what they said when they were shipped."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import asr
+from asr import models
+from asr.data.manifest import read
+from asr.runtime.evaluation import evaluate
+from asr.runtime.session import OnnxModel
+
+ROOT = Path(__file__).resolve().parents[1]
+GOLDEN = json.loads((ROOT / "tests" / "golden" / "examples.json").read_text(encoding="utf-8"))
+SPOKEN = {"enter.wav": "enter two nine eight one", "pittsburgh.wav": "p i t t s b u r g h"}
+"""What the synthesizer was told to say; see examples/README.md."""
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+def test_the_default_model_reads_the_examples(name: str) -> None:
+    assert asr.transcribe(ROOT / "examples" / name).text == SPOKEN[name]
+
+
+@pytest.mark.parametrize("model", GOLDEN)
+def test_golden(model: str) -> None:
+    """Words exactly, times within a frame, confidence within what arithmetic on another processor may change."""
+    transcriber = asr.load(model)
+    for name, expected in GOLDEN[model].items():
+        words = transcriber.transcribe(ROOT / "examples" / name).words
+        assert [word.text for word in words] == [word["text"] for word in expected]
+        for word, before in zip(words, expected, strict=True):
+            assert word.start_s == pytest.approx(before["start_s"], abs=0.041)
+            assert word.end_s == pytest.approx(before["end_s"], abs=0.041)
+            assert word.confidence == pytest.approx(before["confidence"], abs=0.02)
+
+
+def test_every_shipped_model_has_golden_words_and_a_licence() -> None:
+    assert set(models.shipped()) == set(GOLDEN)
+    for path in models.shipped().values():
+        description = OnnxModel(path).description
+        assert description.name == path.stem
+        assert "AN4" in description.licence
+
+
+def test_the_wheel_contains_the_models_and_no_tests(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        for path in models.shipped().values():
+            assert archive.read(f"asr/models/{path.name}") == path.read_bytes()
+    assert {name.partition("/")[0] for name in names} == {"asr", f"asr-{asr.__version__}.dist-info"}
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the recorded speech in ../shared/data, which is not there")
+def test_the_an4_model_on_the_an4_test_part(tmp_path: Path) -> None:
+    """The score that the README gives, on the recordings themselves."""
+    command = ["prepare", "jsonl", str(SHARED / "an4.jsonl"), str(tmp_path)]
+    subprocess.run([sys.executable, "-m", "asr", *command], check=True, capture_output=True)
+    score = evaluate(OnnxModel(models.find("an4")), read(tmp_path / "test.jsonl"))
+    readme = (ROOT / "recipes" / "an4" / "README.md").read_text(encoding="utf-8")
+    assert score.words.rate is not None
+    assert f"{100 * score.words.rate:.2f} %" in readme
+    assert f"{score.words.errors} of {score.words.reference} words" in readme
