@@ -26,6 +26,7 @@ TRAIN_PACKAGES = {
     "torchaudio",
     "lhotse",
     "lightning_fabric",
+    "matplotlib",
     "onnx",
     "safetensors",
     "sentencepiece",

@@ -1,8 +1,14 @@
 """`asr train`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from asr.errors import AsrError
+
+if TYPE_CHECKING:
+    from asr.training.recipe import Recipe
 
 
 @click.command()
@@ -16,14 +22,18 @@ import click
 @click.option(
     "--init", metavar="MODEL", help="Start from this checkpoint or run folder: fine-tuning. Same as init=MODEL."
 )
+@click.option("--check", is_flag=True, help="Only learn one batch by heart, and say whether the set-up can learn.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the run folder from where it was stopped.")
-def train(recipe: Path, overrides: tuple[str, ...], run_dir: Path | None, init: str | None, resume: bool) -> None:
+def train(
+    recipe: Path, overrides: tuple[str, ...], *, run_dir: Path | None, init: str | None, check: bool, resume: bool
+) -> None:
     """Train a model from RECIPE, a YAML file.
 
     KEY=VALUE replaces a value of the recipe, for example training.epochs=10. The run folder gets the resolved
-    recipe, package versions, metrics (metrics.jsonl, TensorBoard), best.safetensors, the weights of the epoch with
-    the lowest dev WER, and the state of the run. Ctrl-C and SIGTERM stop a run after its next step and save the state;
-    the same command with --resume goes on, and ends with the weights that an uninterrupted run would have had.
+    recipe, package versions, metrics (metrics.jsonl, curves.png, TensorBoard), best.safetensors, the weights of the
+    epoch with the lowest dev WER, and the state of the run. Ctrl-C and SIGTERM stop a run after its next step and
+    save the state; the same command with --resume goes on, and ends with the weights that an uninterrupted run would
+    have had.
 
     Several GPUs or machines: `torchrun --nproc-per-node 8 -m asr train RECIPE ...`; every process takes batches of the
     recipe's length.
@@ -42,6 +52,9 @@ def train(recipe: Path, overrides: tuple[str, ...], run_dir: Path | None, init: 
     from asr.training.recipe import load_recipe
 
     loaded = load_recipe(recipe, (*overrides, f"init={init}") if init else overrides)
+    if check:
+        _check(loaded)
+        return
     run_dir = run_dir or Path("runs") / loaded.name
     console = Console(quiet=os.environ.get("RANK", "0") != "0")  # torchrun numbers its processes
     result = loop.train(loaded, run_dir, console, resume=resume)
@@ -49,4 +62,24 @@ def train(recipe: Path, overrides: tuple[str, ...], run_dir: Path | None, init: 
         return
     click.echo(f"\nTrained in {clock(result.duration_s)}. Best epoch on the dev part: {result.epoch}.")
     click.echo(render(result.dev))
+    click.echo(f"Curves: {run_dir / loop.CURVES}")
     click.echo(f"Next: asr export {run_dir} {loaded.name}.onnx")
+
+
+def _check(recipe: "Recipe") -> None:
+    """Exit status 1 when the batch was not learnt."""
+    from rich.console import Console
+
+    from asr.training.check import check
+
+    verdict = check(recipe, Console())
+    words = verdict.score.words
+    if verdict.can_learn:
+        click.echo(f"Learnt all {words.reference} words of a batch in {verdict.steps} steps: this set-up can learn.")
+        return
+    example = next(utterance for utterance in verdict.score.utterances if utterance.words.errors)
+    raise AsrError(
+        f"After {verdict.steps} steps on one batch {words.errors} of {words.reference} words are still wrong (said "
+        f"'{example.reference}', heard '{example.hypothesis}'): look at the transcripts and the sound of the corpus "
+        "(`asr data validate`), then try another `optimiser.learning_rate`."
+    )

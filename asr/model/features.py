@@ -89,7 +89,9 @@ class Features(nn.Module):
             waveform (B, S) in -1..1, lengths (B,) in samples -> (B, T, F), (B,) in frames.
             Frames beyond an utterance's length hold no information; whoever reads them masks them.
         """
-        return (self.log_mel(waveform, lengths) - self.mean) / self.std, self.output_lengths(lengths)
+        with torch.autocast(waveform.device.type, enabled=False):  # a spectrogram in bfloat16 is noise
+            features = (self.log_mel(waveform, lengths) - self.mean) / self.std
+        return features, self.output_lengths(lengths)
 
 
 def frame_mask(lengths: Tensor, num_frames: int) -> Tensor:

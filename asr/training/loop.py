@@ -31,7 +31,7 @@ from asr.model.acoustic import AcousticModel
 from asr.runtime.evaluation import evaluate
 from asr.scoring.wer import Score
 from asr.text import tokenizer_from_json
-from asr.training import checkpoint, state
+from asr.training import checkpoint, curves, state
 from asr.training.checkpoint import TorchModel
 from asr.training.corpus import make_tokenizer, part_by_room, read_manifests, set_statistics
 from asr.training.display import Display, Epoch, clock
@@ -41,7 +41,7 @@ from asr.training.recipe import Recipe, differences, load_recipe, recipe_to_yaml
 from asr.training.state import STATE, Progress
 from asr.training.stopping import Stopped, stop_requests
 
-RECIPE, TOKENIZER, METRICS = "recipe.yaml", "tokenizer.json", "metrics.jsonl"
+RECIPE, TOKENIZER, METRICS, CURVES = "recipe.yaml", "tokenizer.json", "metrics.jsonl", "curves.png"
 """Files of the run folder."""
 PACKAGES = ("torch", "torchaudio", "lhotse", "lightning-fabric", "numpy", "safetensors")
 """Their versions are noted in the run folder."""
@@ -62,7 +62,7 @@ def train(recipe: Recipe, run_dir: Path, console: Console, *, resume: bool = Fal
     """Train `recipe` into the folder `run_dir`, a new one unless `resume` goes on with a run that was stopped.
 
     The folder gets `recipe.yaml` (resolved), `versions.json`, `metrics.jsonl` (a line an epoch), TensorBoard events,
-    `best.safetensors`, the weights with the lowest dev WER (the lower CER decides between equals), and
+    `curves.png`, `best.safetensors`, the weights with the lowest dev WER (the lower CER decides between equals), and
     `state.safetensors`, from which a stopped run goes on. Under `torchrun`, every process takes its part of each batch,
     `batch_duration_s` long; the first one evaluates and writes, and returns the result, the others None.
 
@@ -298,6 +298,8 @@ class Trainer:
         if not self.fabric.is_global_zero:
             return None
         self.logger.finalize("success")
+        lines = (self.run_dir / METRICS).read_text(encoding="utf-8").splitlines()
+        curves.draw([Epoch(**json.loads(line)) for line in lines], self.run_dir / CURVES, self.recipe.name)
         best = checkpoint.load(self.run_dir)
         dev = evaluate(best, self.dev_set, read=lambda utterance: self.reader(utterance).numpy())
         return Result(self.progress.best_epoch, dev, self.progress.elapsed_s)

@@ -1,0 +1,74 @@
+"""Can this set-up learn at all? What cannot learn one batch by heart will not learn a corpus."""
+
+from dataclasses import dataclass
+
+import torch
+from rich.console import Console
+from torch import nn
+
+from asr.data.batches import AudioReader, batches
+from asr.data.masking import MaskingConfig
+from asr.runtime.evaluation import evaluate
+from asr.scoring.wer import Score
+from asr.training import checkpoint
+from asr.training.corpus import make_tokenizer, part_by_room, read_manifests, set_statistics
+from asr.training.objective import Objective
+from asr.training.optimiser import build_optimiser
+from asr.training.recipe import Recipe
+
+UTTERANCES = 8
+"""Size of the batch; it is taken from the middle of the corpus, by duration."""
+STEPS, LOOK_EVERY = 400, 20
+"""So many steps at most, with a look at the transcripts every so many."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of it."""
+
+    steps: int
+    score: Score
+    """On the batch itself."""
+
+    @property
+    def can_learn(self) -> bool:
+        """Whether every word of the batch was learnt."""
+        return self.score.words.errors == 0
+
+
+def check(recipe: Recipe, console: Console) -> Verdict:
+    """Overfit one batch: the recipe's network and peak learning rate, without dropout, masking and augmentation.
+
+    Raises:
+        DataError: as `asr.training.loop.train`.
+    """
+    everything = read_manifests(recipe.data.train)
+    model = checkpoint.build(recipe, make_tokenizer(recipe.text, everything))
+    usable, _ = part_by_room(everything, model, fastest=1.0)
+    by_duration = sorted(usable, key=lambda utterance: utterance.duration)
+    middle = max(0, len(by_duration) - UTTERANCES) // 2
+    chosen = by_duration[middle : middle + UTTERANCES]
+    reader = AudioReader(model.description.sample_rate, recipe.data.cache_gib)
+    set_statistics(model.network.features, chosen, reader, recipe.seed)
+    for module in model.network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    unmasked = MaskingConfig(frequency_masks=0, time_masks=0)
+    objective = Objective(recipe.objective, unmasked, model.network)
+    optimiser = build_optimiser(recipe.optimiser, objective.parameters())
+    (batch,) = batches([chosen], reader, model.description.tokenizer)
+    steps = 0
+    while True:
+        score = evaluate(model, chosen, read=lambda utterance: reader(utterance).numpy())
+        verdict = Verdict(steps, score)
+        if verdict.can_learn or steps == STEPS:
+            return verdict
+        loss = torch.tensor(0.0)
+        for _ in range(LOOK_EVERY):
+            optimiser.zero_grad()
+            loss = objective(*batch.tensors).total.sum() / batch.target_lengths.sum()
+            loss.backward()
+            nn.utils.clip_grad_norm_(objective.parameters(), recipe.optimiser.clip_norm)
+            optimiser.step()
+            steps += 1
+        console.print(f"step {steps:4}  loss {loss.item():7.3f}", highlight=False)
