@@ -42,6 +42,7 @@ def test_the_run_folder_holds_the_resolved_recipe_and_versions(smoke_run: Path, 
     assert "clip_norm" in yaml.safe_load((smoke_run / "recipe.yaml").read_text())["optimiser"]  # defaults written out
     assert json.loads((smoke_run / "versions.json").read_text())["torch"] == torch.__version__.split("+")[0]
     assert list((smoke_run / "tensorboard").glob("events.out.tfevents.*"))
+    assert (smoke_run / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_display_has_a_line_an_epoch_and_the_next_command(smoke_run: Path) -> None:
