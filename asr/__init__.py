@@ -33,7 +33,7 @@ def load(model: str | os.PathLike[str] | None = None) -> "Transcriber":
     from asr.runtime.session import OnnxModel
     from asr.runtime.transcriber import Transcriber
 
-    return Transcriber(OnnxModel(models.find(os.fspath(model) if model else models.DEFAULT)))
+    return Transcriber(OnnxModel(models.find(models.DEFAULT if model is None else os.fspath(model))))
 
 
 def transcribe(source: "str | os.PathLike[str] | bytes | BinaryIO", model: str | None = None) -> Transcript:

@@ -17,6 +17,8 @@ from typing import Any
 from asr.errors import DataError, ModelError
 
 BLANK = 0
+ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
+"""The alphabet of English models."""
 PLAIN = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u02b9\u2032\u0060\u00b4\uff07", "'"))
 """Characters that people type where an apostrophe is meant -> the apostrophe."""
 WORD_START = "\u2581"

@@ -198,7 +198,7 @@ def write(transcript: Transcript, path: str | Path, format: str) -> None:
     Raises `AsrError` when the format is unknown or the file cannot be written.
     """
     path = Path(path)
-    content = transcript.to(format).encode()
+    content = transcript.to(format).encode(errors="replace")
     try:
         with replacing(path) as file:
             file.write(content)

@@ -71,7 +71,7 @@ class LazyGroup(click.Group):
         """Run the command; a user's mistake becomes one sentence and exit status 1."""
         try:
             return super().invoke(ctx)
-        except (AsrError, ModuleNotFoundError) as error:
+        except (AsrError, ModuleNotFoundError, OSError) as error:
             raise _as_click_error(error, f"`asr {ctx.invoked_subcommand}`") from error
 
 
@@ -79,6 +79,11 @@ def _as_click_error(error: Exception, what: str) -> Exception:
     """The one place where domain errors become the command line's."""
     if isinstance(error, AsrError):
         return click.ClickException(str(error))
+    if isinstance(error, BrokenPipeError):
+        return error  # click ends quietly when nobody reads
+    if isinstance(error, OSError):
+        what = f"'{error.filename}'" if error.filename else "The output"
+        return click.ClickException(f"{what} cannot be read or written ({error.strerror}): choose another place.")
     package = (getattr(error, "name", None) or "").partition(".")[0]
     if package in TRAIN_PACKAGES:
         return click.ClickException(str(MissingExtra(what, "train", package)))

@@ -98,6 +98,7 @@ def validate(
     from rich.progress import Progress
 
     from asr.data import validation
+    from asr.text import ENGLISH
 
     entries = [validation.Entry(path, utterance) for path in manifests for utterance in manifest.read(path)]
     duration_s = sum(entry.utterance.duration for entry in entries)
@@ -107,7 +108,7 @@ def validate(
         task = progress.add_task("reading", total=duration_s)
         findings = validation.validate(
             entries,
-            validation.ENGLISH if alphabet is None else alphabet,
+            ENGLISH if alphabet is None else alphabet,
             int(frame_shift_ms) // 10,
             workers,
             lambda utterance: progress.advance(task, utterance.duration),

@@ -53,12 +53,13 @@ def evaluate(model: str, manifests: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _load(model: str) -> "LogProbModel":
+    from asr import models
+
     path = Path(model)
-    if path.is_dir() or path.suffix == ".safetensors":
+    if model not in models.shipped() and (path.is_dir() or path.suffix == ".safetensors"):
         from asr.training import checkpoint
 
         return checkpoint.load(path)
-    from asr import models
     from asr.runtime.session import OnnxModel
 
     return OnnxModel(models.find(model))

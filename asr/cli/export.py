@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from asr.errors import DataError
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -32,6 +34,12 @@ def export(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int)
 
     loaded = checkpoint.load(run)
     chosen = manifests or tuple(Path(p) for p in loaded.description.recipe["data"]["dev"])
+    missing = [str(path) for path in chosen if not path.exists()]
+    if missing:
+        raise DataError(
+            f"The speech to compare the file with torch on is not there ({', '.join(missing)}): run this where the "
+            "training ran, or name another manifest by --manifest."
+        )
     speech = [u for path in chosen for u in manifest.read(path)]
     difference = exporter.export(loaded, model, speech[:: max(1, len(speech) // utterances)][:utterances])
     size = model.stat().st_size / 1e6

@@ -4,9 +4,9 @@ import click
 
 
 @click.command()
-@click.argument("model", default="")
+@click.argument("model", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, the whole recipe in it.")
-def info(model: str, as_json: bool) -> None:
+def info(model: str | None, as_json: bool) -> None:
     """Say what MODEL, an .onnx file or the name of a shipped model, says of itself; without MODEL, the default one.
 
     \b
@@ -18,7 +18,7 @@ def info(model: str, as_json: bool) -> None:
     from asr import models
     from asr.runtime.session import OnnxModel
 
-    path = models.find(model or models.DEFAULT)
+    path = models.find(models.DEFAULT if model is None else model)
     description = OnnxModel(path).description
     tokenizer = json.loads(description.tokenizer.to_json())
     facts = {

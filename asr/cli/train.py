@@ -51,7 +51,7 @@ def train(
     from asr.training.display import clock
     from asr.training.recipe import load_recipe
 
-    loaded = load_recipe(recipe, (*overrides, f"init={init}") if init else overrides)
+    loaded = load_recipe(recipe, overrides if init is None else (*overrides, f"init={init}"))
     if check:
         _check(loaded)
         return

@@ -11,7 +11,7 @@ from asr.transcript import FORMATS
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
-@click.option("--model", help="An .onnx file or the name of a shipped model.  [default: the shipped English model]")
+@click.option("--model", help="An .onnx file or a shipped model.  [default: an4: spelled words, numbers]")
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), default="txt", show_default=True)
 @click.option(
     "--output-dir",
@@ -31,21 +31,24 @@ def transcribe(files: tuple[str, ...], model: str | None, format_: str, output_d
     import asr
     from asr.transcript import write
 
+    if len(files) > 1 and format_ != "txt" and output_dir is None:
+        raise click.UsageError(f"Several {format_} documents in one stream are none: give --output-dir, or one file.")
     transcriber = asr.load(model)
     targets = _targets(files, format_, output_dir)
     failed = 0
     for file in files:
         try:
             transcript = transcriber.transcribe(file)
+            if output_dir:
+                write(transcript, targets[file], format_)
         except AsrError as error:
             click.echo(f"Error: {error}", err=True)
             failed += 1
             continue
         if output_dir:
-            write(transcript, targets[file], format_)
             click.echo(targets[file])
         else:
-            label = f"{file}: " if len(files) > 1 and format_ == "txt" else ""
+            label = f"{file}: " if len(files) > 1 else ""
             click.echo(label + transcript.to(format_), nl=False)
     if failed:
         if len(files) > 1:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from asr.config import Section
 from asr.data.masking import MaskingConfig
-from asr.data.surroundings import NoiseConfig, ReverberationConfig, add_noise, reverberate
+from asr.data.surroundings import NoiseConfig, ReverberationConfig, add_noise, recordings_in, reverberate
 
 
 class AugmentationConfig(Section):
@@ -38,6 +38,9 @@ class Augmenter:
 
     def __init__(self, config: AugmentationConfig, sample_rate: int) -> None:
         self.config, self.sample_rate = config, sample_rate
+        for files in (config.noise.files, config.reverberation.files):
+            if files:
+                recordings_in(files)  # whatever is missing shows now and not hours later
         self.resamplers = {s: torchaudio.transforms.Speed(sample_rate, s) for s in config.speeds if s != 1}
 
     def __call__(self, waveform: Tensor, random: np.random.Generator) -> Tensor:

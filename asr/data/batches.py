@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from asr import audio
 from asr.data.augmentation import Augmenter, pad
 from asr.data.manifest import Utterance
+from asr.errors import AsrError
 from asr.text import Tokenizer
 
 JITTER = (0.9, 1.1)
@@ -98,7 +99,7 @@ class AudioReader:
 
 
 @dataclass(frozen=True)
-class _PlannedBatches(Dataset[Batch]):
+class _PlannedBatches(Dataset["Batch | AsrError"]):
     """The batches of one epoch by number. Augmentation follows from (seed, epoch, number) and nothing else."""
 
     plan: Sequence[Sequence[Utterance]]
@@ -111,7 +112,14 @@ class _PlannedBatches(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.plan)
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> "Batch | AsrError":
+        """An unreadable file is returned, not raised: a worker process would wrap it into a traceback."""
+        try:
+            return self._batch(index)
+        except AsrError as error:
+            return error
+
+    def _batch(self, index: int) -> Batch:
         number, parts = self.part
         mine = self.plan[index][number::parts]
         utterances = list(mine or self.plan[index][:1])
@@ -140,8 +148,14 @@ def batches(
     """Read the planned batches from number `first` on, in their order, `workers` processes ahead.
 
     Of each batch only the part (number, of how many) is read; several processes share a batch so.
+
+    Raises:
+        AudioError: an utterance cannot be read.
     """
     dataset = _PlannedBatches(plan, reader, tokenizer, augmenter, seed, part)
     numbers = range(first, len(plan))
     ahead = 4 if workers else None
-    return iter(DataLoader(dataset, batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=ahead))
+    for batch in DataLoader(dataset, batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=ahead):
+        if isinstance(batch, AsrError):
+            raise batch
+        yield batch

@@ -51,9 +51,7 @@ class ReverberationConfig(Section):
 def add_noise(waveform: Tensor, config: NoiseConfig, sample_rate: int, random: np.random.Generator) -> Tensor:
     """Add noise at a random ratio. Shape: (S,) -> (S,)"""
     if config.files:
-        recording = _recording(_draw(config.files, random), sample_rate)
-        start = int(random.integers(len(recording)))
-        noise = recording.roll(-start).repeat(-(-len(waveform) // len(recording)))[: len(waveform)]
+        noise = _stretch(_draw(config.files, random), len(waveform), sample_rate, random)
     else:
         noise = coloured_noise(len(waveform), float(random.uniform(0, 2)), random)
     snr_db = torch.tensor(random.uniform(*config.snr_db), dtype=waveform.dtype)
@@ -73,7 +71,7 @@ def coloured_noise(num_samples: int, slope: float, random: np.random.Generator) 
 def reverberate(waveform: Tensor, config: ReverberationConfig, sample_rate: int, random: np.random.Generator) -> Tensor:
     """Put the voice into a room; its loudness and its place in time stay. Shape: (S,) -> (S,)"""
     if config.files:
-        response = _recording(_draw(config.files, random), sample_rate)
+        response = _response(_draw(config.files, random), sample_rate)
     else:
         response = _simulated_response(int(random.integers(ROOMS)), sample_rate)
     direct = int(response.abs().argmax())
@@ -93,21 +91,36 @@ def _simulated_response(room: int, sample_rate: int) -> Tensor:
 
 
 def _draw(files: Sequence[Path], random: np.random.Generator) -> Path:
-    recordings = _recordings(tuple(files))
+    recordings = recordings_in(tuple(files))
     return recordings[int(random.integers(len(recordings)))]
 
 
 @functools.cache
-def _recordings(files: tuple[Path, ...]) -> list[Path]:
-    """The files, and those in the folders. Raises DataError when there is none."""
+def recordings_in(files: tuple[Path, ...]) -> list[Path]:
+    """The files, and those in the folders. Raises DataError when there is none, or one is not there."""
     found = []
     for path in files:
         found += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+    missing = [str(path) for path in found if not path.exists()]
+    if missing:
+        raise DataError(f"Recordings of the recipe's `augmentation` are not there: {', '.join(missing)}.")
     if not found:
         raise DataError(f"There is no recording in {', '.join(map(str, files))}: name sound files, or folders of them.")
     return found
 
 
+def _stretch(path: Path, num_samples: int, sample_rate: int, random: np.random.Generator) -> Tensor:
+    """A stretch of a recording from a random place on, repeated where the recording is shorter. Shape: -> (S,)"""
+    wanted_s, there_s = num_samples / sample_rate, _duration_s(path)
+    start_s = float(random.uniform(0, max(0.0, there_s - wanted_s)))
+    part_s = min(wanted_s, there_s)
+    part = torch.from_numpy(audio.load(path, sample_rate, offset_s=start_s, duration_s=part_s))
+    return part.repeat(-(-num_samples // len(part)))[:num_samples]
+
+
+_duration_s = functools.cache(audio.duration_s)
+
+
 @functools.lru_cache(maxsize=256)
-def _recording(path: Path, sample_rate: int) -> Tensor:
+def _response(path: Path, sample_rate: int) -> Tensor:
     return torch.from_numpy(audio.load(path, sample_rate))

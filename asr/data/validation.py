@@ -19,7 +19,7 @@ from asr import audio
 from asr.data.frames import SAMPLE_RATE, frames_needed, num_frames
 from asr.data.manifest import Utterance
 from asr.errors import AudioError
-from asr.text import CharTokenizer
+from asr.text import ENGLISH, CharTokenizer
 
 KINDS = {
     "unreadable": "the sound cannot be read",
@@ -35,8 +35,6 @@ KINDS = {
 }
 """Kind of finding -> what it means, in the order of reports."""
 
-ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
-"""The default alphabet, as in a recipe."""
 
 SLACK_S = 0.1
 SILENCE_DBFS = -60.0

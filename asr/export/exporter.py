@@ -25,6 +25,8 @@ def export(model: TorchModel, path: Path, utterances: Sequence[Utterance]) -> fl
         AudioError: an utterance cannot be read.
     """
     metadata = model.description.to_metadata()
+    if path.is_dir():
+        raise ModelError(f"Model '{path}' is a folder: give the name of the .onnx file to write.")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(build_graph(model.network.eval(), metadata).SerializeToString())

@@ -20,11 +20,11 @@ class Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
 
-    def weight(self, value: np.ndarray | float | int | Sequence[int], dtype: Any = None) -> str:
-        """Store a constant and return its name. Whole numbers become int64, others float32, unless `dtype` says."""
+    def weight(self, value: np.ndarray | float | int | Sequence[int]) -> str:
+        """Store a constant and return its name. Whole numbers become int64, others float32."""
         array = np.asarray(value)
         whole = np.issubdtype(array.dtype, np.integer)
-        array = np.ascontiguousarray(array.astype(dtype or (np.int64 if whole else np.float32)))
+        array = np.ascontiguousarray(array.astype(np.int64 if whole else np.float32))
         name = f"weight_{len(self._weights)}"
         self._weights.append(numpy_helper.from_array(array, name))
         return name

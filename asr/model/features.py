@@ -16,11 +16,11 @@ LOG_FLOOR = 1e-6
 class FeaturesConfig(Section):
     """The spectrogram."""
 
-    sample_rate: int = Field(default=16_000, ge=1_000)
+    sample_rate: int = Field(default=16_000, ge=1_000, le=768_000)
     """Samples per second that the model hears; every file is resampled to it."""
-    window_ms: float = Field(default=25.0, gt=0)
+    window_ms: float = Field(default=25.0, gt=0, le=1000)
     """Length of the analysis window."""
-    hop_ms: float = Field(default=10.0, gt=0)
+    hop_ms: float = Field(default=10.0, gt=0, le=1000)
     """Step from one window to the next."""
     bands: int = Field(default=80, ge=8)
     """Mel bands."""

@@ -14,11 +14,11 @@ def shipped() -> dict[str, Path]:
 
 
 def find(model: str) -> Path:
-    """The file of a model given by path or by the name of a shipped one. Raises ModelError."""
-    path = Path(model)
-    if path.suffix == ".onnx" or path.exists():
-        return path
+    """The file of a model given by the name of a shipped one, which goes first, or by path. Raises ModelError."""
     known = shipped()
-    if model not in known:
-        raise ModelError(f"Model '{model}' is neither a file nor one that is shipped ({', '.join(known)}).")
-    return known[model]
+    if model in known:
+        return known[model]
+    path = Path(model)
+    if path.suffix == ".onnx" or path.is_file():
+        return path
+    raise ModelError(f"Model '{model}' is neither a file nor one that is shipped ({', '.join(known)}).")

@@ -29,7 +29,7 @@ class Description:
     made_with: str = ""
     """Version of asr that trained the model."""
     created: str = ""
-    """Date of the training's end."""
+    """Date of the weights."""
     scores: Mapping[str, Any] = field(default_factory=dict)
     """What the training measured on its dev manifests."""
     recipe: Mapping[str, Any] = field(default_factory=dict)

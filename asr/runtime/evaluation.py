@@ -7,6 +7,7 @@ import numpy as np
 from asr import audio
 from asr.data.manifest import Utterance
 from asr.decoding.greedy import greedy
+from asr.runtime import windows
 from asr.runtime.session import LogProbModel
 from asr.scoring.wer import Score, score
 
@@ -36,7 +37,7 @@ def evaluate(
     for first in range(0, len(utterances), BATCH):
         batch = longest_first[first : first + BATCH]
         waveforms = [read(utterances[index]) for index in batch]
-        for index, log_probs in zip(batch, model.log_probs(waveforms), strict=True):
+        for index, log_probs in zip(batch, windows.batch_log_probs(model, waveforms), strict=True):
             text = tokenizer.decode(token.number for token in greedy(log_probs))
             hypotheses[index] = " ".join(text.split())
             progress(utterances[index])

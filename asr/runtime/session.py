@@ -45,6 +45,11 @@ class OnnxModel:
             ) from None
         self.description = from_metadata(self._session.get_modelmeta().custom_metadata_map, f"'{path}'")
 
+        outputs = {output.name: output.shape for output in self._session.get_outputs()}
+        tokens = self.description.tokenizer.size
+        if "output_lengths" not in outputs or outputs.get("log_probs", [0])[-1] != tokens:
+            raise ModelError(f"Model '{path}' does not give log_probs of its {tokens} tokens: export it again.")
+
     def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Natural-log token probabilities of waveforms, run as one batch. Shape: B times (S_b,) -> B times (T_b, V)"""
         lengths = np.array([len(waveform) for waveform in waveforms], dtype=np.int64)

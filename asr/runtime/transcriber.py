@@ -32,8 +32,9 @@ class Transcriber:
     def transcribe_waveform(self, waveform: np.ndarray, source: str | None = None) -> Transcript:
         """Transcribe float32 samples in -1..1 at the model's sample rate. Shape: (S,)"""
         description = self.model.description
-        tokens = greedy(windows.log_probs(self.model, waveform))
         duration_s = len(waveform) / description.sample_rate
+        is_sound = duration_s >= description.frame_shift_s  # less than a frame holds no word, whatever the model says
+        tokens = greedy(windows.log_probs(self.model, waveform)) if is_sound else []
         return Transcript(
             words=to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s),
             duration_s=duration_s,

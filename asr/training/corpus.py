@@ -54,23 +54,36 @@ def make_tokenizer(config: TextConfig, utterances: Sequence[Utterance]) -> Token
 
 def part_by_room(
     utterances: Sequence[Utterance], model: TorchModel, fastest: float
-) -> tuple[list[Utterance], list[Utterance]]:
-    """Those whose frames can carry their transcript at the fastest speed, and those whose cannot.
+) -> tuple[list[Utterance], dict[str, list[Utterance]]]:
+    """Those to train on, and those that cannot be trained on by the reason why.
+
+    An utterance needs a frame for each token and one between equal neighbours, also at the fastest speed.
 
     Raises:
-        DataError: none can.
+        DataError: none is left to train on.
     """
     samples = torch.tensor([int(u.duration / fastest * model.description.sample_rate) for u in utterances])
-    long_enough, too_short = [], []
+    good: list[Utterance] = []
+    bad: dict[str, list[Utterance]] = {}
     for utterance, frames in zip(utterances, model.network.output_lengths(samples).tolist(), strict=True):
         targets = torch.tensor([model.description.tokenizer.encode(utterance.text)], dtype=torch.long)
         needed = int(frames_needed(targets, torch.tensor([targets.shape[1]])))
-        (long_enough if 0 < needed <= frames else too_short).append(utterance)
-    if not long_enough:
-        raise DataError(
-            f"None of the {len(utterances)} training utterances is long enough for its transcript: check the manifests."
-        )
-    return long_enough, too_short
+        if needed == 0:
+            bad.setdefault("has no text", []).append(utterance)
+        elif needed > frames:
+            bad.setdefault("is too short for its transcript", []).append(utterance)
+        else:
+            good.append(utterance)
+    if not good:
+        reasons = " or ".join(bad)
+        raise DataError(f"None of the {len(utterances)} training utterances can be trained on, each {reasons}.")
+    return good, bad
+
+
+def check_dev(utterances: Sequence[Utterance], tokenizer: Tokenizer) -> None:
+    """Raises DataError when there is no word to measure an error rate by."""
+    if not any(tokenizer.normalise(utterance.text) for utterance in utterances):
+        raise DataError("The dev manifests hold no word, so no error rate can be measured: give transcribed speech.")
 
 
 @torch.no_grad()

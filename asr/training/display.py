@@ -91,9 +91,14 @@ class Display:
         said_heard = f"          said  {escape(sample.reference)}\n          heard {escape(sample.hypothesis)}"
         self.console.print(f"[dim]{said_heard}[/]", highlight=False, soft_wrap=True)
 
-    def say(self, text: str, style: str = "") -> None:
+    def warn(self, text: str) -> None:
+        """What must not go unseen: printed in every process, also in those whose console is quiet."""
+        console = Console(stderr=True) if self.console.quiet else self.console
+        console.print(escape(text), style="yellow", highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
         """A remark above the bar."""
-        self.console.print(escape(text), style=style or None, highlight=False, soft_wrap=True)
+        self.console.print(escape(text), highlight=False, soft_wrap=True)
 
 
 def clock(seconds: float) -> str:

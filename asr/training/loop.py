@@ -5,6 +5,7 @@ epoch), augmentation from (seed, epoch, batch), dropout and masking from (seed, 
 drawn before, so the position, the weights and the optimiser's moments are all that a run has to remember.
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -33,7 +34,7 @@ from asr.scoring.wer import Score
 from asr.text import tokenizer_from_json
 from asr.training import checkpoint, curves, state
 from asr.training.checkpoint import TorchModel
-from asr.training.corpus import make_tokenizer, part_by_room, read_manifests, set_statistics
+from asr.training.corpus import check_dev, make_tokenizer, part_by_room, read_manifests, set_statistics
 from asr.training.display import Display, Epoch, clock
 from asr.training.objective import Objective
 from asr.training.optimiser import build_optimiser, learning_rate, moving_average
@@ -43,6 +44,10 @@ from asr.training.stopping import Stopped, stop_requests
 
 RECIPE, TOKENIZER, METRICS, CURVES = "recipe.yaml", "tokenizer.json", "metrics.jsonl", "curves.png"
 """Files of the run folder."""
+CHANGEABLE = {"data.workers", "data.cache_gib", "training.save_every_s"}
+"""Keys that may differ when a run is resumed, for they do not change what is learnt."""
+HOPELESS = 20
+"""So many steps in a row without a finite gradient end a run."""
 PACKAGES = ("torch", "torchaudio", "lhotse", "lightning-fabric", "numpy", "safetensors")
 """Their versions are noted in the run folder."""
 
@@ -98,7 +103,8 @@ class Trainer:
         else:
             tokenizer = make_tokenizer(recipe.text, everything)
         self.model = checkpoint.build(recipe, tokenizer)
-        self.train_set, self.too_short = part_by_room(everything, self.model, max(recipe.augmentation.speeds))
+        self.train_set, self.unusable = part_by_room(everything, self.model, max(recipe.augmentation.speeds))
+        check_dev(self.dev_set, tokenizer)
         self.reader = AudioReader(self.model.description.sample_rate, recipe.data.cache_gib)
         self.augmenter = Augmenter(recipe.augmentation, self.model.description.sample_rate)
         self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.model.network)
@@ -113,10 +119,20 @@ class Trainer:
         )
         self.fabric.launch()
         self.progress = Progress()
+        self.left_out_in_a_row = 0
+        heard = "".join(f"{u.id}\t{u.duration!r}\t{u.text}\n" for u in self.train_set)
+        digest = hashlib.sha256(heard.encode()).hexdigest()[:12]
+        self.fingerprint = f"{self.fabric.world_size} processes and training set {digest}"
         self._say_facts()
 
     def start(self) -> None:
         """Measure what the feature stage needs, or take over a checkpoint; begin the run folder, its recipe last."""
+        try:
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecipeError(
+                f"Run folder '{self.run_dir}' cannot be made ({error.strerror}): choose another by --run-dir."
+            ) from None
         if self.recipe.init is None:
             set_statistics(self.model.network.features, self.train_set, self.reader, self.recipe.seed)
         else:
@@ -124,7 +140,6 @@ class Trainer:
             self.display.say(f"Started from '{self.recipe.init}'; anew: {', '.join(anew) or 'nothing'}.")
         self._set_up()
         if self.fabric.is_global_zero:
-            self.run_dir.mkdir(parents=True, exist_ok=True)
             tokenizer = self.model.description.tokenizer.to_json()
             (self.run_dir / TOKENIZER).write_text(tokenizer + "\n", encoding="utf-8")
             versions = {name: metadata.version(name) for name in PACKAGES}
@@ -137,8 +152,11 @@ class Trainer:
     def resume(self) -> None:
         """Go on from the state in the run folder."""
         self._set_up()
-        self.progress = state.load(self.run_dir / STATE, self.objective, self.optimiser, self.average)
-        self._keep_metrics(self.progress.epoch)
+        self.progress = state.load(
+            self.run_dir / STATE, self.objective, self.optimiser, self.average, fingerprint=self.fingerprint
+        )
+        if self.fabric.is_global_zero:
+            self._keep_metrics(self.progress.epoch)
         self.display.say(f"Resumed in epoch {self.progress.epoch + 1}, after step {self.progress.step}.")
 
     def _check_run_folder(self, resume: bool) -> None:
@@ -153,7 +171,7 @@ class Trainer:
             return
         if not path.exists() or not (self.run_dir / TOKENIZER).exists():
             raise RecipeError(f"Run folder '{self.run_dir}' holds no run to resume: start it without --resume.")
-        changed = differences(load_recipe(path), self.recipe)
+        changed = [key for key in differences(load_recipe(path), self.recipe) if key not in CHANGEABLE]
         if changed:
             raise RecipeError(
                 f"Run folder '{self.run_dir}' holds a run of another recipe (it differs in {', '.join(changed)}): give "
@@ -175,7 +193,7 @@ class Trainer:
         progress, data = self.progress, self.recipe.data
         plan = plan_epoch(
             self.train_set,
-            data.batch_duration_s * self.fabric.world_size,
+            data.batch_duration_s * self.fabric.world_size * min(self.recipe.augmentation.speeds),
             seed=self.recipe.seed,
             epoch=progress.epoch,
             ascending=data.curriculum and progress.epoch == 0,
@@ -237,11 +255,18 @@ class Trainer:
                 [u.id for u, fits, weight in named if weight and not fits],
                 "too short for the transcript",
             )
+            self.left_out_in_a_row = 0
         else:
             left_out, reason = [utterance.id for utterance in batch.utterances], "a gradient is not finite"
+            progress.steps_left_out += 1
+            self.left_out_in_a_row += 1
         if left_out:
-            progress.left_out += len(left_out)
-            self.display.say(f"Left out of step {progress.step} ({reason}): {', '.join(left_out)}.", "yellow")
+            self.display.warn(f"Left out of step {progress.step} ({reason}): {', '.join(left_out)}.")
+        if self.left_out_in_a_row == HOPELESS:
+            raise AsrError(
+                f"Training diverged: {HOPELESS} steps in a row, up to step {progress.step}, had gradients that are not "
+                "finite. Start again with a lower `optimiser.learning_rate`, or a lower `optimiser.clip_norm`."
+            )
 
     def _sum(self, value: float) -> float:
         """The sum of a number over all processes."""
@@ -291,7 +316,14 @@ class Trainer:
     def save(self) -> None:
         """Write the state, in the first process."""
         if self.fabric.is_global_zero:
-            state.save(self.run_dir / STATE, self.objective, self.optimiser, self.average, self.progress)
+            state.save(
+                self.run_dir / STATE,
+                self.objective,
+                self.optimiser,
+                self.average,
+                self.progress,
+                fingerprint=self.fingerprint,
+            )
 
     def result(self) -> Result | None:
         """The best checkpoint, evaluated once more from its file; None in all processes but the first."""
@@ -325,9 +357,9 @@ class Trainer:
             f"{self.recipe.training.precision}",
             run_folder=str(self.run_dir),
         )
-        for utterance in self.too_short:
-            text = f"Left out: '{utterance.id}' ({utterance.duration:.2f} s) is too short for its transcript."
-            self.display.say(text, "yellow")
+        for reason, utterances in self.unusable.items():
+            for utterance in utterances:
+                self.display.warn(f"Left out: '{utterance.id}' ({utterance.duration:.2f} s) {reason}.")
 
 
 def _size(utterances: list[Utterance]) -> str:

@@ -18,11 +18,9 @@ from asr.config import Section
 from asr.data.augmentation import AugmentationConfig
 from asr.errors import DataError, RecipeError
 from asr.model.acoustic import ModelConfig
-from asr.text import CharTokenizer
+from asr.text import ENGLISH, CharTokenizer
 from asr.training.objective import ObjectiveConfig
 from asr.training.optimiser import OptimiserConfig
-
-ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
 
 
 class TextConfig(Section):
@@ -51,11 +49,12 @@ class DataConfig(Section):
     dev: tuple[Path, ...] = Field(min_length=1)
     """Manifests for every decision: learning curves, the best checkpoint. Never a test part."""
     batch_duration_s: float = Field(default=60.0, gt=0)
-    """Seconds of audio in a batch, padding included: utterances of like duration stand together."""
+    """Seconds of audio in a batch, padding and slowing down included: utterances of like duration stand together."""
     workers: int = Field(default=0, ge=0)
     """Processes that read audio ahead of the training; 0 reads between two steps."""
     cache_gib: float = Field(default=2.0, ge=0)
-    """Memory for decoded audio, so that a small corpus is decoded once and not every epoch."""
+    """Memory for decoded audio, so that a small corpus is decoded once and not every epoch. Workers live for an epoch
+    and cannot remember, so with them nothing is kept."""
     curriculum: bool = False
     """In the first epoch go from short utterances to long ones (SortaGrad, Amodei et al. 2016)."""
 
@@ -82,7 +81,7 @@ class Recipe(Section):
     """One or two sentences for people, copied into the model file."""
     licence: str = ""
     """Licence and attribution of the model and its training data, copied into the model file."""
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, lt=2**31)
     """Initial weights, order of batches, augmentation and dropout all follow from it."""
     init: Path | None = None
     """A checkpoint or run folder to start from instead of random weights; it must have the same network, and where its
@@ -135,7 +134,8 @@ def recipe_from_tree(tree: Any, where: str) -> Recipe:
     try:
         return Recipe.model_validate(tree)
     except ValidationError as error:
-        first, more = error.errors()[0], error.error_count() - 1
+        first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+        more = len(others)
         also = f" ({more} more like this)" if more else ""
         raise RecipeError(f"Recipe {where}: {_sentence(first)}{also}.") from None
 
@@ -198,6 +198,8 @@ def _yaml(text: str, where: str) -> Any:
     """What YAML says. Raises RecipeError."""
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except RecursionError:
+        raise RecipeError(f"{where} is nested too deeply for a recipe.") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise RecipeError(f"{where} is not valid YAML: {' '.join(str(error).split()).rstrip('.')}.") from None
 
@@ -248,4 +250,15 @@ def _known_keys(path: Sequence[str]) -> list[str]:
         assert isinstance(annotation, type)
         assert issubclass(annotation, BaseModel)
         section = annotation
-    return list(section.model_fields)
+    return [*section.model_fields, "extends"] if section is Recipe else list(section.model_fields)
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON schema of a recipe file: of a whole one, and of a variant that extends another."""
+    schema = Recipe.model_json_schema()
+    extends = {"type": "string", "description": "Path, from this file, of the recipe that this one is a variant of."}
+    schema["properties"] = {"extends": extends} | schema["properties"]
+    schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["extends"]}]
+    for section in schema["$defs"].values():
+        section.pop("required", None)  # a variant's section may name only what differs
+    return schema

@@ -4,6 +4,7 @@ No random state is in it: every random choice follows from the recipe's seed and
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,15 +32,15 @@ class Progress:
     step: int = 0
     """Optimiser steps in all."""
     loss_sum: float = 0.0
-    """Of the epoch's batches."""
+    """Of the epoch's steps."""
+    steps_left_out: int = 0
+    """Of the epoch's batches, those whose step was left out for a gradient was not finite."""
     heard_s: float = 0.0
     """Seconds of speech in the epoch's batches."""
     training_s: float = 0.0
     """Wall time of the epoch's batches."""
     elapsed_s: float = 0.0
     """Wall time of the run, its interruptions left out."""
-    left_out: int = 0
-    """Utterances left out of a step for their loss was not finite."""
     best_epoch: int = 0
     """Counted from 1; 0 before the first evaluation."""
     best_wer: float = float("inf")
@@ -47,8 +48,9 @@ class Progress:
 
     @property
     def loss(self) -> float:
-        """Mean over the epoch's batches of the CTC loss for each token, in nats."""
-        return self.loss_sum / max(1, self.batch)
+        """Mean over the epoch's steps of the CTC loss for each token, in nats; NaN when all were left out."""
+        steps = self.batch - self.steps_left_out
+        return self.loss_sum / steps if steps else math.nan
 
     @property
     def audio_s_per_s(self) -> float:
@@ -73,7 +75,7 @@ class Progress:
     def next_epoch(self) -> None:
         """Go on to the next epoch's first batch."""
         self.epoch += 1
-        self.batch, self.loss_sum, self.heard_s, self.training_s = 0, 0.0, 0.0, 0.0
+        self.batch, self.steps_left_out, self.loss_sum, self.heard_s, self.training_s = 0, 0, 0.0, 0.0, 0.0
 
 
 def save(
@@ -82,8 +84,10 @@ def save(
     optimiser: torch.optim.Optimizer,
     average: AveragedModel | None,
     progress: Progress,
+    *,
+    fingerprint: str,
 ) -> None:
-    """Write the state, whole or not at all. Raises OSError when the disk is full."""
+    """Write the state, whole or not at all; `fingerprint` stands for what the run was given. Raises OSError."""
     tensors = {f"objective.{name}": tensor for name, tensor in objective.state_dict().items()}
     for index, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in values.items()}
@@ -91,14 +95,21 @@ def save(
         tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as file:
-        file.write(to_bytes(tensors, metadata={"progress": json.dumps(asdict(progress))}))
+        file.write(to_bytes(tensors, metadata={"progress": json.dumps(asdict(progress)), "fingerprint": fingerprint}))
 
 
-def load(path: Path, objective: nn.Module, optimiser: torch.optim.Optimizer, average: AveragedModel | None) -> Progress:
+def load(
+    path: Path,
+    objective: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: AveragedModel | None,
+    *,
+    fingerprint: str,
+) -> Progress:
     """Put a saved state into the objects that made it, and say where the run was.
 
     Raises:
-        ModelError: the file is missing, damaged, or of another recipe.
+        ModelError: the file is missing or damaged, or the run was given something else.
     """
     if not path.is_file():
         raise ModelError(f"There is no '{path}' to resume from: start the run without --resume.")
@@ -118,6 +129,11 @@ def load(path: Path, objective: nn.Module, optimiser: torch.optim.Optimizer, ave
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"State '{path}' cannot be resumed ({reason}): restore it, or start a new run.") from None
+    if metadata["fingerprint"] != fingerprint:
+        raise ModelError(
+            f"State '{path}' cannot be resumed: the run had {metadata['fingerprint']}, and now has {fingerprint}; its "
+            "batches would be others. Give what it had, or start a new run with --init."
+        )
     return progress
 
 

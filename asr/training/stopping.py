@@ -1,5 +1,6 @@
 """SIGTERM and SIGINT (Ctrl-C) as a request that the loop answers between two steps, when the state is consistent."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ def stop_requests() -> Iterator[Callable[[], str | None]]:
 
     def note(number: int, _frame: FrameType | None) -> None:
         received.append(signal.Signals(number).name)
+        os.write(2, b"\nStopping after this step, then saving; once more stops at once, without saving.\n")
         signal.signal(number, usual[number])
 
     for number in usual:

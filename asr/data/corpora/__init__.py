@@ -95,7 +95,7 @@ def measured(utterance: Utterance) -> Utterance:
 
 
 def hold_out(utterances: Sequence[Utterance], num_speakers: int, seed: int = 0) -> list[Utterance]:
-    """Turn `num_speakers` speakers of the train split into the dev split.
+    """Turn `num_speakers` speakers of the train split, or of a corpus without splits, into the dev split.
 
     Which ones depends on their names and the seed alone. Names that begin with f and with m are drawn in proportion:
     in AN4 they are women and men; elsewhere the letters mean nothing, and the draw is as random as any.
@@ -105,6 +105,9 @@ def hold_out(utterances: Sequence[Utterance], num_speakers: int, seed: int = 0) 
             would be left to train on.
     """
     parts = split_up(utterances)
+    if len(parts) == 1 and set(parts) <= {"all", "validated"}:  # a corpus that is not divided is there to train on
+        utterances = [replace(utterance, split="train") for utterance in utterances]
+        parts = split_up(utterances)
     if "train" not in parts or "dev" in parts:
         raise DataError(
             "Dev speakers are held out of a train split where there is no dev split; "
