@@ -46,9 +46,9 @@ def transcribe(files: tuple[str, ...], model: str | None, format_: str, output_d
             failed += 1
             continue
         if output_dir:
-            click.echo(targets[file])
+            click.echo(click.format_filename(targets[file]))
         else:
-            label = f"{file}: " if len(files) > 1 else ""
+            label = f"{click.format_filename(file)}: " if len(files) > 1 else ""
             click.echo(label + transcript.to(format_), nl=False)
     if failed:
         if len(files) > 1:

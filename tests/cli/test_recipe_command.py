@@ -39,3 +39,17 @@ def test_the_schema_describes_every_key() -> None:
         assert section["additionalProperties"] is False
         for key, value in section["properties"].items():
             assert value.get("description") or "$ref" in value, key
+
+
+def test_the_schema_lets_a_variant_extend() -> None:
+    schema = json.loads(recipe("schema").stdout)
+    assert {"required": ["extends"]} in schema["anyOf"]
+    assert "extends" in schema["properties"]
+    assert all("required" not in section for section in schema["$defs"].values())
+
+
+def test_a_slip_in_extends_is_suggested(tmp_path: Path) -> None:
+    (tmp_path / "variant.yaml").write_text(f"extend: {SMOKE}\nseed: 7\n")
+    result = recipe("show", str(tmp_path / "variant.yaml"))
+    assert result.exit_code == 1
+    assert "unknown key `extend` (did you mean `extends`?)" in result.output

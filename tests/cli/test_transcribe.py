@@ -71,3 +71,44 @@ def test_two_inputs_never_share_an_output(smoke_model: Path, speech: list[Uttera
 def test_usage_errors_exit_with_2(smoke_model: Path, speech: list[Utterance]) -> None:
     assert run(smoke_model).exit_code == 2
     assert run(smoke_model, speech[0].audio_filepath, "--format", "doc").exit_code == 2
+
+
+def test_a_shipped_name_means_the_shipped_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders called an4 are everywhere: data/an4, runs/an4, recipes/an4."""
+    (tmp_path / "an4").mkdir()
+    example = Path(__file__).resolve().parents[2] / "examples" / "enter.wav"
+    monkeypatch.chdir(tmp_path)
+    for model in ([], ["--model", "an4"]):
+        result = CliRunner().invoke(main, ["transcribe", *model, str(example)])
+        assert (result.exit_code, result.stdout) == (0, "enter two nine eight one\n")
+    assert CliRunner().invoke(main, ["info", "an4"]).exit_code == 0
+
+
+def test_an_empty_model_name_is_not_the_default(speech: list[Utterance]) -> None:
+    result = CliRunner().invoke(main, ["transcribe", "--model", "", str(speech[0].audio_filepath)])
+    assert result.exit_code == 1
+    assert "Model '' is neither a file nor one that is shipped" in result.stderr
+
+
+def test_an_output_folder_that_cannot_be(smoke_model: Path, speech: list[Utterance], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run(smoke_model, speech[0].audio_filepath, "--output-dir", tmp_path / "file" / "x")
+    assert result.exit_code == 1
+    assert "cannot be read or written (Not a directory)" in result.stderr
+
+
+def test_several_documents_need_a_folder(smoke_model: Path, speech: list[Utterance], tmp_path: Path) -> None:
+    files = [u.audio_filepath for u in speech]
+    for format_ in ("srt", "vtt", "json"):
+        assert run(smoke_model, *files, "--format", format_).exit_code == 2
+        assert run(smoke_model, *files, "--format", format_, "--output-dir", tmp_path).exit_code == 0
+    assert len(list(tmp_path.iterdir())) == 9
+
+
+def test_a_name_without_utf8_form_is_written(smoke_model: Path, speech: list[Utterance], tmp_path: Path) -> None:
+    name = str(tmp_path / "caf") + "\udce9.wav"
+    Path(name).write_bytes(speech[0].audio_filepath.read_bytes())
+    result = run(smoke_model, name, "--format", "json", "--output-dir", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    (written,) = (tmp_path / "out").iterdir()
+    assert json.loads(written.read_text())["text"] == speech[0].text

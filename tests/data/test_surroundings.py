@@ -97,3 +97,8 @@ def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     config = NoiseConfig(share=1, files=(tmp_path,))
     with pytest.raises(DataError, match="There is no recording in"):
         add_noise(voice(), config, RATE, np.random.default_rng(0))
+
+
+def test_missing_recordings_show_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="are not there"):
+        Augmenter(AugmentationConfig(noise=NoiseConfig(share=0.01, files=(tmp_path / "fan.wav",))), RATE)

@@ -53,3 +53,19 @@ def test_each_hypothesis_meets_its_reference(count: int) -> None:
     assert sorted(map(id, heard)) == sorted(map(id, utterances))
     assert max(model.batches) <= BATCH
     assert sum(model.batches) == count
+
+
+def test_long_utterances_are_heard_in_windows_and_apart() -> None:
+    """An hour beside seven short ones must not be padded into a batch of eight hours."""
+
+    class Listener(Parrot):
+        def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+            self.heard = [*getattr(self, "heard", []), sum(map(len, waveforms))]
+            return super().log_probs(waveforms)
+
+    waveforms = {"long": np.full(200_000, 12.0), "short": np.full(3_000, 34.0)}  # at 1 kHz: 200 s and 3 s
+    utterances = [Utterance(name, Path(name), len(w) / 1000, "") for name, w in waveforms.items()]
+    model = Listener()
+    score = evaluate(model, utterances, read=lambda u: waveforms[u.id])
+    assert max(model.heard) <= 40_000
+    assert score.utterances[1].hypothesis == "de"

@@ -145,3 +145,19 @@ def test_an_unknown_name_lists_the_shipped_models() -> None:
 def test_a_missing_file_is_an_audio_error(transcriber, tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=r"missing\.wav"):
         transcriber.transcribe(tmp_path / "missing.wav")
+
+
+def test_less_than_a_frame_holds_no_word(transcriber) -> None:
+    assert transcriber.transcribe_waveform(np.full(10, 0.5, np.float32)).words == ()
+
+
+def test_a_model_whose_tokens_do_not_fit_is_refused(smoke_model: Path, tmp_path: Path) -> None:
+    import onnx
+
+    model = onnx.load(smoke_model)
+    for prop in model.metadata_props:
+        if prop.key == "tokenizer":
+            prop.value = json.dumps({"type": "characters", "alphabet": " abc"})
+    onnx.save(model, tmp_path / "short.onnx")
+    with pytest.raises(ModelError, match="does not give log_probs of its 5 tokens"):
+        asr.load(tmp_path / "short.onnx")

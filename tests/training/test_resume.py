@@ -176,3 +176,26 @@ def test_killed_before_the_first_step(
             run(command, tmp_path / "run")
     assert run(command, tmp_path / "run").exit_code == 0
     assert_same_run(tmp_path / "run", uninterrupted)
+
+
+def test_other_speech_or_other_processes_are_refused(
+    uninterrupted: Path, smoke_corpus: Path, smoke_overrides: list[str], tmp_path: Path
+) -> None:
+    """The batches would be others, so the position would mean nothing."""
+    manifest = tmp_path / "train.jsonl"
+    rows = [json.loads(line) for line in (smoke_corpus / "train.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["audio_filepath"] = str(smoke_corpus / row["audio_filepath"])
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = str(ROOT / "recipes" / "smoke.yaml")
+    command = ["train", recipe, f"data.train=[{manifest}]", smoke_overrides[1], "training.epochs=1"]
+    assert run(command, tmp_path / "run").exit_code == 0
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows[:60]))
+    result = run(command, tmp_path / "run", "--resume")
+    assert result.exit_code == 1
+    assert "its batches would be others" in result.output
+
+
+def test_keys_that_change_nothing_may_change(uninterrupted: Path, command: list[str]) -> None:
+    result = run([*command, "data.cache_gib=0", "training.save_every_s=77"], uninterrupted, "--resume")
+    assert result.exit_code == 0, result.output

@@ -117,3 +117,76 @@ def test_a_damaged_checkpoint_is_told_in_one_sentence(smoke_run: Path, tmp_path:
     assert result.exit_code == 1
     assert message in result.output
     assert not (tmp_path / "x.onnx").exists()
+
+
+def test_a_diverged_run_ends_with_a_sentence(smoke_overrides: list[str], tmp_path: Path) -> None:
+    command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *smoke_overrides, "optimiser.learning_rate=1e30"]
+    result = CliRunner().invoke(main, [*command, "--run-dir", str(tmp_path / "run")])
+    assert result.exit_code == 1
+    assert "Training diverged: 20 steps in a row" in result.output
+    losses = [epoch["loss"] for epoch in metrics(tmp_path / "run")]
+    assert all(not loss < 1 for loss in losses)  # a step that was left out does not count as a loss of 0
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_unreadable_training_file_is_one_sentence(smoke_corpus: Path, tmp_path: Path, workers: int) -> None:
+    rows = [json.loads(line) for line in (smoke_corpus / "train.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["audio_filepath"] = str(smoke_corpus / row["audio_filepath"])
+    (tmp_path / "notes.wav").write_text("these are notes")
+    damaged = [*rows, rows[0] | {"id": "notes", "audio_filepath": str(tmp_path / "notes.wav")}]
+    # Statistics are taken from a checkpoint, so that the file is first met in a batch.
+    (tmp_path / "good.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "damaged.jsonl").write_text("".join(json.dumps(row) + "\n" for row in damaged))
+    common = [
+        "train",
+        str(ROOT / "recipes" / "smoke.yaml"),
+        f"data.dev=[{smoke_corpus}/dev.jsonl]",
+        "training.epochs=1",
+    ]
+    first = [*common, f"data.train=[{tmp_path}/good.jsonl]", "--run-dir", str(tmp_path / "good")]
+    assert CliRunner().invoke(main, first).exit_code == 0
+    second = [*common, f"data.train=[{tmp_path}/damaged.jsonl]", "--init", str(tmp_path / "good")]
+    result = CliRunner().invoke(main, [*second, f"data.workers={workers}", "--run-dir", str(tmp_path / "bad")])
+    assert result.exit_code == 1
+    (sentence,) = [line for line in result.output.splitlines() if line.startswith("Error:")]
+    assert sentence.startswith(f"Error: '{tmp_path}/notes.wav' is not a sound file")
+
+
+def test_a_run_folder_that_cannot_be_made(smoke_overrides: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    command = [
+        "train",
+        str(ROOT / "recipes" / "smoke.yaml"),
+        *smoke_overrides,
+        "--run-dir",
+        str(tmp_path / "file" / "x"),
+    ]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert "cannot be made (Not a directory): choose another by --run-dir" in result.output
+
+
+def test_a_dev_part_without_words_is_refused(smoke_corpus: Path, tmp_path: Path) -> None:
+    row = json.loads((smoke_corpus / "dev.jsonl").read_text().splitlines()[0])
+    row |= {"audio_filepath": str(smoke_corpus / row["audio_filepath"]), "text": "..."}
+    (tmp_path / "dev.jsonl").write_text(json.dumps(row) + "\n")
+    overrides = [f"data.train=[{smoke_corpus}/train.jsonl]", f"data.dev=[{tmp_path}/dev.jsonl]"]
+    command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *overrides, "--run-dir", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert "The dev manifests hold no word" in result.output
+
+
+def test_an_empty_transcript_is_called_empty(smoke_corpus: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (smoke_corpus / "train.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["audio_filepath"] = str(smoke_corpus / row["audio_filepath"])
+    rows[5]["text"] = "?!"
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    overrides = [f"data.train=[{tmp_path}/train.jsonl]", f"data.dev=[{smoke_corpus}/dev.jsonl]", "training.epochs=1"]
+    command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *overrides, "--run-dir", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    assert f"Left out: '{rows[5]['id']}'" in result.output
+    assert "has no text" in result.output
