@@ -14,7 +14,9 @@ PLAIN = ["training.epochs=2", "augmentation.gain_db=0", "optimiser.learning_rate
 
 
 def train(processes: int, run_dir: Path, arguments: list[str]) -> None:
-    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)] if processes > 1 else []
+    torchrun = (
+        ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
+    )
     command = [sys.executable, *torchrun, "-m", "asr", "train", str(ROOT / "recipes" / "smoke.yaml")]
     done = subprocess.run(
         [*command, *arguments, "--run-dir", str(run_dir)],
@@ -39,7 +41,17 @@ def test_a_run_stopped_by_a_signal_resumes_in_two_processes(smoke_overrides: lis
     """torchrun passes SIGTERM on to its processes; they agree on the step after which they stop."""
     arguments = [*smoke_overrides, *PLAIN, "data.batch_duration_s=5", "training.epochs=6"]
     train(2, tmp_path / "whole", arguments)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "asr", "train"]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "asr",
+        "train",
+    ]
     command += [str(ROOT / "recipes" / "smoke.yaml"), *arguments, "--run-dir", str(tmp_path / "cut")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
