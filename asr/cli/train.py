@@ -49,6 +49,7 @@ def train(
     from asr.scoring.summary import render
     from asr.training import loop
     from asr.training.display import clock
+    from asr.training.folder import RunFolder
     from asr.training.recipe import load_recipe
 
     loaded = load_recipe(recipe, overrides if init is None else (*overrides, f"init={init}"))
@@ -62,7 +63,7 @@ def train(
         return
     click.echo(f"\nTrained in {clock(result.duration_s)}. Best epoch on the dev part: {result.epoch}.")
     click.echo(render(result.dev))
-    click.echo(f"Curves: {run_dir / loop.CURVES}")
+    click.echo(f"Curves: {RunFolder(run_dir).curves}")
     click.echo(f"Next: asr export {run_dir} {loaded.name}.onnx")
 
 

@@ -6,14 +6,11 @@ drawn before, so the position, the weights and the optimiser's moments are all t
 """
 
 import hashlib
-import json
 import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
-from importlib import metadata
 from pathlib import Path
 from typing import cast
 
@@ -26,30 +23,23 @@ import asr
 from asr.data.augmentation import Augmenter
 from asr.data.batches import AudioReader, Batch, batches, plan_epoch
 from asr.data.manifest import Utterance
-from asr.errors import AsrError, RecipeError
-from asr.files import replacing
+from asr.errors import AsrError
 from asr.model.acoustic import AcousticModel
 from asr.runtime.evaluation import evaluate
 from asr.scoring.wer import Score
-from asr.text import tokenizer_from_json
-from asr.training import checkpoint, curves, state
+from asr.training import checkpoint, state
 from asr.training.checkpoint import TorchModel
 from asr.training.corpus import check_dev, make_tokenizer, part_by_room, read_manifests, set_statistics
 from asr.training.display import Display, Epoch, clock
+from asr.training.folder import RunFolder
 from asr.training.objective import Objective
 from asr.training.optimiser import build_optimiser, learning_rate, moving_average
-from asr.training.recipe import Recipe, differences, load_recipe, recipe_to_yaml
-from asr.training.state import STATE, Progress
+from asr.training.recipe import Recipe
+from asr.training.state import Progress
 from asr.training.stopping import Stopped, stop_requests
 
-RECIPE, TOKENIZER, METRICS, CURVES = "recipe.yaml", "tokenizer.json", "metrics.jsonl", "curves.png"
-"""Files of the run folder."""
-CHANGEABLE = {"data.workers", "data.cache_gib", "training.save_every_s"}
-"""Keys that may differ when a run is resumed, for they do not change what is learnt."""
 HOPELESS = 20
 """So many steps in a row without a finite gradient end a run."""
-PACKAGES = ("torch", "torchaudio", "lhotse", "lightning-fabric", "numpy", "safetensors")
-"""Their versions are noted in the run folder."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +85,10 @@ class Trainer:
     """A run: its parts, and where it stands."""
 
     def __init__(self, recipe: Recipe, run_dir: Path, display: Display, *, resume: bool) -> None:
-        self.recipe, self.run_dir, self.display = recipe, run_dir, display
-        self._check_run_folder(resume)
+        self.recipe, self.folder, self.display = recipe, RunFolder(run_dir), display
+        self.folder.check_same(recipe) if resume else self.folder.check_new()
         everything, self.dev_set = read_manifests(recipe.data.train), read_manifests(recipe.data.dev)
-        if resume:
-            tokenizer = tokenizer_from_json((run_dir / TOKENIZER).read_text(encoding="utf-8"))
-        else:
-            tokenizer = make_tokenizer(recipe.text, everything)
+        tokenizer = self.folder.read_tokenizer() if resume else make_tokenizer(recipe.text, everything)
         self.model = checkpoint.build(recipe, tokenizer)
         self.train_set, self.unusable = part_by_room(everything, self.model, max(recipe.augmentation.speeds))
         check_dev(self.dev_set, tokenizer)
@@ -127,12 +114,7 @@ class Trainer:
 
     def start(self) -> None:
         """Measure what the feature stage needs, or take over a checkpoint; begin the run folder, its recipe last."""
-        try:
-            self.run_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RecipeError(
-                f"Run folder '{self.run_dir}' cannot be made ({error.strerror}): choose another by --run-dir."
-            ) from None
+        self.folder.make()
         if self.recipe.init is None:
             set_statistics(self.model.network.features, self.train_set, self.reader, self.recipe.seed)
         else:
@@ -140,43 +122,20 @@ class Trainer:
             self.display.say(f"Started from '{self.recipe.init}'; anew: {', '.join(anew) or 'nothing'}.")
         self._set_up()
         if self.fabric.is_global_zero:
-            tokenizer = self.model.description.tokenizer.to_json()
-            (self.run_dir / TOKENIZER).write_text(tokenizer + "\n", encoding="utf-8")
-            versions = {name: metadata.version(name) for name in PACKAGES}
-            versions |= {"asr": asr.__version__, "python": platform.python_version(), "platform": platform.platform()}
-            (self.run_dir / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
+            self.folder.write_tokenizer(self.model.description.tokenizer)
         self.save()
         if self.fabric.is_global_zero:
-            (self.run_dir / RECIPE).write_text(recipe_to_yaml(self.recipe), encoding="utf-8")
+            self.folder.write_recipe(self.recipe)
 
     def resume(self) -> None:
         """Go on from the state in the run folder."""
         self._set_up()
         self.progress = state.load(
-            self.run_dir / STATE, self.objective, self.optimiser, self.average, fingerprint=self.fingerprint
+            self.folder.state, self.objective, self.optimiser, self.average, fingerprint=self.fingerprint
         )
         if self.fabric.is_global_zero:
-            self._keep_metrics(self.progress.epoch)
+            self.folder.keep_metrics(self.progress.epoch)
         self.display.say(f"Resumed in epoch {self.progress.epoch + 1}, after step {self.progress.step}.")
-
-    def _check_run_folder(self, resume: bool) -> None:
-        """A new run needs a folder without one; a resumed run needs the folder of the same recipe."""
-        path = self.run_dir / RECIPE
-        if not resume:
-            if path.exists():
-                raise RecipeError(
-                    f"Run folder '{self.run_dir}' holds a run already: go on with it by --resume, choose another by "
-                    "--run-dir, or delete it."
-                )
-            return
-        if not path.exists() or not (self.run_dir / TOKENIZER).exists():
-            raise RecipeError(f"Run folder '{self.run_dir}' holds no run to resume: start it without --resume.")
-        changed = [key for key in differences(load_recipe(path), self.recipe) if key not in CHANGEABLE]
-        if changed:
-            raise RecipeError(
-                f"Run folder '{self.run_dir}' holds a run of another recipe (it differs in {', '.join(changed)}): give "
-                "the recipe and overrides that it was started with."
-            )
 
     def _set_up(self) -> None:
         """Move the weights to their device, and build what refers to them there."""
@@ -221,7 +180,7 @@ class Trainer:
                 self.fabric.barrier()  # else the end of one process might take the others down while they write
                 raise Stopped(
                     f"Stopped by {signal or 'a signal'} in epoch {progress.epoch + 1}, after step {progress.step}; the "
-                    f"state is saved in '{self.run_dir}': go on with the same command and --resume."
+                    f"state is saved in '{self.folder.path}': go on with the same command and --resume."
                 )
             if now - saved_at > self.recipe.training.save_every_s:
                 self.save()
@@ -299,10 +258,9 @@ class Trainer:
         is_best = progress.evaluated(dev.words.rate or 0.0, dev.characters.rate or 0.0)
         if is_best:
             scores = {"dev": {"epoch": measured.epoch, "wer": dev.words.to_dict(), "cer": dev.characters.to_dict()}}
-            path = self.run_dir / checkpoint.BEST
+            path = self.folder.best
             checkpoint.save(path, kept, made_with=asr.__version__, created=f"{date.today()}", scores=scores)
-        with (self.run_dir / METRICS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(measured)) + "\n")
+        self.folder.add_metrics(measured)
         figures = {name: value for name, value in asdict(measured).items() if value is not None}
         self.fabric.log_dict(figures, progress.step)
         self.display.epoch(measured, dev.utterances[progress.epoch % len(dev.utterances)], best=is_best)
@@ -317,7 +275,7 @@ class Trainer:
         """Write the state, in the first process."""
         if self.fabric.is_global_zero:
             state.save(
-                self.run_dir / STATE,
+                self.folder.state,
                 self.objective,
                 self.optimiser,
                 self.average,
@@ -330,19 +288,10 @@ class Trainer:
         if not self.fabric.is_global_zero:
             return None
         self.logger.finalize("success")
-        lines = (self.run_dir / METRICS).read_text(encoding="utf-8").splitlines()
-        curves.draw([Epoch(**json.loads(line)) for line in lines], self.run_dir / CURVES, self.recipe.name)
-        best = checkpoint.load(self.run_dir)
+        self.folder.draw_curves(self.recipe.name)
+        best = checkpoint.load(self.folder.best)
         dev = evaluate(best, self.dev_set, read=lambda utterance: self.reader(utterance).numpy())
         return Result(self.progress.best_epoch, dev, self.progress.elapsed_s)
-
-    def _keep_metrics(self, epochs: int) -> None:
-        """Drop the lines of epochs that were done after the state was saved and will be done again."""
-        path = self.run_dir / METRICS
-        if path.exists():
-            lines = path.read_bytes().splitlines(keepends=True)
-            with replacing(path) as file:
-                file.writelines(lines[:epochs])
 
     def _say_facts(self) -> None:
         """The run in a few lines, before the first step."""
@@ -355,7 +304,7 @@ class Trainer:
             dev=_size(self.dev_set),
             device=f"{self.fabric.world_size} x {self.fabric.device}, {torch.get_num_threads()} threads each, "
             f"{self.recipe.training.precision}",
-            run_folder=str(self.run_dir),
+            run_folder=str(self.folder.path),
         )
         for reason, utterances in self.unusable.items():
             for utterance in utterances:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from safetensors.torch import load_file
 
 from asr.cli import main
-from asr.training import loop, state
+from asr.training import folder, loop, state
 
 ROOT = Path(__file__).resolve().parents[2]
 # Every part that holds state: moments, a moving average, an intermediate head, dropout, masking, speed and gain.
@@ -171,7 +171,7 @@ def test_killed_before_the_first_step(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "recipe_to_yaml", kill)
+        patch.setattr(folder, "recipe_to_yaml", kill)
         with pytest.raises(Killed):
             run(command, tmp_path / "run")
     assert run(command, tmp_path / "run").exit_code == 0

@@ -1,0 +1,92 @@
+"""The run folder: which files a run leaves, and what makes a folder a run."""
+
+import json
+import platform
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+import asr
+from asr.errors import RecipeError
+from asr.files import replacing
+from asr.text import Tokenizer, tokenizer_from_json
+from asr.training import curves
+from asr.training.checkpoint import BEST
+from asr.training.display import Epoch
+from asr.training.recipe import Recipe, differences, load_recipe, recipe_to_yaml
+from asr.training.state import STATE
+
+CHANGEABLE = {"data.workers", "data.cache_gib", "training.save_every_s"}
+"""Keys that may differ when a run is resumed, for they do not change what is learnt."""
+PACKAGES = ("torch", "torchaudio", "lightning-fabric", "numpy", "safetensors")
+"""Their versions are noted."""
+
+
+class RunFolder:
+    """The files of a run by name. The folder is a run once its recipe stands in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe, self.tokenizer = path / "recipe.yaml", path / "tokenizer.json"
+        self.metrics, self.curves = path / "metrics.jsonl", path / "curves.png"
+        self.best, self.state = path / BEST, path / STATE
+
+    def check_new(self) -> None:
+        """Raises RecipeError when the folder holds a run."""
+        if self.recipe.exists():
+            raise RecipeError(
+                f"Run folder '{self.path}' holds a run already: go on with it by --resume, choose another by "
+                "--run-dir, or delete it."
+            )
+
+    def check_same(self, recipe: Recipe) -> None:
+        """Raises RecipeError unless the folder holds a run of this recipe."""
+        if not self.recipe.exists() or not self.tokenizer.exists():
+            raise RecipeError(f"Run folder '{self.path}' holds no run to resume: start it without --resume.")
+        changed = [key for key in differences(load_recipe(self.recipe), recipe) if key not in CHANGEABLE]
+        if changed:
+            raise RecipeError(
+                f"Run folder '{self.path}' holds a run of another recipe (it differs in {', '.join(changed)}): give "
+                "the recipe and overrides that it was started with."
+            )
+
+    def make(self) -> None:
+        """Make the folder. Raises RecipeError where that cannot be."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecipeError(
+                f"Run folder '{self.path}' cannot be made ({error.strerror}): choose another by --run-dir."
+            ) from None
+
+    def write_tokenizer(self, tokenizer: Tokenizer) -> None:
+        """Note the tokens; sub-words are found only once."""
+        self.tokenizer.write_text(tokenizer.to_json() + "\n", encoding="utf-8")
+
+    def read_tokenizer(self) -> Tokenizer:
+        """The tokens of the run. Raises ModelError when the file is of a newer version."""
+        return tokenizer_from_json(self.tokenizer.read_text(encoding="utf-8"))
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        """Make the folder a run: note the versions, then the recipe with every default."""
+        versions = {name: metadata.version(name) for name in PACKAGES}
+        versions |= {"asr": asr.__version__, "python": platform.python_version(), "platform": platform.platform()}
+        (self.path / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
+        self.recipe.write_text(recipe_to_yaml(recipe), encoding="utf-8")
+
+    def add_metrics(self, epoch: Epoch) -> None:
+        """Append an epoch's line."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(epoch)) + "\n")
+
+    def keep_metrics(self, epochs: int) -> None:
+        """Drop the lines of epochs that were done after the state was saved and will be done again."""
+        if self.metrics.exists():
+            lines = self.metrics.read_bytes().splitlines(keepends=True)
+            with replacing(self.metrics) as file:
+                file.writelines(lines[:epochs])
+
+    def draw_curves(self, title: str) -> None:
+        """The metrics as a picture."""
+        lines = self.metrics.read_text(encoding="utf-8").splitlines()
+        curves.draw([Epoch(**json.loads(line)) for line in lines], self.curves, title)
