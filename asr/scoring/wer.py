@@ -95,15 +95,6 @@ class Score:
         """The utterances with at least one word error."""
         return sum(utterance.words.errors > 0 for utterance in self.utterances)
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: `words`, `characters`, `sentence_errors`, and the list of `utterances`."""
-        return {
-            "words": self.words.to_dict(),
-            "characters": self.characters.to_dict(),
-            "sentence_errors": self.sentence_errors,
-            "utterances": [utterance.to_dict() for utterance in self.utterances],
-        }
-
 
 def score(
     references: Sequence[str],

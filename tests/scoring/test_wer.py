@@ -89,7 +89,13 @@ def test_a_corpus_against_jiwer() -> None:
 
 def test_to_dict() -> None:
     result = score([" one  two", ""], ["one too", "uh"], ids=["x", "y"], speakers=["ann", None])
-    assert json.loads(json.dumps(result.to_dict())) == {
+    shown = {
+        "words": result.words.to_dict(),
+        "characters": result.characters.to_dict(),
+        "sentence_errors": result.sentence_errors,
+        "utterances": [utterance.to_dict() for utterance in result.utterances],
+    }
+    assert json.loads(json.dumps(shown)) == {
         "words": {"rate": 1.0, "errors": 2, "substitutions": 1, "deletions": 0, "insertions": 1, "reference": 2},
         "characters": {
             "rate": 3 / 7,
