@@ -43,6 +43,7 @@ def train(
       asr train recipes/an4/base.yaml --run-dir runs/an4
     """
     import os
+    import sys
 
     from rich.console import Console
 
@@ -59,12 +60,17 @@ def train(
     run_dir = run_dir or Path("runs") / loaded.name
     console = Console(quiet=os.environ.get("RANK", "0") != "0")  # torchrun numbers its processes
     result = loop.train(loaded, run_dir, console, resume=resume)
-    if result is None:
-        return
-    click.echo(f"\nTrained in {clock(result.duration_s)}. Best epoch on the dev part: {result.epoch}.")
-    click.echo(render(result.dev))
-    click.echo(f"Curves: {RunFolder(run_dir).curves}")
-    click.echo(f"Next: asr export {run_dir} {loaded.name}.onnx")
+    if result is not None:
+        click.echo(f"\nTrained in {clock(result.duration_s)}. Best epoch on the dev part: {result.epoch}.")
+        click.echo(render(result.dev))
+        click.echo(f"Curves: {RunFolder(run_dir).curves}")
+        click.echo(f"Next: asr export {run_dir} {loaded.name}.onnx")
+    if "RANK" in os.environ:
+        # gloo's threads (torch 2.11) keep the last tensor they summed until they end, and then need Python: an
+        # interpreter that is closing meanwhile aborts now and then, and ending the group first is a deadlock.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _check(recipe: "Recipe") -> None:

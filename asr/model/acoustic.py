@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from asr.config import Section
-from asr.model.context import Context, ContextConfig
+from asr.model.context import Context, ContextConfig, Dropout
 from asr.model.features import Features, FeaturesConfig
 from asr.model.frontend import Frontend, FrontendConfig
 
@@ -31,7 +31,7 @@ class AcousticModel(nn.Module):
         self.features = Features(config.features)
         self.frontend = Frontend(config.frontend, config.features.bands)
         self.context = Context(config.context, self.frontend.output_size)
-        self.dropout = nn.Dropout(config.context.dropout)
+        self.dropout = Dropout(config.context.dropout)
         self.head = nn.Linear(self.context.output_size, num_tokens)
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
@@ -39,13 +39,13 @@ class AcousticModel(nn.Module):
         return self.frontend.output_lengths(self.features.output_lengths(lengths))
 
     def encode(self, features: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
-        """What each of L recurrent layers makes of the features. Shape: (B, T, F), (B,) -> L times (B, T', 2H), (B,)"""
+        """What each of L recurrent layers makes of the features. Shape: (B, T, F), (B,) -> L times (T', B, 2H), (B,)"""
         x, lengths = self.frontend(features, lengths)
-        return self.context(x, lengths), lengths
+        return self.context(x.transpose(0, 1), lengths), lengths
 
     def classify(self, x: Tensor) -> Tensor:
-        """Log-probabilities of the tokens, 0 being the blank. Shape: (B, T, 2H) -> (B, T, V)"""
-        return torch.log_softmax(self.head(self.dropout(x)), dim=2)
+        """Log-probabilities of the tokens, 0 being the blank. Shape: (T, B, 2H) -> (B, T, V)"""
+        return torch.log_softmax(self.head(self.dropout(x)), dim=2).transpose(0, 1)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Waveforms to log-probabilities of the tokens.

@@ -10,13 +10,14 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import cast
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+from lightning_fabric.strategies import DDPStrategy
 from rich.console import Console
 
 import asr
@@ -40,6 +41,8 @@ from asr.training.stopping import Stopped, stop_requests
 
 HOPELESS = 20
 """So many steps in a row without a finite gradient end a run."""
+PATIENCE = timedelta(hours=6)
+"""So long the other processes wait while the first one evaluates."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,12 @@ class Trainer:
         self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.model.network)
         self.logger = TensorBoardLogger(root_dir=run_dir, name="tensorboard", version="")
         on = recipe.training
+        devices, nodes = (int(os.environ.get(f"{unit}_WORLD_SIZE", "1")) for unit in ("LOCAL", "GROUP"))
         self.fabric = Fabric(
             accelerator=on.accelerator,
-            devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
-            num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
+            strategy=DDPStrategy(timeout=PATIENCE) if devices * nodes > 1 else "auto",
+            devices=devices,
+            num_nodes=nodes,
             precision=on.precision,
             loggers=self.logger,
         )

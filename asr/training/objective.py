@@ -62,7 +62,12 @@ class Objective(nn.Module):
         total = ctc
         if self.heads:
             below = [
-                ctc_losses(torch.log_softmax(head(layers[int(layer) - 1]), dim=2), frames, targets, target_lengths)
+                ctc_losses(
+                    torch.log_softmax(head(layers[int(layer) - 1]), dim=2).transpose(0, 1),
+                    frames,
+                    targets,
+                    target_lengths,
+                )
                 for layer, head in self.heads.items()
             ]
             share = self.config.intermediate_weight

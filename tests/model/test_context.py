@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from asr.model.context import BiLSTM, Context, ContextConfig, flip_by_length
+from asr.model.context import BiLSTM, Context, ContextConfig, Dropout, flipped, reorder
 
 shapes = st.tuples(st.integers(1, 5), st.integers(1, 9)).flatmap(
     lambda bt: st.tuples(st.just(bt[1]), st.lists(st.integers(0, bt[1]), min_size=bt[0], max_size=bt[0]))
@@ -15,32 +15,38 @@ shapes = st.tuples(st.integers(1, 5), st.integers(1, 9)).flatmap(
 
 
 def numbered(num_frames: int, lengths: list[int]) -> Tensor:
-    """Different numbers everywhere. Shape: -> (B, T, 2)"""
-    return torch.arange(len(lengths) * num_frames * 2).reshape(len(lengths), num_frames, 2)
+    """Different numbers everywhere. Shape: -> (T, B, 2)"""
+    return torch.arange(len(lengths) * num_frames * 2).reshape(num_frames, len(lengths), 2)
 
 
 @settings(deadline=None)
 @given(shapes)
-def test_each_row_is_flipped_within_its_length(shape: tuple[int, list[int]]) -> None:
+def test_each_sequence_is_flipped_within_its_length(shape: tuple[int, list[int]]) -> None:
     num_frames, lengths = shape
     x = numbered(num_frames, lengths)
     expected = x.numpy().copy()
-    for row, length in zip(expected, lengths, strict=True):
-        row[:length] = np.flip(row[:length], axis=0)
-    np.testing.assert_array_equal(flip_by_length(x, torch.tensor(lengths)).numpy(), expected)
+    for column, length in enumerate(lengths):
+        expected[:length, column] = np.flip(expected[:length, column], axis=0)
+    np.testing.assert_array_equal(reorder(x, flipped(torch.tensor(lengths), num_frames)).numpy(), expected)
 
 
 @settings(deadline=None)
 @given(shapes)
 def test_flipping_twice_changes_nothing(shape: tuple[int, list[int]]) -> None:
     num_frames, lengths = shape
-    x, lengths = numbered(num_frames, lengths), torch.tensor(lengths)
-    assert torch.equal(flip_by_length(flip_by_length(x, lengths), lengths), x)
+    x, order = numbered(num_frames, lengths), flipped(torch.tensor(lengths), num_frames)
+    assert torch.equal(reorder(reorder(x, order), order), x)
+
+
+def test_the_gradient_goes_back_to_where_its_frame_came_from() -> None:
+    x = torch.randn(5, 3, 2, dtype=torch.float64, requires_grad=True)
+    order = flipped(torch.tensor([5, 2, 0]), 5)
+    assert torch.autograd.gradcheck(lambda x: reorder(x, order), x)
 
 
 def reference(layer: BiLSTM) -> nn.LSTM:
     """torch's bidirectional LSTM with the layer's weights."""
-    lstm = nn.LSTM(layer.ahead.input_size, layer.ahead.hidden_size, batch_first=True, bidirectional=True)
+    lstm = nn.LSTM(layer.ahead.input_size, layer.ahead.hidden_size, bidirectional=True)
     weights = dict(layer.ahead.state_dict())
     weights |= {f"{name}_reverse": tensor for name, tensor in layer.back.state_dict().items()}
     lstm.load_state_dict(weights)
@@ -54,14 +60,14 @@ def test_a_layer_equals_a_packed_bidirectional_lstm(seed: int) -> None:
     for parameter in layer.parameters():
         nn.init.normal_(parameter, std=0.5)
     lengths = torch.tensor([3, 12, 1, 9])
-    x = torch.randn(4, 12, 5)
-    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-    expected, _ = nn.utils.rnn.pad_packed_sequence(reference(layer)(packed)[0], batch_first=True)
-    for row, length in enumerate(lengths.tolist()):
-        x[row, length:] = 1e3  # packed sequences never see it, and neither may we
-    ours = layer(x, lengths)
-    for row, length in enumerate(lengths.tolist()):
-        torch.testing.assert_close(ours[row, :length], expected[row, :length], rtol=0, atol=1e-6)
+    x = torch.randn(12, 4, 5)
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+    expected, _ = nn.utils.rnn.pad_packed_sequence(reference(layer)(packed)[0])
+    for column, length in enumerate(lengths.tolist()):
+        x[length:, column] = 1e3  # packed sequences never see it, and neither may we
+    ours = layer(x, flipped(lengths, 12))
+    for column, length in enumerate(lengths.tolist()):
+        torch.testing.assert_close(ours[:length, column], expected[:length, column], rtol=0, atol=1e-6)
 
 
 def test_a_cell_keeps_its_state_at_first() -> None:
@@ -78,23 +84,23 @@ def test_a_cell_keeps_its_state_at_first() -> None:
 def test_the_first_frame_knows_the_last_and_the_last_the_first() -> None:
     torch.manual_seed(0)
     context = Context(ContextConfig(layers=1, hidden=4, dropout=0.0), 3)
-    x, lengths = torch.randn(1, 10, 3), torch.tensor([10])
+    x, lengths = torch.randn(10, 1, 3), torch.tensor([10])
     (before,) = context(x, lengths)
     for changed, seen in ((0, 9), (9, 0)):
         y = x.clone()
-        y[0, changed] += 1
-        assert not torch.equal(context(y, lengths)[0][0, seen], before[0, seen])
+        y[changed, 0] += 1
+        assert not torch.equal(context(y, lengths)[0][seen, 0], before[seen, 0])
 
 
 @pytest.mark.parametrize("layers", [1, 2, 4])
 def test_every_layer_gives_normalised_frames_of_the_size_it_says(layers: int) -> None:
     torch.manual_seed(0)
     context = Context(ContextConfig(layers=layers, hidden=6), 5).eval()
-    outputs = context(torch.randn(2, 8, 5), torch.tensor([8, 8]))
+    outputs = context(torch.randn(8, 2, 5), torch.tensor([8, 8]))
     assert len(outputs) == layers
     for out in outputs:
-        assert out.shape == (2, 8, context.output_size)
-        torch.testing.assert_close(out.mean(dim=2), torch.zeros(2, 8), rtol=0, atol=1e-5)
+        assert out.shape == (8, 2, context.output_size)
+        torch.testing.assert_close(out.mean(dim=2), torch.zeros(8, 2), rtol=0, atol=1e-5)
 
 
 def test_each_layer_reads_the_one_below() -> None:
@@ -102,16 +108,37 @@ def test_each_layer_reads_the_one_below() -> None:
     config = ContextConfig(layers=3, hidden=6)
     three, two = Context(config, 5).eval(), Context(config.model_copy(update={"layers": 2}), 5).eval()
     two.load_state_dict({name: weight for name, weight in three.state_dict().items() if ".2." not in name})
-    x, lengths = torch.randn(2, 8, 5), torch.tensor([8, 5])
+    x, lengths = torch.randn(8, 2, 5), torch.tensor([8, 5])
     first, second, third = three(x, lengths)
     torch.testing.assert_close(two(x, lengths), [first, second])
-    torch.testing.assert_close(third, three.norms[2](three.layers[2](second, lengths)))
+    torch.testing.assert_close(third, three.norms[2](three.layers[2](second, flipped(lengths, 8))))
 
 
 def test_dropout_works_in_training_only() -> None:
     torch.manual_seed(0)
     context = Context(ContextConfig(layers=1, hidden=6, dropout=0.5), 5)
-    x, lengths = torch.randn(2, 8, 5), torch.tensor([8, 5])
+    x, lengths = torch.randn(8, 2, 5), torch.tensor([8, 5])
     assert not torch.equal(context(x, lengths)[0], context(x, lengths)[0])
     context.eval()
     assert torch.equal(context(x, lengths)[0], context(x, lengths)[0])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_dropout_hides_its_share_of_all_numbers_and_scales_the_others_up(share: float) -> None:
+    torch.manual_seed(0)
+    out = Dropout(share)(torch.ones(50, 41, 101))
+    hidden = out == 0
+    for dims in ((0, 1), (0, 2), (1, 2)):  # no frame, utterance or feature is spared
+        torch.testing.assert_close(hidden.float().mean(dims), torch.full_like(out.mean(dims), share), rtol=0, atol=0.05)
+    assert abs(float(hidden.float().mean()) - share) < 0.003
+    values = out[~hidden]
+    torch.testing.assert_close(values, torch.full_like(values, 1 / (1 - share)), rtol=0.005, atol=0)
+
+
+def test_dropout_follows_the_seed() -> None:
+    draws = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        draws.append(Dropout(0.5)(torch.ones(7, 3, 5)))
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])

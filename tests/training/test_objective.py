@@ -137,7 +137,7 @@ def test_intermediate_heads_share_the_loss(layers: tuple[int, ...], weight: floa
     objective, found = losses(ObjectiveConfig(intermediate=layers, intermediate_weight=weight))
     torch.testing.assert_close(found.ctc, plain_ctc())
     outputs, frames = objective.network.encode(*objective.network.features(waveform(), LENGTHS))
-    heads = [objective.heads[str(layer)](outputs[layer - 1]).log_softmax(dim=2) for layer in layers]
+    heads = [objective.heads[str(layer)](outputs[layer - 1]).log_softmax(dim=2).transpose(0, 1) for layer in layers]
     below = torch.stack([ctc_losses(head, frames, TARGETS, TARGET_LENGTHS) for head in heads])
     torch.testing.assert_close(found.total, (1 - weight) * plain_ctc() + weight * below.mean(dim=0))
 
