@@ -24,8 +24,8 @@ class ContextConfig(Section):
 class Dropout(nn.Module):
     """Sets a share of the numbers to zero in training, and scales the others up (Srivastava et al. 2014).
 
-    The share is `p` in steps of 1/256: one random byte a number is enough, and on a CPU eight bytes drawn at once cost a
-    twentieth of eight draws.
+    The share is `p` in steps of 1/256: one random byte a number is enough, and on a CPU eight bytes drawn at once cost
+    a twentieth of eight draws.
     """
 
     def __init__(self, p: float) -> None:

@@ -43,6 +43,8 @@ def check(recipe: Recipe, console: Console) -> Verdict:
         DataError: as `asr.training.loop.train`.
     """
     everything = read_manifests(recipe.data.train)
+    context = recipe.model.context.model_copy(update={"dropout": 0.0})
+    recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"context": context})})
     model = checkpoint.build(recipe, make_tokenizer(recipe.text, everything))
     usable, _ = part_by_room(everything, model, fastest=1.0)
     by_duration = sorted(usable, key=lambda utterance: utterance.duration)
@@ -50,9 +52,6 @@ def check(recipe: Recipe, console: Console) -> Verdict:
     chosen = by_duration[middle : middle + UTTERANCES]
     reader = AudioReader(model.description.sample_rate, recipe.data.cache_gib)
     set_statistics(model.network.features, chosen, reader, recipe.seed)
-    for module in model.network.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
     unmasked = MaskingConfig(frequency_masks=0, time_masks=0)
     objective = Objective(recipe.objective, unmasked, model.network)
     optimiser = build_optimiser(recipe.optimiser, objective.parameters())

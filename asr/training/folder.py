@@ -2,9 +2,13 @@
 
 import json
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 import asr
 from asr.errors import RecipeError
@@ -39,25 +43,50 @@ class RunFolder:
                 "--run-dir, or delete it."
             )
 
-    def check_same(self, recipe: Recipe) -> None:
-        """Raises RecipeError unless the folder holds a run of this recipe."""
+    def same(self, recipe: Recipe) -> Recipe:
+        """`recipe` with the batch duration that the run found for `auto`.
+
+        Raises:
+            RecipeError: the folder holds no run, or that of another recipe.
+        """
         if not self.recipe.exists() or not self.tokenizer.exists():
             raise RecipeError(f"Run folder '{self.path}' holds no run to resume: start it without --resume.")
-        changed = [key for key in differences(load_recipe(self.recipe), recipe) if key not in CHANGEABLE]
+        begun = load_recipe(self.recipe)
+        if recipe.data.batch_duration_s == "auto":
+            recipe = recipe.with_batch_duration(begun.data.batch_duration_s)
+        changed = [key for key in differences(begun, recipe) if key not in CHANGEABLE]
         if changed:
             raise RecipeError(
                 f"Run folder '{self.path}' holds a run of another recipe (it differs in {', '.join(changed)}): give "
                 "the recipe and overrides that it was started with."
             )
+        return recipe
 
-    def make(self) -> None:
-        """Make the folder. Raises RecipeError where that cannot be."""
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder, and keep every other training out of it. The system lets go of it when the process dies.
+
+        Raises:
+            RecipeError: the folder cannot be made, or another training holds it.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RecipeError(
                 f"Run folder '{self.path}' cannot be made ({error.strerror}): choose another by --run-dir."
             ) from None
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RecipeError(
+                f"Run folder '{self.path}' is in use by another training: wait for its end, or choose another folder "
+                "by --run-dir."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def write_tokenizer(self, tokenizer: Tokenizer) -> None:
         """Note the tokens; sub-words are found only once."""

@@ -8,7 +8,8 @@ drawn before, so the position, the weights and the optimiser's moments are all t
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import cast
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.strategies.ddp import DDPStrategy
 from rich.console import Console
 
 import asr
@@ -28,13 +29,13 @@ from asr.errors import AsrError
 from asr.model.acoustic import AcousticModel
 from asr.runtime.evaluation import evaluate
 from asr.scoring.wer import Score
-from asr.training import checkpoint, state
+from asr.training import checkpoint, probe, state
 from asr.training.checkpoint import TorchModel
 from asr.training.corpus import check_dev, make_tokenizer, part_by_room, read_manifests, set_statistics
 from asr.training.display import Display, Epoch, clock
 from asr.training.folder import RunFolder
 from asr.training.objective import Objective
-from asr.training.optimiser import build_optimiser, learning_rate, moving_average
+from asr.training.optimiser import average_of, build_optimiser, learning_rate
 from asr.training.recipe import Recipe
 from asr.training.state import Progress
 from asr.training.stopping import Stopped, stop_requests
@@ -65,7 +66,7 @@ def train(recipe: Recipe, run_dir: Path, console: Console, *, resume: bool = Fal
     `batch_duration_s` long; the first one evaluates and writes, and returns the result, the others None.
 
     Raises:
-        RecipeError: `run_dir` holds a run already or, to resume, none or that of another recipe.
+        RecipeError: `run_dir` holds a run already or, to resume, none or that of another recipe; or it is in use.
         DataError: a manifest is bad, or no utterance is left to train on.
         Stopped: SIGTERM or SIGINT arrived; the state is saved.
         AsrError: the run folder cannot be written, for the disk is full; the last good state is kept.
@@ -73,23 +74,28 @@ def train(recipe: Recipe, run_dir: Path, console: Console, *, resume: bool = Fal
     with Display(console, recipe.training.epochs) as display, stop_requests() as stop_request:
         trainer = Trainer(recipe, run_dir, display, resume=resume)
         try:
-            trainer.resume() if resume else trainer.start()
-            while trainer.progress.epoch < recipe.training.epochs:
-                trainer.epoch(stop_request)
+            with trainer.folder.held() if trainer.fabric.is_global_zero else nullcontext():
+                trainer.resume() if resume else trainer.start()
+                while trainer.progress.epoch < recipe.training.epochs:
+                    trainer.epoch(stop_request)
+                return trainer.result()
         except OSError as error:
             raise AsrError(
                 f"Run folder '{run_dir}' cannot be written ({error.strerror}); the last good state is kept: make room, "
                 "then go on with the same command and --resume."
             ) from error
-        return trainer.result()
 
 
 class Trainer:
     """A run: its parts, and where it stands."""
 
     def __init__(self, recipe: Recipe, run_dir: Path, display: Display, *, resume: bool) -> None:
-        self.recipe, self.folder, self.display = recipe, RunFolder(run_dir), display
-        self.folder.check_same(recipe) if resume else self.folder.check_new()
+        self.folder, self.display = RunFolder(run_dir), display
+        if resume:
+            recipe = self.folder.same(recipe)
+        else:
+            self.folder.check_new()
+        self.recipe = recipe
         everything, self.dev_set = read_manifests(recipe.data.train), read_manifests(recipe.data.dev)
         tokenizer = self.folder.read_tokenizer() if resume else make_tokenizer(recipe.text, everything)
         self.model = checkpoint.build(recipe, tokenizer)
@@ -115,17 +121,19 @@ class Trainer:
         heard = "".join(f"{u.id}\t{u.duration!r}\t{u.text}\n" for u in self.train_set)
         digest = hashlib.sha256(heard.encode()).hexdigest()[:12]
         self.fingerprint = f"{self.fabric.world_size} processes and training set {digest}"
-        self._say_facts()
 
     def start(self) -> None:
         """Measure what the feature stage needs, or take over a checkpoint; begin the run folder, its recipe last."""
-        self.folder.make()
+        self.folder.check_new()
         if self.recipe.init is None:
             set_statistics(self.model.network.features, self.train_set, self.reader, self.recipe.seed)
         else:
             anew = checkpoint.initialise(self.model, self.recipe.init)
             self.display.say(f"Started from '{self.recipe.init}'; anew: {', '.join(anew) or 'nothing'}.")
         self._set_up()
+        if self.recipe.data.batch_duration_s == "auto":
+            self._find_batch_duration()
+        self._say_facts()
         if self.fabric.is_global_zero:
             self.folder.write_tokenizer(self.model.description.tokenizer)
         self.save()
@@ -140,13 +148,14 @@ class Trainer:
         )
         if self.fabric.is_global_zero:
             self.folder.keep_metrics(self.progress.epoch)
+        self._say_facts()
         self.display.say(f"Resumed in epoch {self.progress.epoch + 1}, after step {self.progress.step}.")
 
     def _set_up(self) -> None:
         """Move the weights to their device, and build what refers to them there."""
         optimiser = build_optimiser(self.recipe.optimiser, self.objective.parameters())
         self.wrapped, self.optimiser = self.fabric.setup(self.objective, optimiser)
-        self.average = moving_average(self.recipe.optimiser, self.model.network)
+        self.average = average_of(self.recipe.optimiser, self.model.network)
 
     def epoch(self, stop_request: Callable[[], str | None]) -> None:
         """Train an epoch, or what is left of it, and evaluate.
@@ -154,24 +163,8 @@ class Trainer:
         Raises:
             Stopped: a signal arrived; the state is saved.
         """
-        progress, data = self.progress, self.recipe.data
-        plan = plan_epoch(
-            self.train_set,
-            data.batch_duration_s * self.fabric.world_size * min(self.recipe.augmentation.speeds),
-            seed=self.recipe.seed,
-            epoch=progress.epoch,
-            ascending=data.curriculum and progress.epoch == 0,
-        )
-        stream = batches(
-            plan,
-            self.reader,
-            self.model.description.tokenizer,
-            augmenter=self.augmenter,
-            seed=(self.recipe.seed, progress.epoch),
-            workers=data.workers,
-            first=progress.batch,
-            part=(self.fabric.global_rank, self.fabric.world_size),
-        )
+        progress, plan = self.progress, self._plan()
+        stream = self._read(plan, first=progress.batch)
         now = saved_at = time.monotonic()
         for batch in stream:
             share = (progress.epoch + (progress.batch + 1) / len(plan)) / self.recipe.training.epochs
@@ -192,6 +185,54 @@ class Trainer:
                 saved_at = time.monotonic()
         self._end_epoch(now)
 
+    def _plan(self) -> list[list[Utterance]]:
+        """The batches of the epoch under way; each is one of all processes together."""
+        data = self.recipe.data
+        assert isinstance(data.batch_duration_s, float)
+        return plan_epoch(
+            self.train_set,
+            data.batch_duration_s * self.fabric.world_size * min(self.recipe.augmentation.speeds),
+            seed=self.recipe.seed,
+            epoch=self.progress.epoch,
+            ascending=data.curriculum and self.progress.epoch == 0,
+        )
+
+    def _read(self, plan: list[list[Utterance]], first: int = 0) -> Iterator[Batch]:
+        """This process's part of the planned batches, from number `first` on."""
+        return batches(
+            plan,
+            self.reader,
+            self.model.description.tokenizer,
+            augmenter=self.augmenter,
+            seed=(self.recipe.seed, self.progress.epoch),
+            workers=self.recipe.data.workers,
+            first=first,
+            part=(self.fabric.global_rank, self.fabric.world_size),
+        )
+
+    def _try(self, batch: Batch) -> None:
+        """A step that changes nothing."""
+        with self.fabric.no_backward_sync(self.wrapped, enabled=self.fabric.world_size > 1):
+            self.fabric.backward(self.wrapped(*(part.to(self.fabric.device) for part in batch.tensors)).total.sum())
+        self.optimiser.zero_grad()
+
+    def _find_batch_duration(self) -> None:
+        """Put a number for `auto` into the recipe: what fits into the memory of every process."""
+        slowest = min(self.recipe.augmentation.speeds)
+        longest = max(self.train_set, key=lambda utterance: utterance.duration)
+        total_s = sum(utterance.duration for utterance in self.train_set)
+        (batch,) = batches([[longest]], self.reader, self.model.description.tokenizer)
+        device = self.fabric.device
+        found_s = probe.largest_batch_s(
+            self._try,
+            batch,
+            probe.most_useful_s(total_s, self.fabric.world_size),
+            lambda: probe.peak_bytes(device),
+            probe.limit_bytes(device),
+        )
+        smallest = self.fabric.all_reduce(torch.tensor(found_s / slowest, device=device), reduce_op="min")
+        self.recipe = self.recipe.with_batch_duration(round(float(cast("torch.Tensor", smallest)), 1))
+
     def step(self, batch: Batch, rate: float) -> None:
         """Move the weights by one batch, of which this process may hold a part; its gradients are those of the whole.
 
@@ -211,7 +252,7 @@ class Trainer:
         norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.recipe.optimiser.clip_norm)
         if torch.isfinite(norm):
             self.optimiser.step()
-            if self.average is not None:
+            if self.average is not None and self.recipe.optimiser.ema:
                 self.average.update_parameters(self.model.network)
             progress.loss_sum += self._sum(float((weights * losses.ctc).sum())) / tokens
             named = zip(batch.utterances, losses.fits.tolist(), batch.weights.tolist(), strict=True)
@@ -241,6 +282,9 @@ class Trainer:
 
     def _end_epoch(self, started: float) -> None:
         """Evaluate, keep the weights if they are the best so far, note the figures, and save the state."""
+        left = self.recipe.training.epochs - self.progress.epoch
+        if self.average is not None and left <= self.recipe.optimiser.average_epochs:
+            self.average.update_parameters(self.model.network)
         if self.fabric.is_global_zero:
             self._evaluate(started)
         self.progress.next_epoch()
@@ -271,8 +315,8 @@ class Trainer:
         self.display.epoch(measured, dev.utterances[progress.epoch % len(dev.utterances)], best=is_best)
 
     def _kept(self) -> TorchModel:
-        """The model that is evaluated and written: with the moving average's weights where there is one."""
-        if self.average is None:
+        """The model that is evaluated and written: with averaged weights, once there are some."""
+        if self.average is None or not int(self.average.n_averaged):
             return self.model
         return TorchModel(cast("AcousticModel", self.average.module), self.model.description)
 
@@ -300,7 +344,13 @@ class Trainer:
 
     def _say_facts(self) -> None:
         """The run in a few lines, before the first step."""
-        description = self.model.description
+        for reason, utterances in self.unusable.items():
+            for utterance in utterances:
+                self.display.warn(f"Left out: '{utterance.id}' ({utterance.duration:.2f} s) {reason}.")
+        description, progress, plan = self.model.description, self.progress, self._plan()
+        cost = probe.cost(lambda: [self._try(batch) for batch in self._read(plan[:1])], self.fabric.device)
+        epochs = self.recipe.training.epochs
+        steps = len(plan) * (epochs - progress.epoch) - progress.batch
         self.display.facts(
             recipe=f"{self.recipe.name}, seed {self.recipe.seed}",
             model=f"{description.parameters / 1e6:.1f} M parameters, {description.tokenizer.size} tokens, "
@@ -309,11 +359,11 @@ class Trainer:
             dev=_size(self.dev_set),
             device=f"{self.fabric.world_size} x {self.fabric.device}, {torch.get_num_threads()} threads each, "
             f"{self.recipe.training.precision}",
+            batches=f"of {self.recipe.data.batch_duration_s} s with padding, {len(plan)} an epoch, {epochs} epochs",
+            memory=f"{cost.peak_bytes / 1e9:.1f} GB at most so far, the longest batch tried",
+            time=f"about {clock(steps * cost.seconds)} h by that batch, and the evaluations",
             run_folder=str(self.folder.path),
         )
-        for reason, utterances in self.unusable.items():
-            for utterance in utterances:
-                self.display.warn(f"Left out: '{utterance.id}' ({utterance.duration:.2f} s) {reason}.")
 
 
 def _size(utterances: list[Utterance]) -> str:

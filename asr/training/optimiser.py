@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, get_swa_multi_avg_fn
 
 from asr.config import Section
 
@@ -31,6 +31,18 @@ class OptimiserConfig(Section):
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of an exponential moving average of the weights (Polyak and Juditsky 1992), which is evaluated and kept in
     their place; 0.999 remembers about a thousand steps, 0 switches it off."""
+    average_epochs: int = Field(default=0, ge=0)
+    """Checkpoint averaging (as in Vaswani et al. 2017): over so many of the last epochs the mean of the weights at
+    their ends is evaluated and kept; 0 switches it off. Either this or `ema`."""
+
+    @model_validator(mode="after")
+    def _one_average(self) -> "OptimiserConfig":
+        if self.ema and self.average_epochs:
+            raise ValueError(
+                f"`optimiser.ema` (={self.ema}) and `optimiser.average_epochs` (={self.average_epochs}) both replace "
+                "the weights by an average: set one of them to 0"
+            )
+        return self
 
 
 def build_optimiser(config: OptimiserConfig, parameters: Iterable[Tensor]) -> torch.optim.AdamW:
@@ -49,8 +61,13 @@ def learning_rate(config: OptimiserConfig, progress: float) -> float:
     return config.learning_rate * share
 
 
-def moving_average(config: OptimiserConfig, network: nn.Module) -> AveragedModel | None:
-    """The average that `ema` asks for; `update_parameters(network)` after every step keeps it."""
-    if not config.ema:
-        return None
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
+def average_of(config: OptimiserConfig, network: nn.Module) -> AveragedModel | None:
+    """The average that the recipe asks for; `update_parameters(network)` takes the weights of the moment into it.
+
+    For `ema` that is due after every step, for `average_epochs` at the ends of the last epochs.
+    """
+    if config.ema:
+        return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
+    if config.average_epochs:
+        return AveragedModel(network, multi_avg_fn=get_swa_multi_avg_fn())
+    return None

@@ -6,6 +6,7 @@ error that suggests the nearest known one.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,8 +49,9 @@ class DataConfig(Section):
     """Manifests to train on, relative to the current folder."""
     dev: tuple[Path, ...] = Field(min_length=1)
     """Manifests for every decision: learning curves, the best checkpoint. Never a test part."""
-    batch_duration_s: float = Field(default=60.0, gt=0)
-    """Seconds of audio in a batch, padding and slowing down included: utterances of like duration stand together."""
+    batch_duration_s: float | Literal["auto"] = 60.0
+    """Seconds of audio in a batch, padding and slowing down included: utterances of like duration stand together.
+    `auto`: as many as the memory is expected to hold, but at least 50 steps an epoch; the run folder notes how many."""
     workers: int = Field(default=0, ge=0)
     """Processes that read audio ahead of the training; 0 reads between two steps."""
     cache_gib: float = Field(default=2.0, ge=0)
@@ -57,6 +59,14 @@ class DataConfig(Section):
     and cannot remember, so with them nothing is kept."""
     curriculum: bool = False
     """In the first epoch go from short utterances to long ones (SortaGrad, Amodei et al. 2016)."""
+
+    @field_validator("batch_duration_s", mode="before")
+    @classmethod
+    def _seconds_or_auto(cls, value: Any) -> Any:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value != "auto" and not (number and 0 < value < math.inf):
+            raise ValueError(f"`data.batch_duration_s` (={value!r}) must be a number of seconds above 0, or `auto`")
+        return value
 
 
 class TrainingConfig(Section):
@@ -93,6 +103,10 @@ class Recipe(Section):
     objective: ObjectiveConfig = ObjectiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     training: TrainingConfig = TrainingConfig()
+
+    def with_batch_duration(self, duration_s: float | Literal["auto"]) -> "Recipe":
+        """The same recipe but for that number."""
+        return self.model_copy(update={"data": self.data.model_copy(update={"batch_duration_s": duration_s})})
 
     @model_validator(mode="after")
     def _intermediate_layers_exist(self) -> "Recipe":

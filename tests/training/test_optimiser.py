@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from asr.training.optimiser import OptimiserConfig, build_optimiser, learning_rate, moving_average
+from asr.training.optimiser import OptimiserConfig, average_of, build_optimiser, learning_rate
 
 decays = st.sampled_from(["cosine", "inverse_sqrt"])
 configs = st.builds(
@@ -67,8 +67,8 @@ def test_weights_that_get_no_push_decay_by_rate_times_decay() -> None:
 
 def test_the_average_follows_its_recursion() -> None:
     network = nn.Linear(2, 1, bias=False)
-    assert moving_average(OptimiserConfig(), network) is None
-    average = moving_average(OptimiserConfig(ema=0.75), network)
+    assert average_of(OptimiserConfig(), network) is None
+    average = average_of(OptimiserConfig(ema=0.75), network)
     assert average is not None
     values = [torch.full((1, 2), value) for value in (4.0, 8.0, 0.0)]
     for value in values:
@@ -78,3 +78,19 @@ def test_the_average_follows_its_recursion() -> None:
     expected = 0.75 * (0.75 * values[0] + 0.25 * values[1]) + 0.25 * values[2]
     torch.testing.assert_close(average.module.state_dict()["weight"], expected)
     torch.testing.assert_close(network.weight.detach(), values[2])
+
+
+def test_the_mean_of_checkpoints_weighs_each_alike() -> None:
+    network = nn.Linear(2, 1, bias=False)
+    average = average_of(OptimiserConfig(average_epochs=3), network)
+    assert average is not None
+    for value in (4.0, 8.0, 0.0):
+        with torch.no_grad():
+            network.weight.fill_(value)
+        average.update_parameters(network)
+    torch.testing.assert_close(average.module.state_dict()["weight"], torch.full((1, 2), 4.0))
+
+
+def test_two_averages_at_once_are_refused() -> None:
+    with pytest.raises(ValueError, match="both replace the weights by an average"):
+        OptimiserConfig(ema=0.9, average_epochs=2)

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +30,10 @@ EVERYTHING = [
 
 class Killed(BaseException):
     """Stands for SIGKILL: nothing in the program may catch it."""
+
+
+def kill() -> None:
+    raise Killed
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +80,6 @@ def assert_same_run(one: Path, other: Path) -> None:
 def test_killed_anywhere(
     at: int, command: list[str], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def kill() -> None:
-        raise Killed
-
     with monkeypatch.context() as patch:
         in_step(patch, at, kill)
         with pytest.raises(Killed):
@@ -125,7 +128,7 @@ def test_a_full_disk_keeps_the_last_good_state(
         result = run(command, tmp_path / "run")
     assert result.exit_code == 1
     assert "cannot be written (No space left on device); the last good state is kept" in result.output
-    assert not list((tmp_path / "run").glob(".*"))
+    assert [path.name for path in (tmp_path / "run").glob(".*")] == [".lock"]  # and no half-written file
     assert run(command, tmp_path / "run", "--resume").exit_code == 0
     assert_same_run(tmp_path / "run", uninterrupted)
 
@@ -199,3 +202,48 @@ def test_other_speech_or_other_processes_are_refused(
 def test_keys_that_change_nothing_may_change(uninterrupted: Path, command: list[str]) -> None:
     result = run([*command, "data.cache_gib=0", "training.save_every_s=77"], uninterrupted, "--resume")
     assert result.exit_code == 0, result.output
+
+
+def test_the_mean_of_the_last_epochs_survives_a_kill(
+    smoke_overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *smoke_overrides]
+    command += ["training.epochs=4", "optimiser.average_epochs=2"]
+    usual, ends = loop.Trainer._end_epoch, []
+
+    def end_epoch(self, started):
+        ends.append({name: weight.clone() for name, weight in self.model.network.state_dict().items()})
+        usual(self, started)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Trainer, "_end_epoch", end_epoch)
+        assert run(command, tmp_path / "whole").exit_code == 0
+    whole = load_file(tmp_path / "whole" / "state.safetensors")
+    for name, last in ends[3].items():
+        torch.testing.assert_close(whole[f"average.module.{name}"], (ends[2][name] + last) / 2)
+    with monkeypatch.context() as patch:
+        in_step(patch, 40, kill)  # of 48, so in the last epoch
+        with pytest.raises(Killed):
+            run(command, tmp_path / "cut")
+    assert run(command, tmp_path / "cut", "--resume").exit_code == 0
+    cut = load_file(tmp_path / "cut" / "state.safetensors")
+    assert all(torch.equal(cut[name], tensor) for name, tensor in whole.items())
+
+
+def test_a_folder_in_use_is_refused(
+    command: list[str], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second training of the same folder, started while the first one is in a step."""
+    refused = []
+
+    def second() -> None:
+        beside = [sys.executable, "-m", "asr", *command, "--run-dir", str(tmp_path / "run")]
+        for options in ([], ["--resume"]):
+            refused.append(subprocess.run([*beside, *options], capture_output=True, text=True, check=False))
+
+    in_step(monkeypatch, 3, second)
+    assert run(command, tmp_path / "run").exit_code == 0
+    assert [done.returncode for done in refused] == [1, 1]
+    assert "holds a run already" in refused[0].stderr
+    assert "is in use by another training" in refused[1].stderr
+    assert_same_run(tmp_path / "run", uninterrupted)
