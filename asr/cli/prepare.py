@@ -1,13 +1,14 @@
 """`asr prepare`: turn a corpus into manifests."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from asr.data import corpora
-from asr.data.corpora import Corpus, an4, jsonl, kaldi, librispeech, table
+from asr.data.corpora import Corpus, an4, folder, jsonl, kaldi, librispeech, table
 
 SOURCE = click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
 OUT = click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
@@ -54,6 +55,40 @@ def prepare_an4(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
       asr prepare an4 downloads/an4 data/an4
     """
     _finish(an4.read(source, _track), out, dev_speakers, seed)
+
+
+@prepare.command("folder")
+@SOURCE
+@OUT
+@click.option(
+    "--dev-share",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    default=0.1,
+    show_default=True,
+    metavar="SHARE",
+    help="Share of the utterances to hold out as dev.",
+)
+@click.option(
+    "--dev-speakers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Hold out so many speakers instead, for a model that new voices will use.",
+)
+@SEED
+def prepare_folder(source: Path, out: Path, dev_share: float, dev_speakers: int | None, seed: int) -> None:
+    """Your own recordings: sound files, each with its text beside it.
+
+    SRC is a folder with files such as hello.wav and hello.txt, in any format that is read and in any depth. Folders
+    right below SRC are taken for speakers. The sound files stay there.
+
+    \b
+    Example:
+      asr prepare folder recordings data/mine
+    """
+    corpus = folder.read(source, _track)
+    if dev_speakers is None:
+        corpus = replace(corpus, utterances=corpora.hold_out_share(corpus.utterances, dev_share, seed))
+    _finish(corpus, out, dev_speakers or 0, seed)
 
 
 @prepare.command("librispeech")

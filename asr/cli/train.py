@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     help="Folder for everything the run writes; it must not hold a run yet.  [default: runs/NAME]",
 )
 @click.option(
-    "--init", metavar="MODEL", help="Start from this checkpoint or run folder: fine-tuning. Same as init=MODEL."
+    "--init",
+    metavar="MODEL",
+    help="Fine-tune this run folder, checkpoint, exported .onnx file or shipped model. Same as init=MODEL.",
 )
 @click.option("--check", is_flag=True, help="Only learn one batch by heart, and say whether the set-up can learn.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the run folder from where it was stopped.")
@@ -47,13 +49,16 @@ def train(
 
     from rich.console import Console
 
+    from asr import models
     from asr.scoring.summary import render
     from asr.training import loop
     from asr.training.display import clock
     from asr.training.folder import RunFolder
     from asr.training.recipe import load_recipe
 
-    loaded = load_recipe(recipe, overrides if init is None else (*overrides, f"init={init}"))
+    if init is not None:
+        overrides = (*overrides, f"init={models.shipped().get(init, init)}")
+    loaded = load_recipe(recipe, overrides)
     if check:
         _check(loaded)
         return

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
+from torch import Tensor
 
 from asr.data.augmentation import pad
 from asr.errors import ModelError
@@ -16,6 +17,7 @@ from asr.files import replacing
 from asr.model.acoustic import AcousticModel
 from asr.runtime.description import Description, from_metadata
 from asr.text import Tokenizer
+from asr.training import from_onnx
 from asr.training.recipe import Recipe, recipe_from_tree
 
 BEST = "best.safetensors"
@@ -96,25 +98,32 @@ def save(path: Path, model: TorchModel, *, made_with: str, created: str, scores:
 
 
 def load(path: Path) -> TorchModel:
-    """Read a checkpoint, or the best one of a run folder.
+    """Read a checkpoint, the best one of a run folder, or the weights of an exported `.onnx` file.
 
     Raises:
-        ModelError: nothing there, damaged, or not made by `asr train`.
+        ModelError: nothing there, damaged, or not made by `asr train` or `asr export`.
     """
     file = path / BEST if path.is_dir() else path
     if not file.is_file():
         raise ModelError(f"Checkpoint '{file}' is not there: give a run folder in which an epoch has ended, or a file.")
-    try:
-        with safe_open(file, framework="pt") as reader:
-            metadata = reader.metadata() or {}
-            weights = {name: reader.get_tensor(name) for name in reader.keys()}  # noqa: SIM118 - not a dict
-    except SafetensorError as error:
-        raise ModelError(f"Checkpoint '{file}' is not a whole safetensors file ({error}): restore it.") from None
+    metadata, weights = from_onnx.read(file) if file.suffix == ".onnx" else _read(file)
     description = from_metadata(metadata, f"'{file}'")
     model = build(recipe_from_tree(dict(description.recipe), f"in '{file}'"), description.tokenizer)
     try:
-        model.network.load_state_dict(weights)
+        constants = {
+            name: part for name, part in model.network.state_dict().items() if name.startswith("features.mel.")
+        }
+        model.network.load_state_dict(constants | weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"Checkpoint '{file}' does not fit its own recipe ({reason}): restore it.") from None
     return TorchModel(model.network, description)
+
+
+def _read(file: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and weights of a safetensors file."""
+    try:
+        with safe_open(file, framework="pt") as reader:
+            return reader.metadata() or {}, {name: reader.get_tensor(name) for name in reader.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ModelError(f"Checkpoint '{file}' is not a whole safetensors file ({error}): restore it.") from None

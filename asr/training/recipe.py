@@ -94,8 +94,8 @@ class Recipe(Section):
     seed: int = Field(default=1, ge=0, lt=2**31)
     """Initial weights, order of batches, augmentation and dropout all follow from it."""
     init: Path | None = None
-    """A checkpoint or run folder to start from instead of random weights; it must have the same network, and where its
-    tokens differ, the head starts anew."""
+    """A run folder, checkpoint or exported .onnx file to start from instead of random weights; it must have the same
+    network, and where its tokens differ, the head starts anew."""
     data: DataConfig
     text: TextConfig = TextConfig()
     model: ModelConfig = ModelConfig()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -65,3 +66,37 @@ def test_a_checkpoint_that_is_not_there(smoke_overrides: list[str], tmp_path: Pa
     result = run(smoke_overrides, tmp_path / "tuned", "--init", str(tmp_path / "nothing"))
     assert result.exit_code == 1
     assert "is not there" in result.output
+
+
+def test_an_exported_file_gives_back_its_weights(smoke_run: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "smoke.onnx"
+    result = CliRunner().invoke(main, ["export", str(smoke_run), str(exported)])
+    assert result.exit_code == 0, result.output
+    before, after = checkpoint.load(smoke_run), checkpoint.load(exported)
+    assert after.description == before.description
+    torch.testing.assert_close(after.network.state_dict(), before.network.state_dict(), rtol=1e-6, atol=0)
+
+
+def test_a_shipped_model_is_known_by_name(smoke_overrides: list[str], tmp_path: Path) -> None:
+    result = run(smoke_overrides, tmp_path / "tuned", "--init", "an4")
+    assert result.exit_code == 1
+    assert "an4.onnx' has another network than the recipe (" in result.output  # so it was found and read
+
+
+def test_a_file_that_is_not_a_model_is_one_sentence(smoke_overrides: list[str], tmp_path: Path) -> None:
+    (tmp_path / "cut.onnx").write_bytes((ROOT / "asr" / "models" / "an4.onnx").read_bytes()[:1000])
+    result = run(smoke_overrides, tmp_path / "tuned", "--init", str(tmp_path / "cut.onnx"))
+    assert result.exit_code == 1
+    assert "cut.onnx' is not a whole .onnx file: restore it." in result.output
+
+
+def test_a_file_of_other_nodes_is_one_sentence(smoke_run: Path, smoke_overrides: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "other.onnx"
+    assert CliRunner().invoke(main, ["export", str(smoke_run), str(path)]).exit_code == 0
+    model = onnx.load(path)
+    for node in [node for node in model.graph.node if node.op_type == "LSTM"]:
+        model.graph.node.remove(node)
+    onnx.save(model, path)
+    result = run(smoke_overrides, tmp_path / "tuned", "--init", str(path))
+    assert result.exit_code == 1
+    assert "cannot be trained on, for its weights are not as `asr export` writes them" in result.output

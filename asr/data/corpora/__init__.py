@@ -132,6 +132,22 @@ def hold_out(utterances: Sequence[Utterance], num_speakers: int, seed: int = 0) 
     ]
 
 
+def hold_out_share(utterances: Sequence[Utterance], share: float, seed: int = 0) -> list[Utterance]:
+    """Divide a corpus of one speaker, or of unknown ones, into train and dev: at least one utterance each.
+
+    Lots are drawn by hash of the id and the seed.
+
+    Raises:
+        DataError: there are fewer than two utterances.
+    """
+    if len(utterances) < 2:
+        raise DataError(f"A corpus of {len(utterances)} utterance cannot be divided into train and dev: record more.")
+    lots = sorted(utterances, key=lambda utterance: hashlib.sha256(f"{seed} {utterance.id}".encode()).digest())
+    count = min(len(lots) - 1, max(1, round(share * len(lots))))
+    dev = {utterance.id for utterance in lots[:count]}
+    return [replace(utterance, split="dev" if utterance.id in dev else "train") for utterance in utterances]
+
+
 def split_up(utterances: Iterable[Utterance]) -> dict[str, list[Utterance]]:
     """The utterances by split: train, dev, test, then others by name."""
     parts: dict[str, list[Utterance]] = defaultdict(list)
