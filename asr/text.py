@@ -33,6 +33,9 @@ def normalise(text: str, alphabet: str) -> str:
     punctuation or symbol becomes a space; runs of white space become one space. Letters and digits outside the alphabet
     stay as they are, so that `encode` can name them: dropping them would make the transcript say what was not spoken.
     """
+    lower = text.lower()
+    if lower.isascii() and set(lower) <= set(alphabet):
+        return " ".join(lower.split())  # nothing to change; a corpus has millions of such lines
     text = unicodedata.normalize("NFKC", text.translate(PLAIN))
     kept = []
     for character in unicodedata.normalize("NFKC", text.lower()):

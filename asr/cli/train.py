@@ -50,16 +50,17 @@ def train(
     from rich.console import Console
 
     from asr import models
-    from asr.scoring.summary import render
     from asr.training import loop
     from asr.training.display import clock
     from asr.training.folder import RunFolder
-    from asr.training.recipe import load_recipe
+    from asr.training.recipe import Recipe, load_recipe
 
     if init is not None:
         overrides = (*overrides, f"init={models.shipped().get(init, init)}")
     loaded = load_recipe(recipe, overrides)
     if check:
+        if not isinstance(loaded, Recipe):
+            raise AsrError(f"`--check` is for acoustic models, and '{recipe}' is the recipe of a language model.")
         _check(loaded)
         return
     run_dir = run_dir or Path("runs") / loaded.name
@@ -67,7 +68,7 @@ def train(
     result = loop.train(loaded, run_dir, console, resume=resume)
     if result is not None:
         click.echo(f"\nTrained in {clock(result.duration_s)}. Best epoch on the dev part: {result.epoch}.")
-        click.echo(render(result.dev))
+        click.echo(result.summary)
         click.echo(f"Curves: {RunFolder(run_dir).curves}")
         click.echo(f"Next: asr export {run_dir} {loaded.name}.onnx")
     if "RANK" in os.environ:

@@ -37,7 +37,12 @@ class Batch:
         return self.waveform, self.lengths, self.targets, self.target_lengths
 
     @property
-    def duration_s(self) -> float:
+    def names(self) -> list[str]:
+        """The ids of the utterances."""
+        return [utterance.id for utterance in self.utterances]
+
+    @property
+    def amount(self) -> float:
         """Seconds of speech in the batch as the manifest has them, without padding."""
         return sum(u.duration for u, weight in zip(self.utterances, self.weights, strict=True) if weight)
 

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from asr.errors import DataError, ModelError
 from asr.text import Tokenizer, tokenizer_from_json
@@ -13,15 +13,11 @@ FORMAT_VERSION = 1
 """Raised when an older program could no longer run a newer file correctly."""
 
 
-@dataclass(frozen=True)
-class Description:
-    """Everything a program needs to use a model, and a person to judge it."""
+@dataclass(frozen=True, kw_only=True)
+class LanguageDescription:
+    """What the file of a language model says."""
 
     name: str
-    sample_rate: int
-    """Samples per second of the waveform that goes in."""
-    frame_shift_s: float
-    """Seconds from one row of log-probs to the next."""
     tokenizer: Tokenizer
     about: str = ""
     licence: str = ""
@@ -31,17 +27,18 @@ class Description:
     created: str = ""
     """Date of the weights."""
     scores: Mapping[str, Any] = field(default_factory=dict)
-    """What the training measured on its dev manifests."""
+    """What the training measured on its dev part."""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """The resolved recipe."""
 
+    kind: ClassVar[str] = "language model"
+
     def to_metadata(self) -> dict[str, str]:
-        """As the strings that an ONNX file holds."""
+        """As the strings that an ONNX or safetensors file holds."""
         return {
             "format_version": str(FORMAT_VERSION),
+            "kind": self.kind,
             "name": self.name,
-            "sample_rate": str(self.sample_rate),
-            "frame_shift_s": repr(self.frame_shift_s),
             "tokenizer": self.tokenizer.to_json(),
             "about": self.about,
             "licence": self.licence,
@@ -53,8 +50,42 @@ class Description:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Description(LanguageDescription):
+    """What the file of an acoustic model says: everything a program needs to use it, and a person to judge it."""
+
+    sample_rate: int
+    """Samples per second of the waveform that goes in."""
+    frame_shift_s: float
+    """Seconds from one row of log-probs to the next."""
+
+    kind: ClassVar[str] = "acoustic model"
+
+    def to_metadata(self) -> dict[str, str]:
+        """As the strings that an ONNX or safetensors file holds."""
+        own = {"sample_rate": str(self.sample_rate), "frame_shift_s": repr(self.frame_shift_s)}
+        return super().to_metadata() | own
+
+
 def from_metadata(metadata: Mapping[str, str], where: str) -> Description:
-    """Read it back. Raises ModelError when the file is not ours, damaged, or newer than this program."""
+    """Read an acoustic model's. Raises ModelError when the file is another's, damaged, or newer than this program."""
+    common = _common(metadata, where, Description.kind)
+    try:
+        sample_rate, frame_shift_s = int(metadata["sample_rate"]), float(metadata["frame_shift_s"])
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"Model {where} has damaged metadata ({error}): export it again.") from None
+    if not (sample_rate > 0 and 0 < frame_shift_s < math.inf):
+        raise ModelError(f"Model {where} has damaged metadata (a value out of range): export it again.")
+    return Description(**common, sample_rate=sample_rate, frame_shift_s=frame_shift_s)
+
+
+def language_from_metadata(metadata: Mapping[str, str], where: str) -> LanguageDescription:
+    """The same for a language model."""
+    return LanguageDescription(**_common(metadata, where, LanguageDescription.kind))
+
+
+def _common(metadata: Mapping[str, str], where: str, kind: str) -> dict[str, Any]:
+    """The fields that all kinds of models have."""
     version = metadata.get("format_version", "")
     if not version.isdecimal():
         raise ModelError(f"Model {where} says nothing of an asr format version: give a file made by `asr export`.")
@@ -63,25 +94,25 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> Description:
             f"Model {where} has format version {version}, and this version of asr reads up to {FORMAT_VERSION}: "
             "upgrade asr."
         )
+    found = metadata.get("kind", Description.kind)  # the first files had no kind
+    if found != kind:
+        raise ModelError(f"Model {where} is of the kind `{found}`, and here one of the kind `{kind}` is needed.")
     try:
-        description = Description(
-            name=metadata["name"],
-            sample_rate=int(metadata["sample_rate"]),
-            frame_shift_s=float(metadata["frame_shift_s"]),
-            tokenizer=tokenizer_from_json(metadata["tokenizer"]),
-            about=metadata["about"],
-            licence=metadata["licence"],
-            parameters=int(metadata["parameters"]),
-            made_with=metadata["made_with"],
-            created=metadata["created"],
-            scores=json.loads(metadata["scores"]),
-            recipe=json.loads(metadata["recipe"]),
-        )
+        fields = {
+            "name": metadata["name"],
+            "tokenizer": tokenizer_from_json(metadata["tokenizer"]),
+            "about": metadata["about"],
+            "licence": metadata["licence"],
+            "parameters": int(metadata["parameters"]),
+            "made_with": metadata["made_with"],
+            "created": metadata["created"],
+            "scores": json.loads(metadata["scores"]),
+            "recipe": json.loads(metadata["recipe"]),
+        }
     except ModelError as error:
         raise ModelError(f"Model {where}: {error}") from None
     except (KeyError, ValueError, TypeError, AttributeError, DataError) as error:
         raise ModelError(f"Model {where} has damaged metadata ({error}): export it again.") from None
-    numbers_are_good = description.sample_rate > 0 and 0 < description.frame_shift_s < math.inf
-    if not (numbers_are_good and isinstance(description.recipe, dict) and isinstance(description.scores, dict)):
+    if not (isinstance(fields["recipe"], dict) and isinstance(fields["scores"], dict)):
         raise ModelError(f"Model {where} has damaged metadata (a value out of range): export it again.")
-    return description
+    return fields

@@ -103,10 +103,8 @@ def load(path: Path) -> TorchModel:
     Raises:
         ModelError: nothing there, damaged, or not made by `asr train` or `asr export`.
     """
-    file = path / BEST if path.is_dir() else path
-    if not file.is_file():
-        raise ModelError(f"Checkpoint '{file}' is not there: give a run folder in which an epoch has ended, or a file.")
-    metadata, weights = from_onnx.read(file) if file.suffix == ".onnx" else _read(file)
+    file = find(path)
+    metadata, weights = from_onnx.read(file) if file.suffix == ".onnx" else read_weights(file)
     description = from_metadata(metadata, f"'{file}'")
     model = build(recipe_from_tree(dict(description.recipe), f"in '{file}'"), description.tokenizer)
     try:
@@ -120,7 +118,15 @@ def load(path: Path) -> TorchModel:
     return TorchModel(model.network, description)
 
 
-def _read(file: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def find(path: Path) -> Path:
+    """The file: `path` itself, or the best checkpoint in it. Raises ModelError."""
+    file = path / BEST if path.is_dir() else path
+    if not file.is_file():
+        raise ModelError(f"Checkpoint '{file}' is not there: give a run folder in which an epoch has ended, or a file.")
+    return file
+
+
+def read_weights(file: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Metadata and weights of a safetensors file."""
     try:
         with safe_open(file, framework="pt") as reader:

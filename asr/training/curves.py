@@ -1,34 +1,44 @@
 """The learning curves of a run as a picture."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from asr.training.display import Epoch
+from asr.training.task import Column
+
+COLOURS, STYLES = ("#0072b2", "#d55e00"), ("-", "--")
+"""Of the first and second figure of the dev part; told apart by people who see no difference of colours, too."""
 
 
-def percent(rate: float | None) -> float:
-    """A rate for an axis that has no zero: 0.1 % stands for anything below."""
-    return max(0.1, 100 * (rate or 0))
+def height(column: Column, value: float | None) -> float:
+    """A figure for an axis that has no zero: a thousandth of the unit that is shown stands for anything below."""
+    return max(0.001 * column.scale, column.scale * (value or 0))
 
 
-def draw(epochs: list[Epoch], path: Path, title: str) -> None:
-    """Loss, dev WER and CER over the epochs, the best epoch marked, as a PNG."""
+def draw(metrics: Sequence[Mapping[str, float]], columns: Sequence[Column], path: Path, title: str) -> None:
+    """Loss and the figures of the dev part over the epochs, the best epoch marked, as a PNG.
+
+    `metrics` are the lines of metrics.jsonl; less is better, by the first of the `columns`, then by the second.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
 
-    numbers = [epoch.epoch for epoch in epochs]
-    best = min(epochs, key=lambda epoch: (epoch.dev_wer or 0, epoch.dev_cer or 0))
+    numbers = [epoch["epoch"] for epoch in metrics]
+    best = min(metrics, key=lambda epoch: tuple(epoch[column.name] or 0 for column in columns))
     figure = Figure(figsize=(8, 4.5), layout="constrained")
-    rates, loss = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
-    rates.plot(numbers, [percent(epoch.dev_wer) for epoch in epochs], color="#0072b2", label="dev WER")
-    rates.plot(numbers, [percent(epoch.dev_cer) for epoch in epochs], color="#d55e00", linestyle="--", label="dev CER")
-    rates.plot(best.epoch, percent(best.dev_wer), "o", color="#0072b2")
-    note = f"{100 * (best.dev_wer or 0):.2f} %, epoch {best.epoch}"
-    rates.annotate(note, (best.epoch, percent(best.dev_wer)), (0, 8), textcoords="offset points", ha="center")
-    rates.set(ylabel="errors, %", title=title)
-    rates.legend()
-    loss.plot(numbers, [epoch.loss for epoch in epochs], color="#444444")
-    loss.set(xlabel="epoch", ylabel="CTC loss a token")
-    for axes in (rates, loss):
+    dev, loss = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+    for column, colour, style in zip(columns, COLOURS, STYLES, strict=False):
+        values = [height(column, epoch[column.name]) for epoch in metrics]
+        dev.plot(numbers, values, color=colour, linestyle=style, label=column.title)
+    first = columns[0]
+    peak = (best["epoch"], height(first, best[first.name]))
+    dev.plot(*peak, "o", color=COLOURS[0])
+    note = f"{first.show(best[first.name])}, epoch {best['epoch']}"
+    dev.annotate(note, peak, (0, 8), textcoords="offset points", ha="center")
+    dev.set(title=title)
+    dev.legend()
+    loss.plot(numbers, [epoch["loss"] for epoch in metrics], color="#444444")
+    loss.set(xlabel="epoch", ylabel="loss a token, nats")
+    for axes in (dev, loss):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")

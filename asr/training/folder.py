@@ -2,9 +2,8 @@
 
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from asr.files import replacing
 from asr.text import Tokenizer, tokenizer_from_json
 from asr.training import curves
 from asr.training.checkpoint import BEST
-from asr.training.display import Epoch
-from asr.training.recipe import Recipe, differences, load_recipe, recipe_to_yaml
+from asr.training.recipe import AnyRecipe, Recipe, differences, load_recipe, recipe_to_yaml
 from asr.training.state import STATE
+from asr.training.task import Column
 
 CHANGEABLE = {"data.workers", "data.cache_gib", "training.save_every_s"}
 """Keys that may differ when a run is resumed, for they do not change what is learnt."""
@@ -43,8 +42,8 @@ class RunFolder:
                 "--run-dir, or delete it."
             )
 
-    def same(self, recipe: Recipe) -> Recipe:
-        """`recipe` with the batch duration that the run found for `auto`.
+    def same(self, recipe: AnyRecipe) -> AnyRecipe:
+        """`recipe` with the numbers that the run found for what it leaves open.
 
         Raises:
             RecipeError: the folder holds no run, or that of another recipe.
@@ -52,7 +51,7 @@ class RunFolder:
         if not self.recipe.exists() or not self.tokenizer.exists():
             raise RecipeError(f"Run folder '{self.path}' holds no run to resume: start it without --resume.")
         begun = load_recipe(self.recipe)
-        if recipe.data.batch_duration_s == "auto":
+        if isinstance(recipe, Recipe) and isinstance(begun, Recipe) and recipe.data.batch_duration_s == "auto":
             recipe = recipe.with_batch_duration(begun.data.batch_duration_s)
         changed = [key for key in differences(begun, recipe) if key not in CHANGEABLE]
         if changed:
@@ -96,17 +95,17 @@ class RunFolder:
         """The tokens of the run. Raises ModelError when the file is of a newer version."""
         return tokenizer_from_json(self.tokenizer.read_text(encoding="utf-8"))
 
-    def write_recipe(self, recipe: Recipe) -> None:
+    def write_recipe(self, recipe: AnyRecipe) -> None:
         """Make the folder a run: note the versions, then the recipe with every default."""
         versions = {name: metadata.version(name) for name in PACKAGES}
         versions |= {"asr": asr.__version__, "python": platform.python_version(), "platform": platform.platform()}
         (self.path / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
         self.recipe.write_text(recipe_to_yaml(recipe), encoding="utf-8")
 
-    def add_metrics(self, epoch: Epoch) -> None:
+    def add_metrics(self, metrics: Mapping[str, float]) -> None:
         """Append an epoch's line."""
         with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(epoch)) + "\n")
+            file.write(json.dumps(metrics) + "\n")
 
     def keep_metrics(self, epochs: int) -> None:
         """Drop the lines of epochs that were done after the state was saved and will be done again."""
@@ -115,7 +114,7 @@ class RunFolder:
             with replacing(self.metrics) as file:
                 file.writelines(lines[:epochs])
 
-    def draw_curves(self, title: str) -> None:
+    def draw_curves(self, title: str, columns: Sequence[Column]) -> None:
         """The metrics as a picture."""
         lines = self.metrics.read_text(encoding="utf-8").splitlines()
-        curves.draw([Epoch(**json.loads(line)) for line in lines], self.curves, title)
+        curves.draw([json.loads(line) for line in lines], columns, self.curves, title)

@@ -30,14 +30,14 @@ class ObjectiveConfig(Section):
 
 @dataclass
 class Losses:
-    """The losses of a batch, an utterance each. Shape: (B,)"""
+    """The losses of a batch, a row each. Shape: (B,)"""
 
     total: Tensor
     """What is minimised."""
-    ctc: Tensor
-    """CTC of the last head alone, to compare runs by."""
+    plain: Tensor
+    """Without what is there for training only, to compare runs by."""
     fits: Tensor
-    """Whether the frames can carry the labels; where they cannot, the losses and their gradients are 0."""
+    """Whether the row can be learnt at all; where not, its losses and their gradients are 0."""
 
 
 class Objective(nn.Module):
@@ -50,7 +50,10 @@ class Objective(nn.Module):
         self.heads = nn.ModuleDict({str(layer): nn.Linear(size, tokens) for layer in config.intermediate})
 
     def forward(self, waveform: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Losses:
-        """Shape: waveform (B, S), lengths (B,) in samples, targets (B, L), target_lengths (B,)"""
+        """The plain loss is CTC of the last head; an utterance fits if its frames can carry its labels.
+
+        Shape: waveform (B, S), lengths (B,) in samples, targets (B, L), target_lengths (B,)
+        """
         views = 2 if self.config.consistency else 1
         fits = self.network.output_lengths(lengths) >= frames_needed(targets, target_lengths)
         features, lengths = self.network.features(waveform, lengths)
@@ -61,15 +64,8 @@ class Objective(nn.Module):
         ctc = ctc_losses(log_probs, frames, targets, target_lengths)
         total = ctc
         if self.heads:
-            below = [
-                ctc_losses(
-                    torch.log_softmax(head(layers[int(layer) - 1]), dim=2).transpose(0, 1),
-                    frames,
-                    targets,
-                    target_lengths,
-                )
-                for layer, head in self.heads.items()
-            ]
+            logits = [head(layers[int(layer) - 1]).transpose(0, 1) for layer, head in self.heads.items()]
+            below = [ctc_losses(torch.log_softmax(one, dim=2), frames, targets, target_lengths) for one in logits]
             share = self.config.intermediate_weight
             total = (1 - share) * ctc + share * torch.stack(below).mean(dim=0)
         if views == 1:

@@ -51,7 +51,7 @@ def largest_batch_s(
     Copies of the `longest` utterance are tried, twice as many each time, while the growth of the `peak` so far says
     that the next will fit, and while they are not longer than `most_s`.
     """
-    longest_s = longest.duration_s
+    longest_s = longest.amount
     copies, before, grew = 1, peak(), False
     while True:
         step(_copies(longest, copies))

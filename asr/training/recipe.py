@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
@@ -19,6 +19,7 @@ from asr.config import Section
 from asr.data.augmentation import AugmentationConfig
 from asr.errors import DataError, RecipeError
 from asr.model.acoustic import ModelConfig
+from asr.model.language import LanguageConfig
 from asr.text import ENGLISH, CharTokenizer
 from asr.training.objective import ObjectiveConfig
 from asr.training.optimiser import OptimiserConfig
@@ -82,8 +83,15 @@ class TrainingConfig(Section):
     """Arithmetic of the network; the loss is always computed in 32 bits."""
 
 
+def one_word(name: str) -> str:
+    """The name of a model, if it can be one."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(f"`name` (={name!r}) must be one word of letters, digits, `-`, `_` and `.`")
+    return name
+
+
 class Recipe(Section):
-    """A whole training run."""
+    """The training run of an acoustic model."""
 
     name: str
     """What the model is called: one word, used in file names."""
@@ -118,11 +126,50 @@ class Recipe(Section):
             )
         return self
 
-    @model_validator(mode="after")
-    def _name_is_one_word(self) -> "Recipe":
-        if not re.fullmatch(r"\w[\w.-]*", self.name):
-            raise ValueError(f"`name` (={self.name!r}) must be one word of letters, digits, `-`, `_` and `.`")
-        return self
+    @field_validator("name")
+    @classmethod
+    def _one_word(cls, name: str) -> str:
+        return one_word(name)
+
+
+class SentencesConfig(Section):
+    """What a language model reads: text files with a sentence a line, plain or compressed (.gz, .xz)."""
+
+    train: tuple[Path, ...] = Field(min_length=1)
+    """Texts to train on, relative to the current folder; they are normalised to the alphabet."""
+    dev: tuple[Path, ...] = Field(min_length=1)
+    """Texts for every decision."""
+    window: int = Field(default=256, ge=2)
+    """Tokens that are read in one go; a window begins where a sentence begins."""
+    batch: int = Field(default=64, ge=1)
+    """Windows in a batch."""
+
+
+class LanguageRecipe(Section):
+    """The training run of a language model; a recipe with a section `language` is one."""
+
+    name: str
+    """What the model is called: one word, used in file names."""
+    about: str = ""
+    """One or two sentences for people, copied into the model file."""
+    licence: str = ""
+    """Licence and attribution of the model and its training data, copied into the model file."""
+    seed: int = Field(default=1, ge=0, lt=2**31)
+    """Initial weights, order of sentences and dropout all follow from it."""
+    data: SentencesConfig
+    text: TextConfig = TextConfig()
+    language: LanguageConfig
+    optimiser: OptimiserConfig = OptimiserConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @field_validator("name")
+    @classmethod
+    def _one_word(cls, name: str) -> str:
+        return one_word(name)
+
+
+AnyRecipe = Recipe | LanguageRecipe
+Kind = TypeVar("Kind", Recipe, LanguageRecipe)
 
 
 RULES = {
@@ -135,31 +182,40 @@ RULES = {
 """What pydantic says in Python's words, in YAML's."""
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     """Read a recipe and apply `KEY=VALUE` overrides. Raises RecipeError naming file, key, value and rule."""
     tree = _read(path, ())
     for override in overrides:
         _override(tree, override)
-    return recipe_from_tree(tree, f"'{path}'")
+    return language_recipe_from_tree(tree, f"'{path}'") if "language" in tree else recipe_from_tree(tree, f"'{path}'")
 
 
 def recipe_from_tree(tree: Any, where: str) -> Recipe:
-    """Check a nested dict, as read from YAML or from a checkpoint, against the recipe's types."""
+    """Check a nested dict, as read from YAML or from a checkpoint, against an acoustic model's recipe's types."""
+    return _checked(tree, where, Recipe)
+
+
+def language_recipe_from_tree(tree: Any, where: str) -> LanguageRecipe:
+    """The same for a language model's recipe."""
+    return _checked(tree, where, LanguageRecipe)
+
+
+def _checked(tree: Any, where: str, kind: type[Kind]) -> Kind:
     try:
-        return Recipe.model_validate(tree)
+        return kind.model_validate(tree)
     except ValidationError as error:
         first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         more = len(others)
         also = f" ({more} more like this)" if more else ""
-        raise RecipeError(f"Recipe {where}: {_sentence(first)}{also}.") from None
+        raise RecipeError(f"Recipe {where}: {_sentence(first, kind)}{also}.") from None
 
 
-def recipe_to_yaml(recipe: Recipe) -> str:
+def recipe_to_yaml(recipe: AnyRecipe) -> str:
     """The recipe with every default written out; reading it back gives an equal recipe."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=118)
 
 
-def differences(one: Recipe, other: Recipe) -> dict[str, tuple[Any, Any]]:
+def differences(one: AnyRecipe, other: AnyRecipe) -> dict[str, tuple[Any, Any]]:
     """The keys whose values differ -> both values."""
     values = [_flat(recipe.model_dump(mode="json")) for recipe in (one, other)]
     keys = values[0] | values[1]
@@ -240,13 +296,13 @@ def _override(tree: dict[str, Any], override: str) -> None:
     tree[last] = _yaml(value, f"The value of the override '{override}'")
 
 
-def _sentence(error: Any) -> str:
+def _sentence(error: Any, kind: type[BaseModel]) -> str:
     """A pydantic error as `key` (=value) rule."""
     path = [str(part) for part in error["loc"]]
     key = ".".join(path)
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1], _known_keys(path[:-1]), n=1)
-        known = ", ".join(_known_keys(path[:-1]))
+        near = difflib.get_close_matches(path[-1], _known_keys(kind, path[:-1]), n=1)
+        known = ", ".join(_known_keys(kind, path[:-1]))
         return f"unknown key `{key}` " + (f"(did you mean `{near[0]}`?)" if near else f"(known here: {known})")
     if error["type"] == "missing":
         return f"`{key}` is missing, and it has no default"
@@ -256,23 +312,28 @@ def _sentence(error: Any) -> str:
     return f"`{key}` (={error['input']!r}) {rule[0].lower()}{rule[1:]}"
 
 
-def _known_keys(path: Sequence[str]) -> list[str]:
+def _known_keys(kind: type[BaseModel], path: Sequence[str]) -> list[str]:
     """The keys of the section at `path`."""
-    section: type[BaseModel] = Recipe
+    section = kind
     for key in path:
         annotation = section.model_fields[key].annotation
         assert isinstance(annotation, type)
         assert issubclass(annotation, BaseModel)
         section = annotation
-    return [*section.model_fields, "extends"] if section is Recipe else list(section.model_fields)
+    return [*section.model_fields, "extends"] if section is kind else list(section.model_fields)
 
 
 def recipe_schema() -> dict[str, Any]:
-    """The JSON schema of a recipe file: of a whole one, and of a variant that extends another."""
-    schema = Recipe.model_json_schema()
+    """The JSON schema of a recipe file of either kind: of a whole one, and of a variant that extends another."""
     extends = {"type": "string", "description": "Path, from this file, of the recipe that this one is a variant of."}
-    schema["properties"] = {"extends": extends} | schema["properties"]
-    schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["extends"]}]
-    for section in schema["$defs"].values():
+    sections: dict[str, Any] = {}
+    kinds = []
+    for kind in (Recipe, LanguageRecipe):
+        schema = kind.model_json_schema()
+        sections |= schema.pop("$defs")
+        schema["properties"] = {"extends": extends} | schema["properties"]
+        schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["extends"]}]
+        kinds.append(schema)
+    for section in sections.values():
         section.pop("required", None)  # a variant's section may name only what differs
-    return schema
+    return {"anyOf": kinds, "$defs": sections}

@@ -35,16 +35,16 @@ class Progress:
     """Of the epoch's steps."""
     steps_left_out: int = 0
     """Of the epoch's batches, those whose step was left out for a gradient was not finite."""
-    heard_s: float = 0.0
-    """Seconds of speech in the epoch's batches."""
+    amount: float = 0.0
+    """What was in the epoch's batches, in the unit of `Task.speed`."""
     training_s: float = 0.0
     """Wall time of the epoch's batches."""
     elapsed_s: float = 0.0
     """Wall time of the run, its interruptions left out."""
     best_epoch: int = 0
     """Counted from 1; 0 before the first evaluation."""
-    best_wer: float = float("inf")
-    best_cer: float = float("inf")
+    best: tuple[float, ...] = (math.inf,)
+    """What was measured then; less is better, the first value first."""
 
     @property
     def loss(self) -> float:
@@ -53,29 +53,29 @@ class Progress:
         return self.loss_sum / steps if steps else math.nan
 
     @property
-    def audio_s_per_s(self) -> float:
-        """Seconds of speech trained in a second of the epoch."""
-        return self.heard_s / max(1e-9, self.training_s)
+    def speed(self) -> float:
+        """The amount that was trained in a second of the epoch."""
+        return self.amount / max(1e-9, self.training_s)
 
-    def batch_done(self, heard_s: float, took_s: float) -> None:
+    def batch_done(self, amount: float, took_s: float) -> None:
         """Count a batch with its optimiser step."""
         self.batch += 1
         self.step += 1
-        self.heard_s += heard_s
+        self.amount += amount
         self.training_s += took_s
         self.elapsed_s += took_s
 
-    def evaluated(self, wer: float, cer: float) -> bool:
-        """Note the epoch's score on the dev part; True if it is the best so far."""
-        is_best = (wer, cer) < (self.best_wer, self.best_cer)
+    def evaluated(self, values: tuple[float, ...]) -> bool:
+        """Note what was measured on the dev part; True if it is the best so far."""
+        is_best = values < tuple(self.best)
         if is_best:
-            self.best_epoch, self.best_wer, self.best_cer = self.epoch + 1, wer, cer
+            self.best_epoch, self.best = self.epoch + 1, values
         return is_best
 
     def next_epoch(self) -> None:
         """Go on to the next epoch's first batch."""
         self.epoch += 1
-        self.batch, self.steps_left_out, self.loss_sum, self.heard_s, self.training_s = 0, 0, 0.0, 0.0, 0.0
+        self.batch, self.steps_left_out, self.loss_sum, self.amount, self.training_s = 0, 0, 0.0, 0.0, 0.0
 
 
 def save(

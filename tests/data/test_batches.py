@@ -157,7 +157,7 @@ def test_a_batch_holds_the_samples_and_the_tokens(tmp_path: Path) -> None:
             assert not batch.targets[row, target_length:].any()
         assert batch.waveform.shape == (len(batch.utterances), batch.lengths.max())
         assert batch.targets.shape == (len(batch.utterances), batch.target_lengths.max())
-        assert batch.duration_s == pytest.approx(float(batch.lengths.sum()) / RATE)
+        assert batch.amount == pytest.approx(float(batch.lengths.sum()) / RATE)
 
 
 def test_a_stretch_of_a_file_is_read_and_no_more(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_processes_share_a_batch_without_loss_or_repetition(parts: int, tmp_path
     assert all(batch.weights.tolist() == [1] * len(batch.utterances) for batch in whole)
     shares = [list(batches(plan, reader, TOKENIZER, part=(number, parts))) for number in range(parts)]
     for batch, *mine in zip(whole, *shares, strict=True):
-        assert sum(share.duration_s for share in mine) == pytest.approx(batch.duration_s)
+        assert sum(share.amount for share in mine) == pytest.approx(batch.amount)
         counted = [u.id for share in mine for u, weight in zip(share.utterances, share.weights, strict=True) if weight]
         assert sorted(counted) == sorted(u.id for u in batch.utterances)
         for share in mine:

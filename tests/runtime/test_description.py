@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.errors import ModelError
-from asr.runtime.description import FORMAT_VERSION, Description, from_metadata
+from asr.runtime.description import (
+    FORMAT_VERSION,
+    Description,
+    LanguageDescription,
+    from_metadata,
+    language_from_metadata,
+)
 from asr.text import CharTokenizer, SubwordTokenizer
 
 json_values = st.recursive(
@@ -35,10 +41,10 @@ descriptions = st.builds(
     recipe=trees,
 )
 EXAMPLE = Description(
-    "toy",
-    16_000,
-    0.04,
-    CharTokenizer(" ab"),
+    name="toy",
+    sample_rate=16_000,
+    frame_shift_s=0.04,
+    tokenizer=CharTokenizer(" ab"),
     scores={"dev": {"wer": 0.1}},
     recipe={"name": "toy"},
     created="2026-01-02",
@@ -116,3 +122,19 @@ def test_a_damaged_value_is_refused(key: str, value: str) -> None:
 def test_an_unknown_tokenizer_is_refused() -> None:
     with pytest.raises(ModelError, match="tokenizer is of type 'sentencepiece'"):
         from_metadata(EXAMPLE.to_metadata() | {"tokenizer": '{"type": "sentencepiece"}'}, "'x.onnx'")
+
+
+def test_a_language_model_is_not_an_acoustic_one() -> None:
+    language = LanguageDescription(name="words", tokenizer=CharTokenizer(" ab"), scores={"dev": 1.5})
+    assert language_from_metadata(language.to_metadata(), "in the test") == language
+    with pytest.raises(
+        ModelError, match="'x' is of the kind `language model`, and here one of the kind `acoustic"
+    ):
+        from_metadata(language.to_metadata(), "'x'")
+    with pytest.raises(ModelError, match="of the kind `acoustic model`, and here one of the kind `language model`"):
+        language_from_metadata(EXAMPLE.to_metadata(), "'x'")
+
+
+def test_a_file_from_before_there_were_kinds_is_an_acoustic_model() -> None:
+    metadata = {key: value for key, value in EXAMPLE.to_metadata().items() if key != "kind"}
+    assert from_metadata(metadata, "in the test") == EXAMPLE

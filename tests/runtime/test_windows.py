@@ -20,7 +20,9 @@ class NearSighted:
     """
 
     def __init__(self, frame_shift_s: float = 0.04, sample_rate: int = 100, sight_s: float = 3.5) -> None:
-        self.description = Description("fake", sample_rate, frame_shift_s, CharTokenizer(" a"))
+        self.description = Description(
+            name="fake", sample_rate=sample_rate, frame_shift_s=frame_shift_s, tokenizer=CharTokenizer(" a")
+        )
         self.step = round(frame_shift_s * sample_rate)
         self.sight = round(sight_s * sample_rate)
         self.calls: list[int] = []

@@ -5,18 +5,19 @@ from pathlib import Path
 import numpy as np
 from matplotlib.image import imread
 
+from asr.training.acoustic import AcousticTask
 from asr.training.curves import draw
-from asr.training.display import Epoch
 
 
-def epochs(rates: list[float]) -> list[Epoch]:
-    return [Epoch(i, 1 / i, rate, rate / 2, 1e-3, 100.0, 10.0 * i) for i, rate in enumerate(rates, start=1)]
+def epochs(rates: list[float]) -> list[dict[str, float]]:
+    numbered = enumerate(rates, start=1)
+    return [{"epoch": i, "loss": 1 / i, "dev_wer": rate, "dev_cer": rate / 2} for i, rate in numbered]
 
 
 def test_different_runs_give_different_pictures(tmp_path: Path) -> None:
     pictures = []
     for rates in ([1.0, 0.5, 0.2], [1.0, 0.5, 0.3], [1.0, 0.0]):
-        draw(epochs(rates), tmp_path / "curves.png", "a run")
+        draw(epochs(rates), AcousticTask.columns, tmp_path / "curves.png", "a run")
         pictures.append(imread(tmp_path / "curves.png"))
     assert pictures[0].shape[:2] == (540, 960)
     for one, other in ((0, 1), (1, 2)):
@@ -24,6 +25,6 @@ def test_different_runs_give_different_pictures(tmp_path: Path) -> None:
 
 
 def test_one_epoch_is_a_picture(tmp_path: Path) -> None:
-    draw(epochs([1.0]), tmp_path / "curves.png", "a run")
+    draw(epochs([1.0]), AcousticTask.columns, tmp_path / "curves.png", "a run")
     blue = np.abs(imread(tmp_path / "curves.png")[:, :, :3] - np.array([0, 0x72, 0xB2]) / 255).max(axis=2) < 0.02
     assert blue.sum() > 20  # the mark of the best epoch

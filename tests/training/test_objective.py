@@ -121,9 +121,9 @@ def plain_ctc() -> Tensor:
 def test_by_default_the_objective_is_ctc() -> None:
     _, found = losses(ObjectiveConfig())
     torch.testing.assert_close(found.total, plain_ctc())
-    torch.testing.assert_close(found.ctc, plain_ctc())
+    torch.testing.assert_close(found.plain, plain_ctc())
     assert found.total.requires_grad
-    assert not found.ctc.requires_grad
+    assert not found.plain.requires_grad
 
 
 def test_masking_changes_what_is_heard() -> None:
@@ -135,7 +135,7 @@ def test_masking_changes_what_is_heard() -> None:
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
 def test_intermediate_heads_share_the_loss(layers: tuple[int, ...], weight: float) -> None:
     objective, found = losses(ObjectiveConfig(intermediate=layers, intermediate_weight=weight))
-    torch.testing.assert_close(found.ctc, plain_ctc())
+    torch.testing.assert_close(found.plain, plain_ctc())
     outputs, frames = objective.network.encode(*objective.network.features(waveform(), LENGTHS))
     heads = [objective.heads[str(layer)](outputs[layer - 1]).log_softmax(dim=2).transpose(0, 1) for layer in layers]
     below = torch.stack([ctc_losses(head, frames, TARGETS, TARGET_LENGTHS) for head in heads])
@@ -155,16 +155,16 @@ def test_every_weight_of_the_objective_learns() -> None:
 def test_two_views_that_are_equal_cost_what_one_does() -> None:
     _, found = losses(ObjectiveConfig(consistency=0.5))
     torch.testing.assert_close(found.total, plain_ctc())
-    torch.testing.assert_close(found.ctc, plain_ctc())
+    torch.testing.assert_close(found.plain, plain_ctc())
 
 
 def test_views_that_differ_cost_their_divergence() -> None:
     masking = MaskingConfig(frequency_width=16, time_width=20, time_share=0.5)
     totals = [losses(ObjectiveConfig(consistency=weight), masking)[1] for weight in (0.5, 1.5)]
-    torch.testing.assert_close(totals[0].ctc, totals[1].ctc)
+    torch.testing.assert_close(totals[0].plain, totals[1].plain)
     distance = totals[1].total - totals[0].total
     assert (distance > 0).all()
-    torch.testing.assert_close(totals[0].total, totals[0].ctc + 0.5 * distance, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(totals[0].total, totals[0].plain + 0.5 * distance, rtol=1e-4, atol=1e-4)
 
 
 def test_the_divergence_is_the_mean_of_both_directions_over_the_frames_that_exist() -> None:
@@ -224,9 +224,9 @@ def test_a_transcript_that_does_not_fit_costs_and_teaches_nothing(
 
     (all_three, gradients), (without, expected) = learn(slice(None)), learn(slice(1, None))
     assert all_three.fits.tolist() == [False, True, True]
-    assert (all_three.total[0].item(), all_three.ctc[0].item()) == (0, 0)
+    assert (all_three.total[0].item(), all_three.plain[0].item()) == (0, 0)
     torch.testing.assert_close(all_three.total[1:], without.total)
-    torch.testing.assert_close(all_three.ctc[1:], without.ctc)
+    torch.testing.assert_close(all_three.plain[1:], without.plain)
     assert (without.total > 0).all()
     torch.testing.assert_close(gradients, expected, rtol=1e-4, atol=1e-5)
 

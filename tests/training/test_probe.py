@@ -10,7 +10,7 @@ from asr.cli import main
 from asr.data.batches import Batch
 from asr.data.manifest import Utterance
 from asr.training.probe import cost, largest_batch_s
-from asr.training.recipe import load_recipe
+from asr.training.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,11 +65,18 @@ def test_the_second_step_is_the_one_that_is_timed() -> None:
 
 
 def test_auto_is_noted_as_a_number_with_which_the_run_resumes(smoke_overrides: list[str], tmp_path: Path) -> None:
-    recipe = str(ROOT / "recipes" / "smoke.yaml")
-    command = ["train", recipe, *smoke_overrides, "training.epochs=1", "data.batch_duration_s=auto"]
+    command = [
+        "train",
+        str(ROOT / "recipes" / "smoke.yaml"),
+        *smoke_overrides,
+        "training.epochs=1",
+        "data.batch_duration_s=auto",
+    ]
     result = CliRunner().invoke(main, [*command, "--run-dir", str(tmp_path / "run")])
     assert result.exit_code == 0, result.output
-    noted = load_recipe(tmp_path / "run" / "recipe.yaml").data.batch_duration_s
+    recipe = load_recipe(tmp_path / "run" / "recipe.yaml")
+    assert isinstance(recipe, Recipe)
+    noted = recipe.data.batch_duration_s
     assert isinstance(noted, float)
     assert f"of {noted} s" in result.output
     # The smoke corpus has 99 s of speech: its fiftieth part, heard at 0.9 of the speed at the slowest.

@@ -212,7 +212,7 @@ def test_the_mean_of_the_last_epochs_survives_a_kill(
     usual, ends = loop.Trainer._end_epoch, []
 
     def end_epoch(self, started):
-        ends.append({name: weight.clone() for name, weight in self.model.network.state_dict().items()})
+        ends.append({name: weight.clone() for name, weight in self.task.network.state_dict().items()})
         usual(self, started)
 
     with monkeypatch.context() as patch:

@@ -1,0 +1,57 @@
+"""Text from a language model: each token drawn from what the model expects after all before it."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from asr.text import Tokenizer
+
+END = 0
+"""The token at the end of a sentence, and before the first."""
+
+
+class Reader(Protocol):
+    """A language model that reads on."""
+
+    def start(self) -> Any:
+        """What is remembered before the first token."""
+        ...
+
+    def read(self, tokens: Sequence[int], state: Any) -> tuple[np.ndarray, Any]:
+        """Natural-log probabilities of the token after the last, and what is remembered then. Shape: -> (V,)"""
+        ...
+
+
+def generate(
+    model: Reader, tokenizer: Tokenizer, prompt: str, num_tokens: int, *, temperature: float, seed: int
+) -> list[str]:
+    """Sentences that begin with the prompt and go on for so many tokens; the last one may be unfinished.
+
+    Each probability is raised to the power of 1 / `temperature` before a token is drawn: 1 is the model's own
+    distribution, less is more cautious, and 0 always takes the likeliest. The same seed gives the same text.
+
+    Raises:
+        DataError: the prompt has a character outside the tokenizer's alphabet.
+    """
+    random = np.random.default_rng(seed)
+    begun = tokenizer.encode(prompt)
+    sentences = [list(begun)]
+    log_probs, state = model.read([END, *begun], model.start())
+    for _ in range(num_tokens):
+        token = draw(log_probs, temperature, random)
+        if token == END:
+            sentences.append([])
+        else:
+            sentences[-1].append(token)
+        log_probs, state = model.read([token], state)
+    return [" ".join(tokenizer.decode(tokens).split()) for tokens in sentences]
+
+
+def draw(log_probs: np.ndarray, temperature: float, random: np.random.Generator) -> int:
+    """A token by its probability. Shape: (V,)"""
+    if temperature == 0:
+        return int(log_probs.argmax())
+    scores = log_probs.astype(np.float64) / temperature
+    weights = np.exp(scores - scores.max()).cumsum()
+    return int(np.searchsorted(weights, random.random() * weights[-1], side="right"))
