@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from asr.errors import DataError
+from asr.runtime.description import LanguageDescription
 
 
 @click.command()
@@ -22,12 +23,24 @@ def export(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int)
     """Turn RUN, a run folder or a checkpoint, into MODEL, one self-describing .onnx file.
 
     The file takes a raw waveform and gives log-probs; the feature stage is inside. It is written only if its
-    log-probs equal torch's, within 0.001, on real speech, heard alone and in padded batches.
+    log-probs equal torch's, within 0.001, on real speech, heard alone and in padded batches. A language model is
+    compared on sentences that it writes itself.
 
     \b
     Example:
       asr export runs/an4 an4.onnx
     """
+    from asr.training import checkpoint
+
+    if checkpoint.kind(run) == LanguageDescription.kind:
+        difference = _export_language(run, model, utterances)
+    else:
+        difference = _export_acoustic(run, model, manifests, utterances)
+    size = model.stat().st_size / 1e6
+    click.echo(f"Wrote {model} ({size:.1f} MB); largest difference of log-probs from torch: {difference:.1e}.")
+
+
+def _export_acoustic(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int) -> float:
     from asr.data import manifest
     from asr.export import exporter
     from asr.training import checkpoint
@@ -41,6 +54,17 @@ def export(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int)
             "training ran, or name another manifest by --manifest."
         )
     speech = [u for path in chosen for u in manifest.read(path)]
-    difference = exporter.export(loaded, model, speech[:: max(1, len(speech) // utterances)][:utterances])
-    size = model.stat().st_size / 1e6
-    click.echo(f"Wrote {model} ({size:.1f} MB); largest difference of log-probs from torch: {difference:.1e}.")
+    return exporter.export(loaded, model, speech[:: max(1, len(speech) // utterances)][:utterances])
+
+
+def _export_language(run: Path, model: Path, sentences: int) -> float:
+    """Compared on what the model itself writes."""
+    from asr.decoding.sampling import generate
+    from asr.export import language
+    from asr.training import language_checkpoint
+    from asr.training.language import TorchReader
+
+    loaded = language_checkpoint.load(run)
+    reader, tokenizer = TorchReader(loaded.network), loaded.description.tokenizer
+    texts = [generate(reader, tokenizer, "", 50, temperature=1.0, seed=seed)[0] for seed in range(sentences)]
+    return language.export(loaded, model, texts)

@@ -116,7 +116,7 @@ def _context(g: Graph, context: Context, x_TBD: str, lengths: str) -> str:
     lengths32 = g.op("Cast", lengths, to=INT32)
     for layer, norm in zip(context.layers, context.norms, strict=True):
         assert isinstance(layer, BiLSTM)
-        both = [_lstm_weights(lstm) for lstm in (layer.ahead, layer.back)]
+        both = [lstm_weights(lstm) for lstm in (layer.ahead, layer.back)]
         weights = [g.weight(np.stack(parts)) for parts in zip(*both, strict=True)]
         y_T2BH = g.op(
             "LSTM", x_TBD, *weights, lengths32, direction="bidirectional", hidden_size=layer.ahead.hidden_size
@@ -126,7 +126,7 @@ def _context(g: Graph, context: Context, x_TBD: str, lengths: str) -> str:
     return x_TBD
 
 
-def _lstm_weights(lstm: nn.LSTM) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def lstm_weights(lstm: nn.LSTM) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One direction's W, R and B, with the gates in ONNX's order (i o f c) instead of torch's (i f g o).
 
     Shape: W (4H, D), R (4H, H), B (8H,)

@@ -35,6 +35,13 @@ class Graph:
         self._nodes.append(helper.make_node(kind, inputs, [output], name=f"{output}_node", **attributes))
         return output
 
+    def ops(self, kind: str, *inputs: str, count: int, **attributes: Any) -> list[str]:
+        """Append a node with several outputs, and return their names; an input "" is one that is left out."""
+        name = f"{kind.lower()}_{len(self._nodes)}"
+        outputs = [f"{name}_{number}" for number in range(count)]
+        self._nodes.append(helper.make_node(kind, inputs, outputs, name=f"{name}_node", **attributes))
+        return outputs
+
     def model(
         self,
         inputs: Mapping[str, tuple[int, Sequence[str | int]]],

@@ -118,6 +118,12 @@ def load(path: Path) -> TorchModel:
     return TorchModel(model.network, description)
 
 
+def kind(path: Path) -> str:
+    """What kind of model a checkpoint or a run folder holds, by its description. Raises ModelError."""
+    metadata, _ = read_weights(find(path))
+    return metadata.get("kind", Description.kind)
+
+
 def find(path: Path) -> Path:
     """The file: `path` itself, or the best checkpoint in it. Raises ModelError."""
     file = path / BEST if path.is_dir() else path

@@ -1,0 +1,85 @@
+"""A language model as an ONNX graph: tokens and what is remembered in, log-probs and what is remembered then out."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from asr.errors import ModelError
+from asr.export.acoustic import lstm_weights
+from asr.export.graph import FLOAT, INT64, Graph
+from asr.files import replacing
+from asr.model.language import LanguageModel
+from asr.runtime.language import OnnxLanguageModel
+from asr.training.language_checkpoint import TorchLanguageModel
+
+TOLERANCE = 1e-3
+"""The largest difference between two log-probs that passes."""
+
+
+def build_graph(network: LanguageModel, metadata: Mapping[str, str]) -> onnx.ModelProto:
+    """The whole model.
+
+    Shape:
+        tokens (B, T) int64, outputs (L, B, H), cells (L, B, H) float32
+        -> log_probs (B, T, V), outputs_after, cells_after (L, B, H) float32
+    """
+    g = Graph()
+    embedded = g.op("Gather", g.weight(network.embedding.weight.detach().numpy()), "tokens")
+    x_TBD = g.op("Transpose", embedded, perm=[1, 0, 2])
+    after: dict[str, list[str]] = {"outputs": [], "cells": []}
+    for number, layer in enumerate(network.layers):
+        assert isinstance(layer, torch.nn.LSTM)
+        w, r, b = (g.weight(part[None]) for part in lstm_weights(layer))
+        before = [g.op("Slice", name, g.weight([number]), g.weight([number + 1])) for name in after]
+        y_T1BH, output, cell = g.ops("LSTM", x_TBD, w, r, b, "", *before, count=3, hidden_size=layer.hidden_size)
+        x_TBD = g.op("Squeeze", y_T1BH, g.weight([1]))
+        after["outputs"].append(output)
+        after["cells"].append(cell)
+    for name, parts in after.items():
+        g.op("Concat", *parts, axis=0, output=f"{name}_after")
+    head = network.head
+    product = g.op("MatMul", x_TBD, g.weight(head.weight.detach().numpy().T))
+    logits = g.op("Add", product, g.weight(head.bias.detach().numpy()))
+    g.op("Transpose", g.op("LogSoftmax", logits, axis=2), perm=[1, 0, 2], output="log_probs")
+    state = (FLOAT, [network.config.layers, "batch", network.config.hidden])
+    return g.model(
+        inputs={"tokens": (INT64, ["batch", "length"]), "outputs": state, "cells": state},
+        outputs={
+            "log_probs": (FLOAT, ["batch", "length", head.out_features]),
+            "outputs_after": state,
+            "cells_after": state,
+        },
+        metadata=metadata,
+    )
+
+
+def export(model: TorchLanguageModel, path: Path, texts: Sequence[str]) -> float:
+    """Write `model` to `path` and return the largest difference of the texts' log-probabilities a token that was found.
+
+    Raises:
+        ModelError: graph and network differ by more than TOLERANCE; nothing is written then.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(build_graph(model.network.eval(), model.description.to_metadata()).SerializeToString())
+        file.flush()
+        ours = OnnxLanguageModel(Path(file.name))
+        difference = max(_difference(model, ours, text) for text in texts)
+        if not difference <= TOLERANCE:
+            raise ModelError(
+                f"Export of '{path}' stopped: its log-probs differ from torch's by {difference:.2g} on {len(texts)} "
+                f"sentences, and at most {TOLERANCE:g} is allowed; nothing was written."
+            )
+    return difference
+
+
+@torch.no_grad()
+def _difference(model: TorchLanguageModel, ours: OnnxLanguageModel, text: str) -> float:
+    """Of all log-probs after each token of a text."""
+    tokens = [0, *model.description.tokenizer.encode(text)]
+    theirs, _ = model.network(torch.tensor([tokens]), model.network.start(1))
+    log_probs, _ = ours.log_probs(np.array([tokens]), ours.start())
+    return float(np.abs(theirs.numpy() - log_probs).max())
