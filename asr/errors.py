@@ -26,6 +26,10 @@ class ModelError(AsrError):
     """A model file or run folder that is missing, damaged or made for another version."""
 
 
+class ScoreError(AsrError):
+    """A score that misses the limit it was given."""
+
+
 class MissingExtra(AsrError):
     """A command that needs packages which the plain install leaves out."""
 

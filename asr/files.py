@@ -1,10 +1,10 @@
-"""Files that are whole or not there: the one way in which the project writes what it must not leave half done."""
+"""Files that are whole or not there, and files that are compressed or not."""
 
 import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 
 @contextlib.contextmanager
@@ -17,3 +17,36 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def decompressed(file: IO[bytes]) -> IO[bytes]:
+    """What a file holds: plain, or unpacked where its first bytes say gzip or xz.
+
+    Reading a damaged one raises EOFError, zlib.error, lzma.LZMAError or gzip.BadGzipFile, an OSError without `errno`.
+    """
+    import gzip
+    import lzma
+
+    start = file.read(6)
+    file.seek(0)
+    if start[:2] == b"\x1f\x8b":
+        return cast("IO[bytes]", gzip.open(file))
+    if start == b"\xfd7zXZ\x00":
+        return cast("IO[bytes]", lzma.open(file))
+    return file
+
+
+@contextlib.contextmanager
+def compressed(file: IO[bytes], suffix: str) -> Iterator[IO[bytes]]:
+    """Write to a file through gzip for the suffix `.gz`, through xz for `.xz`, else as it is."""
+    import gzip
+    import lzma
+
+    if suffix == ".gz":
+        with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as packed:
+            yield cast("IO[bytes]", packed)
+    elif suffix == ".xz":
+        with lzma.open(file, "wb", preset=1) as packed:
+            yield cast("IO[bytes]", packed)
+    else:
+        yield file

@@ -55,6 +55,8 @@ def test_the_wheel_contains_the_models_and_no_tests(tmp_path: Path) -> None:
         names = archive.namelist()
         for path in models.shipped().values():
             assert archive.read(f"asr/models/{path.name}") == path.read_bytes()
+        for path in (ROOT / "asr" / "report" / "page").iterdir():
+            assert archive.read(f"asr/report/page/{path.name}") == path.read_bytes()
     assert {name.partition("/")[0] for name in names} == {"asr", f"asr-{asr.__version__}.dist-info"}
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

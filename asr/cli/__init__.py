@@ -15,8 +15,10 @@ COMMANDS = {
     "data": "Say what manifests hold, and what is wrong with them.",
     "train": "Train a model from a recipe.",
     "recipe": "Show, compare and describe recipes.",
+    "lm": "Train, pack and measure language models.",
     "export": "Turn a training run into one .onnx file.",
     "evaluate": "Measure a model's word error rate on a manifest.",
+    "compare": "Say whether one of two evaluated systems is better.",
     "score": "Compare two text files: reference and hypothesis.",
 }
 """Name -> the one line that `asr --help` shows; the command itself is `asr.cli.NAME:NAME`."""

@@ -1,28 +1,67 @@
 """`asr evaluate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from asr.cli import options
+from asr.scoring.alignment import Rule
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asr.data.manifest import Utterance
+    from asr.report.media import Gallery
     from asr.runtime.session import LogProbModel
+    from asr.scoring.wer import Score
+
+MEDIA = 50
+"""About 6 MB of page when they last 10 s each."""
 
 
 @click.command()
 @click.argument("model")
 @click.argument("manifests", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MANIFEST...")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every utterance in it.")
-def evaluate(model: str, manifests: tuple[Path, ...], as_json: bool) -> None:
+@click.option(
+    "-o",
+    "--output-dir",
+    type=click.Path(path_type=Path),
+    help="Write index.html, report.json, report.md, ref.trn and hyp.trn into this folder.",
+)
+@click.option(
+    "--media",
+    type=click.IntRange(min=0),
+    default=MEDIA,
+    show_default=True,
+    metavar="N",
+    help="With -o: let index.html play and picture the N utterances with the most errors.",
+)
+@options.align
+@options.max_wer
+@click.option("--json", "as_json", is_flag=True, help="Print report.json instead of a table.")
+def evaluate(
+    model: str,
+    manifests: tuple[Path, ...],
+    *,
+    output_dir: Path | None,
+    media: int,
+    rule: Rule,
+    max_wer: float | None,
+    as_json: bool,
+) -> None:
     """Measure the word and character error rates of MODEL on the utterances of one or more manifests.
 
     MODEL is an .onnx file, the name of a shipped model, a run folder or a .safetensors checkpoint (the last two need
     the extra `train`). Texts are decoded greedily, without a language model. References are normalised to the model's
     alphabet.
 
+    With -o the evaluation leaves a report: a page that shows every error and needs no network (its spectrograms need
+    the extra `report`), a summary in Markdown, everything as JSON, and trn files for sclite.
+
     \b
     Example:
-      asr evaluate an4 data/an4/test.jsonl
+      asr evaluate an4 data/an4/test.jsonl -o report
     """
     import json
     import time
@@ -30,26 +69,46 @@ def evaluate(model: str, manifests: tuple[Path, ...], as_json: bool) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
-    from asr.data import manifest
-    from asr.runtime.evaluation import evaluate as run
-    from asr.scoring.summary import render, report
+    from asr.report import corpus, document, folder
+    from asr.runtime.evaluation import recognise, score_transcripts
+    from asr.scoring.summary import render
 
+    if output_dir is not None:
+        folder.prepare(output_dir)
     loaded = _load(model)
-    utterances = [u for path in manifests for u in manifest.read(path)]
+    corpora = corpus.read(manifests)
+    utterances = [utterance for each in corpora for utterance in each.utterances]
+    duration_s = sum(utterance.duration for utterance in utterances)
+    result = None
     console = Console(stderr=True)
-    started = time.monotonic()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("transcribing", total=sum(u.duration for u in utterances))
-        score = run(loaded, utterances, progress=lambda u: progress.advance(task, u.duration))
-    elapsed_s = time.monotonic() - started
-    duration_s = sum(u.duration for u in utterances)
+        task = progress.add_task("transcribing", total=duration_s)
+        started = time.monotonic()
+        transcripts = recognise(loaded, utterances, progress=lambda u: progress.advance(task, u.duration))
+        elapsed_s = time.monotonic() - started
+        score = score_transcripts(loaded, utterances, transcripts, rule)
+        if as_json or output_dir is not None:
+            result = document.build(
+                corpora,
+                transcripts,
+                score,
+                alphabet=loaded.description.tokenizer.alphabet,
+                model=_about(loaded, model),
+                elapsed_s=elapsed_s,
+                origin=_origin(model, manifests, rule),
+            )
+            if output_dir is not None:
+                pictures = progress.add_task("drawing", total=min(media, len(utterances)))
+                gallery = _gallery(loaded, utterances, score, media, lambda place: progress.advance(pictures))
+                folder.write_report(output_dir, result, gallery)
     if as_json:
-        result = report(score) | {"model": model, "duration_s": duration_s, "elapsed_s": elapsed_s}
-        result["details"] = [utterance.to_dict() for utterance in score.utterances]
         click.echo(json.dumps(result, ensure_ascii=False))
-        return
-    click.echo(render(score))
-    click.echo(f"{duration_s:,.0f} s of sound in {elapsed_s:.1f} s: {duration_s / elapsed_s:.0f} times real time.")
+    else:
+        click.echo(render(score))
+        click.echo(f"{duration_s:,.0f} s of sound in {elapsed_s:.1f} s: {duration_s / elapsed_s:.0f} times real time.")
+        if output_dir is not None:
+            click.echo(f"Report: {output_dir / 'index.html'}")
+    options.check_max_wer(score, max_wer)
 
 
 def _load(model: str) -> "LogProbModel":
@@ -63,3 +122,48 @@ def _load(model: str) -> "LogProbModel":
     from asr.runtime.session import OnnxModel
 
     return OnnxModel(models.find(model))
+
+
+def _about(loaded: "LogProbModel", model: str) -> dict[str, Any]:
+    """What a report says of the model."""
+    description = loaded.description
+    names = ("name", "about", "licence", "parameters", "sample_rate", "frame_shift_s", "made_with", "created")
+    return {"given": model} | {name: getattr(description, name) for name in names}
+
+
+def _origin(model: str, manifests: "Sequence[Path]", rule: Rule) -> dict[str, str]:
+    """Who made a report and when, and the command that gives its numbers again."""
+    import shlex
+    from datetime import UTC, datetime
+
+    import asr
+
+    command = ["asr", "evaluate", model, *map(str, manifests), *(() if rule == "fewest" else ("--align", rule))]
+    return {
+        "made_with": f"asr {asr.__version__}",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(command),
+    }
+
+
+def _gallery(
+    loaded: "LogProbModel", utterances: "Sequence[Utterance]", score: "Score", count: int, progress: Any
+) -> "Gallery":
+    """Hear the utterances of the page a second time."""
+    from asr.report.media import gallery
+    from asr.runtime import windows
+    from asr.runtime.evaluation import reader
+
+    description = loaded.description
+    read = reader(description.sample_rate)
+    return gallery(
+        score,
+        count,
+        durations_s=[utterance.duration for utterance in utterances],
+        read=lambda place: read(utterances[place]),
+        log_probs=lambda waveform: windows.log_probs(loaded, waveform),
+        tokenizer=description.tokenizer,
+        sample_rate=description.sample_rate,
+        frame_shift_s=description.frame_shift_s,
+        progress=progress,
+    )

@@ -7,50 +7,81 @@ import numpy as np
 from asr import audio
 from asr.data.manifest import Utterance
 from asr.decoding.greedy import greedy
+from asr.decoding.words import to_words
 from asr.runtime import windows
 from asr.runtime.session import LogProbModel
+from asr.scoring.alignment import Rule
 from asr.scoring.wer import Score, score
+from asr.transcript import Transcript
 
 BATCH = 8
 """Utterances of like duration heard together."""
+
+Read = Callable[[Utterance], np.ndarray]
+"""Gives an utterance's waveform at the model's rate. Shape: -> (S,)"""
+Progress = Callable[[Utterance], None]
+"""Is told of each utterance when it is done."""
 
 
 def evaluate(
     model: LogProbModel,
     utterances: Sequence[Utterance],
     *,
-    read: Callable[[Utterance], np.ndarray] | None = None,
-    progress: Callable[[Utterance], None] = lambda utterance: None,
+    read: Read | None = None,
+    progress: Progress = lambda utterance: None,
 ) -> Score:
     """Transcribe the utterances greedily and score them; references are normalised to the model's alphabet.
 
-    `read` gives an utterance's waveform at the model's rate (default: from its file); `progress` is told of each
-    utterance when it is done.
+    Raises:
+        AudioError: an utterance cannot be read (`read`'s default reads its file).
+    """
+    return score_transcripts(model, utterances, recognise(model, utterances, read=read, progress=progress))
+
+
+def recognise(
+    model: LogProbModel,
+    utterances: Sequence[Utterance],
+    *,
+    read: Read | None = None,
+    progress: Progress = lambda utterance: None,
+) -> list[Transcript]:
+    """The greedy transcript of each utterance, in their order.
 
     Raises:
-        AudioError: an utterance cannot be read.
+        AudioError: an utterance cannot be read (`read`'s default reads its file).
     """
-    read = read or reader(model.description.sample_rate)
-    tokenizer = model.description.tokenizer
-    hypotheses = [""] * len(utterances)
+    description = model.description
+    read = read or reader(description.sample_rate)
+    transcripts: dict[int, Transcript] = {}
     longest_first = sorted(range(len(utterances)), key=lambda index: -utterances[index].duration)
     for first in range(0, len(utterances), BATCH):
         batch = longest_first[first : first + BATCH]
         waveforms = [read(utterances[index]) for index in batch]
-        for index, log_probs in zip(batch, windows.batch_log_probs(model, waveforms), strict=True):
-            text = tokenizer.decode(token.number for token in greedy(log_probs))
-            hypotheses[index] = " ".join(text.split())
+        log_probs = windows.batch_log_probs(model, waveforms)
+        for index, waveform, rows in zip(batch, waveforms, log_probs, strict=True):
+            duration_s = len(waveform) / description.sample_rate
+            words = to_words(greedy(rows), description.tokenizer, description.frame_shift_s, duration_s)
+            transcripts[index] = Transcript(words, duration_s, model=description.name)
             progress(utterances[index])
+    return [transcripts[index] for index in range(len(utterances))]
+
+
+def score_transcripts(
+    model: LogProbModel, utterances: Sequence[Utterance], transcripts: Sequence[Transcript], rule: Rule = "fewest"
+) -> Score:
+    """The score of transcripts against their utterances' texts, normalised to the model's alphabet."""
+    normalise = model.description.tokenizer.normalise
     return score(
-        [tokenizer.normalise(u.text) for u in utterances],
-        hypotheses,
-        ids=[u.id for u in utterances],
-        speakers=[u.speaker for u in utterances],
+        [normalise(utterance.text) for utterance in utterances],
+        [transcript.text for transcript in transcripts],
+        ids=[utterance.id for utterance in utterances],
+        speakers=[utterance.speaker for utterance in utterances],
+        rule=rule,
     )
 
 
-def reader(sample_rate: int) -> Callable[[Utterance], np.ndarray]:
-    """A function that reads an utterance's stretch of its file. Shape: -> (S,)"""
+def reader(sample_rate: int) -> Read:
+    """A function that reads an utterance's stretch of its file."""
     return lambda utterance: audio.load(
         utterance.audio_filepath, sample_rate, offset_s=utterance.offset, duration_s=utterance.duration
     )

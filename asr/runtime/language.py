@@ -8,6 +8,7 @@ import numpy as np
 from asr.decoding.sampling import END
 from asr.errors import ModelError
 from asr.runtime.description import language_from_metadata
+from asr.runtime.session import open_session
 
 State = tuple[np.ndarray, np.ndarray]
 """What the layers remember: outputs and cells. Shape: both (L, B, H)"""
@@ -24,20 +25,7 @@ class OnnxLanguageModel:
         Raises:
             ModelError: no such file, not ONNX, or not a language model made by `asr export`.
         """
-        import onnxruntime
-
-        if not path.is_file():
-            raise ModelError(f"Model '{path}' is not there: give the path of an .onnx file.")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions share no base class but this one
-            raise ModelError(
-                f"Model '{path}' is not a whole ONNX file that onnxruntime can run ({str(error).splitlines()[0]}): "
-                "export or copy it again."
-            ) from None
+        self._session = open_session(path, threads)
         self.description = language_from_metadata(self._session.get_modelmeta().custom_metadata_map, f"'{path}'")
         shapes = {given.name: given.shape for given in self._session.get_inputs()}
         if "outputs" not in shapes:

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from asr.errors import ModelError
 from asr.runtime.description import Description, from_metadata
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 
 class LogProbModel(Protocol):
@@ -20,6 +23,28 @@ class LogProbModel(Protocol):
         ...
 
 
+def open_session(path: Path, threads: int) -> "InferenceSession":
+    """A model file, ready to run; `threads` 0 uses every core.
+
+    Raises:
+        ModelError: no such file, or not ONNX.
+    """
+    import onnxruntime
+
+    if not path.is_file():
+        raise ModelError(f"Model '{path}' is not there: give the path of an .onnx file.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no base class but this one
+        raise ModelError(
+            f"Model '{path}' is not a whole ONNX file that onnxruntime can run ({str(error).splitlines()[0]}): "
+            "export or copy it again."
+        ) from None
+
+
 class OnnxModel:
     """An exported model."""
 
@@ -29,20 +54,7 @@ class OnnxModel:
         Raises:
             ModelError: no such file, not ONNX, or not made by `asr export`.
         """
-        import onnxruntime
-
-        if not path.is_file():
-            raise ModelError(f"Model '{path}' is not there: give the path of an .onnx file.")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions share no base class but this one
-            raise ModelError(
-                f"Model '{path}' is not a whole ONNX file that onnxruntime can run ({str(error).splitlines()[0]}): "
-                "export or copy it again."
-            ) from None
+        self._session = open_session(path, threads)
         self.description = from_metadata(self._session.get_modelmeta().custom_metadata_map, f"'{path}'")
 
         outputs = {output.name: output.shape for output in self._session.get_outputs()}

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from asr.scoring.intervals import Interval, bootstrap
+from asr.scoring.alignment import RULES
+from asr.scoring.intervals import FEW_UNITS, MIN_UNITS, bootstrap, groups
 from asr.scoring.wer import Counts, Score
 
 
@@ -13,6 +14,7 @@ def report(score: Score) -> dict[str, Any]:
     """One object for JSON.
 
     - `utterances`: their number
+    - `rule`: of the word alignment, "fewest" or "sclite"
     - `words`: `rate`, `errors`, `substitutions`, `deletions`, `insertions`, `reference`, and `interval`, an object of
       `low`, `high`, `confidence`, `by` ("utterance" or "speaker"), `units`, `draws`
     - `characters`: the same; a space between words is a character
@@ -25,6 +27,7 @@ def report(score: Score) -> dict[str, Any]:
     characters = [utterance.characters for utterance in score.utterances]
     return {
         "utterances": total,
+        "rule": score.rule,
         "words": score.words.to_dict() | {"interval": _interval(words, score)},
         "characters": score.characters.to_dict() | {"interval": _interval(characters, score)},
         "sentences": {"rate": score.sentence_errors / total, "errors": score.sentence_errors, "total": total},
@@ -32,31 +35,35 @@ def report(score: Score) -> dict[str, Any]:
 
 
 def _interval(counts: list[Counts], score: Score) -> dict[str, Any] | None:
-    """By speaker when every utterance has one and there are two or more, else by utterance."""
-    speakers = [utterance.speaker for utterance in score.utterances if utterance.speaker is not None]
-    by_speaker = len(speakers) == len(score.utterances) and len(set(speakers)) > 1
-    interval: Interval | None = bootstrap(
+    interval = bootstrap(
         np.array([each.errors for each in counts]),
         np.array([each.reference for each in counts]),
-        groups=speakers if by_speaker else None,
+        groups([utterance.speaker for utterance in score.utterances]),
     )
     return None if interval is None else asdict(interval)
 
 
+def remarks(interval: dict[str, Any] | None, score: Score) -> list[str]:
+    """What to know of the WER's interval (as `report` has it): how it was made, or why there is none; warnings."""
+    if interval is None:
+        return [f"No interval: it takes at least {MIN_UNITS} utterances, a reference word and an error."]
+    by, units = interval["by"], interval["units"]
+    lines = [f"Interval: bootstrap by {by}, {interval['draws']:,} draws of {units:,} {by}s."]
+    if units < FEW_UNITS:
+        lines.append(f"Warning: {units} {by}s are few, and the interval is rough.")
+    speakers = {utterance.speaker for utterance in score.utterances}
+    if by == "utterance" and None not in speakers:
+        known = "1 speaker" if len(speakers) == 1 else f"{len(speakers)} speakers"
+        lines.append(f"Warning: {known} cannot stand for others; the interval holds for the same speech alone.")
+    return lines
+
+
 def render(score: Score) -> str:
-    """The same as a table of plain text: rates in percent, a last line on the intervals, no newline at the end."""
+    """The same as a table of plain text: rates in percent, then remarks; no newline at the end."""
     data = report(score)
     words, characters, sentences = data["words"], data["characters"], data["sentences"]
     interval = words["interval"]
-    if interval is None:
-        confidence = "interval"
-        note = "No interval: it takes at least two utterances and one reference word."
-    else:
-        confidence = f"{100 * interval['confidence']:.0f} % interval"
-        note = (
-            f"Interval: percentile bootstrap by {interval['by']}, "
-            f"{interval['draws']:,} draws of {interval['units']:,} {interval['by']}s."
-        )
+    confidence = "interval" if interval is None else f"{100 * interval['confidence']:.0f} % interval"
     wrong, total = f"{sentences['errors']:,}", f"{sentences['total']:,}"
     rows = [
         ("", "rate", confidence, "errors", "substituted", "deleted", "inserted", "reference"),
@@ -66,7 +73,7 @@ def render(score: Score) -> str:
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
-    return "\n".join([*lines, "", note])
+    return "\n".join([*lines, "", f"Words aligned by: {RULES[score.rule]}.", *remarks(interval, score)])
 
 
 def _cells(counts: dict[str, Any]) -> tuple[str, ...]:

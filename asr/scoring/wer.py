@@ -1,18 +1,17 @@
 """Word and character error rates with the counts behind them, for each utterance and pooled over all.
 
 Texts are compared as they are given: no case folding, no punctuation removal. Words are what white space separates;
-characters are those of the words joined by one space each, so a space counts as a character. Each alignment has the
-fewest edits possible. Where several have, the split into substitutions, deletions and insertions is that of the one
-which jiwer finds.
+characters are those of the words joined by one space each, so a space counts as a character. Word errors are those of
+an alignment by a named rule (asr.scoring.alignment); character errors are always the fewest edits.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from jiwer import AlignmentChunk
+from asr.scoring.alignment import Pair, Rule, align, chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,11 @@ class Utterance:
     hypothesis: str
     words: Counts
     characters: Counts
+    pairs: tuple[Pair, ...]
+    """The alignment of the words, which `words` counts."""
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: the fields by name."""
+        """For JSON: the fields by name; a pair is an array `[kind, reference word, hypothesis word]`."""
         return {
             "id": self.id,
             "speaker": self.speaker,
@@ -79,6 +80,7 @@ class Utterance:
             "hypothesis": self.hypothesis,
             "words": self.words.to_dict(),
             "characters": self.characters.to_dict(),
+            "pairs": [list(pair) for pair in self.pairs],
         }
 
 
@@ -89,6 +91,8 @@ class Score:
     utterances: tuple[Utterance, ...]
     words: Counts
     characters: Counts
+    rule: Rule
+    """How the words are aligned."""
 
     @property
     def sentence_errors(self) -> int:
@@ -102,27 +106,25 @@ def score(
     *,
     ids: Sequence[str] | None = None,
     speakers: Sequence[str | None] | None = None,
+    rule: Rule = "fewest",
 ) -> Score:
     """Compare each hypothesis with the reference at its place.
 
     The ids are "1", "2", ... unless given. A hypothesis beside an empty reference is all insertions; beside an empty
     hypothesis, too, there is no error. Sequences of different length, or without any utterance, raise ValueError.
-    """
-    import jiwer
 
+    Raises:
+        DataError: an utterance is too long for the rule `sclite`.
+    """
     if not references:
         raise ValueError("There is no utterance to score.")
-    references = [" ".join(text.split()) for text in references]
-    hypotheses = [" ".join(text.split()) for text in hypotheses]
     utterances = tuple(
-        Utterance(id_, speaker, reference, hypothesis, _counts(words), _counts(characters))
-        for id_, speaker, reference, hypothesis, words, characters in zip(
+        _utterance(id_, speaker, reference.split(), hypothesis.split(), rule)
+        for id_, speaker, reference, hypothesis in zip(
             [str(number) for number in range(1, len(references) + 1)] if ids is None else ids,
             repeat(None, len(references)) if speakers is None else speakers,
             references,
             hypotheses,
-            jiwer.process_words(references, hypotheses).alignments,
-            jiwer.process_characters(references, hypotheses).alignments,
             strict=True,
         )
     )
@@ -130,17 +132,20 @@ def score(
         utterances,
         sum((utterance.words for utterance in utterances), Counts()),
         sum((utterance.characters for utterance in utterances), Counts()),
+        rule,
     )
 
 
-def _counts(alignment: "Sequence[AlignmentChunk]") -> Counts:
-    """The counts of one utterance: jiwer itself only gives their sums."""
+def _utterance(id_: str, speaker: str | None, reference: list[str], hypothesis: list[str], rule: Rule) -> Utterance:
+    pairs = align(reference, hypothesis, rule)
+    kinds = Counter(pair.kind for pair in pairs)
+    words = Counts(kinds["hit"], kinds["substitution"], kinds["deletion"], kinds["insertion"])
+    said, heard = " ".join(reference), " ".join(hypothesis)
+    return Utterance(id_, speaker, said, heard, words, _characters(said, heard), pairs)
+
+
+def _characters(reference: str, hypothesis: str) -> Counts:
     sizes = {"equal": 0, "substitute": 0, "delete": 0, "insert": 0}
-    for chunk in alignment:
-        start, end = (
-            (chunk.hyp_start_idx, chunk.hyp_end_idx)
-            if chunk.type == "insert"
-            else (chunk.ref_start_idx, chunk.ref_end_idx)
-        )
-        sizes[chunk.type] += end - start
+    for chunk in chunks(reference, hypothesis):
+        sizes[chunk.type] += max(chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx)
     return Counts(*sizes.values())

@@ -1,6 +1,9 @@
 """`asr score` as it is typed: exact output, and one sentence for each mistake."""
 
 import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,8 @@ from asr.cli import main
 
 REFERENCE = "one two three four\na b c d\ngood morning\n"
 HYPOTHESIS = "one two four\na x c d e\ngood morning\n"
+
+needs_sctk = pytest.mark.skipif(shutil.which("sctk") is None, reason="SCTK is not installed: apt-get install sctk")
 
 
 def run(*arguments: str | Path) -> Result:
@@ -24,49 +29,110 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     return reference, hypothesis
 
 
-# One draw in 27 takes one utterance three times, which is more than 2.5 %: so the ends of the interval are the rates
-# of the best and of the worst utterance, whatever the random numbers.
-
-
 def test_table(pair: tuple[Path, Path]) -> None:
     result = run(*pair)
     assert result.exit_code == 0
     assert result.output == (
-        "                     rate   95 % interval  errors  substituted  deleted  inserted  reference\n"
-        "words (WER)       30.00 %  0.00 - 50.00 %       3            1        1         1         10\n"
-        "characters (CER)  24.32 %  0.00 - 42.86 %       9            1        6         2         37\n"
-        "sentences (SER)   66.67 %                       2                                          3\n"
+        "                     rate  interval  errors  substituted  deleted  inserted  reference\n"
+        "words (WER)       30.00 %         -       3            1        1         1         10\n"
+        "characters (CER)  24.32 %         -       9            1        6         2         37\n"
+        "sentences (SER)   66.67 %                 2                                          3\n"
         "\n"
-        "Interval: percentile bootstrap by utterance, 10,000 draws of 3 utterances.\n"
+        "Words aligned by: fewest edits.\n"
+        "No interval: it takes at least 4 utterances, a reference word and an error.\n"
     )
 
 
 def test_json(pair: tuple[Path, Path]) -> None:
+    for path in pair:
+        path.write_text(path.read_text() * 2)
     result = run(*pair, "--json")
     assert result.exit_code == 0
-    interval = {"low": 0.0, "confidence": 0.95, "by": "utterance", "units": 3, "draws": 10_000}
-    assert json.loads(result.output) == {
-        "utterances": 3,
+    data = json.loads(result.output)
+    for kind in ("words", "characters"):
+        interval = data[kind].pop("interval")
+        assert 0 < interval.pop("low") < data[kind]["rate"] < interval.pop("high")
+        assert interval == {"confidence": 0.95, "by": "utterance", "units": 6, "draws": 10_000}
+    assert data == {
+        "utterances": 6,
+        "rule": "fewest",
         "words": {
-            "rate": 3 / 10,
-            "errors": 3,
-            "substitutions": 1,
-            "deletions": 1,
-            "insertions": 1,
-            "reference": 10,
-            "interval": interval | {"high": 1 / 2},
+            "rate": 6 / 20,
+            "errors": 6,
+            "substitutions": 2,
+            "deletions": 2,
+            "insertions": 2,
+            "reference": 20,
         },
         "characters": {
-            "rate": 9 / 37,
-            "errors": 9,
-            "substitutions": 1,
-            "deletions": 6,
-            "insertions": 2,
-            "reference": 37,
-            "interval": interval | {"high": 3 / 7},
+            "rate": 18 / 74,
+            "errors": 18,
+            "substitutions": 2,
+            "deletions": 12,
+            "insertions": 4,
+            "reference": 74,
         },
-        "sentences": {"rate": 2 / 3, "errors": 2, "total": 3},
+        "sentences": {"rate": 4 / 6, "errors": 4, "total": 6},
     }
+
+
+def test_align(pair: tuple[Path, Path]) -> None:
+    pair[0].write_text("p q r one two\n")
+    pair[1].write_text("one two s t u\n")
+    assert json.loads(run(*pair, "--json").output)["words"]["errors"] == 5
+    result = run(*pair, "--json", "--align", "sclite")
+    assert (json.loads(result.output)["words"]["errors"], json.loads(result.output)["rule"]) == (6, "sclite")
+    wrong = run(*pair, "--align", "nist")
+    assert wrong.exit_code == 2
+    assert "'nist' is not one of 'fewest', 'sclite'" in wrong.stderr
+
+
+def test_trn_with_speakers(tmp_path: Path) -> None:
+    speakers = ["ann", "bob", "cyd", "dan"]
+    lines = [f"one two three ({name}-{number})\n" for name in speakers for number in range(2)]
+    reference, hypothesis = tmp_path / "ref.trn", tmp_path / "hyp.trn"
+    reference.write_text("".join(lines))
+    hypothesis.write_text("".join(reversed(lines)).replace("two three (bob", "(bob"))
+    words = json.loads(run(reference, hypothesis, "--json").output)["words"]
+    assert (words["deletions"], words["interval"]["by"], words["interval"]["units"]) == (4, "speaker", 4)
+
+
+@needs_sctk
+def test_the_counts_are_those_of_sclite_on_the_same_files(tmp_path: Path) -> None:
+    said = ["a b c a b", "", "p q r one two", "x y", "東京 は 晴れ"]
+    heard = ["b c a b a", "uh uh", "one two s t u", "", "東京 が"]
+    ids = ["ann-1", "ann-2", "bob-1", "bob_2", "cyd-1"]
+    for name, texts in (("ref", said), ("hyp", heard)):
+        lines = [f"{text} ({id_})\n" for text, id_ in zip(texts, ids, strict=True)]
+        (tmp_path / f"{name}.trn").write_text("".join(lines))
+    files = tmp_path / "ref.trn", tmp_path / "hyp.trn"
+    command = ["sctk", "sclite", "-r", files[0], "trn", "-h", files[1], "trn", "-i", "rm", "-s", "-o", "rsum", "stdout"]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    row = next(line for line in output.splitlines() if "| Sum " in line)
+    sentences, reference, hits, substitutions, deletions, insertions, errors, wrong = map(int, re.findall(r"\d+", row))
+    data = json.loads(run(*files, "--json", "--align", "sclite").output)
+    words = data["words"]
+    assert (data["utterances"], data["sentences"]["errors"]) == (sentences, wrong)
+    assert (words["reference"], words["substitutions"], words["deletions"]) == (reference, substitutions, deletions)
+    assert (words["insertions"], words["errors"]) == (insertions, errors)
+    assert hits == reference - substitutions - deletions
+
+
+def test_max_wer(pair: tuple[Path, Path]) -> None:
+    assert run(*pair, "--max-wer", "30").exit_code == 0
+    result = run(*pair, "--max-wer", "29.9")
+    assert result.exit_code == 1
+    assert result.stdout == run(*pair).stdout
+    assert result.stderr == "Error: The WER of 30.00 % is above the limit of --max-wer, 29.9 %.\n"
+    assert run(*pair, "--max-wer", "-1").exit_code == 2
+
+
+def test_max_wer_without_a_reference_word(pair: tuple[Path, Path]) -> None:
+    pair[0].write_text("\n")
+    pair[1].write_text("\n")
+    result = run(*pair, "--max-wer", "5")
+    assert result.exit_code == 1
+    assert result.stderr == ("Error: The references have no word, so that there is no WER for --max-wer 5 to limit.\n")
 
 
 def test_line_ends_and_byte_order_marks_do_not_count(pair: tuple[Path, Path]) -> None:

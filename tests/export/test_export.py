@@ -110,8 +110,9 @@ def test_exported_and_checkpoint_read_the_same_words(smoke_model: Path, smoke_ru
         for model in (smoke_model, smoke_run)
     ]
     onnx_side, torch_side = (json.loads(result.stdout) for result in reports)
-    assert onnx_side["details"] == torch_side["details"]
-    assert onnx_side["words"]["reference"] > 200
+    read = [[(u["id"], u["hypothesis"], u["pairs"]) for u in side["utterances"]] for side in (onnx_side, torch_side)]
+    assert read[0] == read[1]
+    assert onnx_side["summary"]["words"]["reference"] > 200
 
 
 def test_a_graph_that_differs_is_not_written(

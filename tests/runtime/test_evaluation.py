@@ -8,7 +8,8 @@ import pytest
 
 from asr.data.manifest import Utterance
 from asr.runtime.description import Description
-from asr.runtime.evaluation import BATCH, evaluate
+from asr.runtime.evaluation import BATCH, evaluate, recognise
+from asr.runtime.transcriber import Transcriber
 from asr.text import CharTokenizer
 
 TOKENIZER = CharTokenizer(" abcdefghij")
@@ -17,7 +18,7 @@ TOKENIZER = CharTokenizer(" abcdefghij")
 class Parrot:
     """Its log-probs spell the digits of the waveform's first sample: 12 -> "bc"."""
 
-    description = Description("parrot", 1000, 0.01, TOKENIZER)
+    description = Description(name="parrot", sample_rate=1000, frame_shift_s=0.01, tokenizer=TOKENIZER)
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -69,3 +70,19 @@ def test_long_utterances_are_heard_in_windows_and_apart() -> None:
     score = evaluate(model, utterances, read=lambda u: waveforms[u.id])
     assert max(model.heard) <= 40_000
     assert score.utterances[1].hypothesis == "de"
+
+
+def test_words_have_the_times_and_confidence_of_transcription() -> None:
+    """A recording alone, and the same beside others of other lengths."""
+    random = np.random.default_rng(0)
+    names = [str(n) for n in random.permutation(1000)[: 2 * BATCH]]
+    utterances = [Utterance(name, Path(name), float(random.uniform(1, 9)), "") for name in names]
+    model = Parrot()
+
+    def read(utterance: Utterance) -> np.ndarray:
+        return np.full(round(1000 * utterance.duration), float(utterance.id))
+
+    transcripts = recognise(model, utterances, read=read)
+    for utterance, transcript in zip(utterances, transcripts, strict=True):
+        assert transcript == Transcriber(model).transcribe_waveform(read(utterance))
+        assert [word.text for word in transcript.words] == [letters(int(utterance.id))]

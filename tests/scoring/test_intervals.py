@@ -1,12 +1,18 @@
-"""The bootstrap interval against a plain loop, against what it promises, and in cases known exactly."""
+"""Intervals against plain loops and Student's law, against what they promise, and in cases known exactly."""
 
+import math
 import random
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from asr.scoring import intervals
-from asr.scoring.intervals import Interval, bootstrap
+from asr.scoring.intervals import Interval, bootstrap, difference, groups
+
+COVERAGE = runpy.run_path(str(Path(__file__).resolve().parents[2] / "scripts" / "coverage.py"))
 
 
 def corpus(seed: int, utterances: int) -> tuple[np.ndarray, np.ndarray]:
@@ -20,25 +26,29 @@ def get(interval: Interval | None) -> Interval:
     return interval
 
 
-def loop(units: list[tuple[int, int]], draws: int) -> tuple[float, float]:
-    """The definition, one draw at a time: the 2.5 % and 97.5 % points of the sorted rates."""
+def loop(units: list[tuple[int, ...]], draws: int) -> np.ndarray:
+    """The sums of the columns, one draw at a time. Shape: -> (draws, columns)"""
     dice = random.Random(1)
-    rates = []
-    for _ in range(draws):
-        sample = dice.choices(units, k=len(units))
-        rates.append(sum(errors for errors, _ in sample) / sum(words for _, words in sample))
-    rates.sort()
-    return rates[int(0.025 * draws)], rates[int(0.975 * draws)]
+    return np.array([np.sum(dice.choices(units, k=len(units)), axis=0) for _ in range(draws)])
 
 
-def test_against_a_plain_loop() -> None:
+def expected(units: list[tuple[int, int]], draws: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The definition with SciPy's Student."""
+    drawn = loop(units, draws)
+    errors, words = np.sum(units, axis=0)
+    count = len(units)
+    error = np.std(drawn[:, 0] / drawn[:, 1]) * math.sqrt(count / (count - 1))
+    factor = math.exp(stats.t.ppf((1 + confidence) / 2, count - 1) * error / (errors / words))
+    return errors / words / factor, errors / words * factor
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.95])
+def test_against_a_plain_loop(confidence: float) -> None:
     errors, reference = corpus(0, 60)
-    got = get(bootstrap(errors, reference))
-    low, high = loop(list(zip(errors.tolist(), reference.tolist(), strict=True)), 5_000)
-    width = high - low
-    assert got.low == pytest.approx(low, abs=0.05 * width)
-    assert got.high == pytest.approx(high, abs=0.05 * width)
-    assert (got.confidence, got.by, got.units, got.draws) == (0.95, "utterance", 60, 10_000)
+    got = get(bootstrap(errors, reference, confidence=confidence))
+    low, high = expected(list(zip(errors.tolist(), reference.tolist(), strict=True)), 3_000, confidence)
+    assert (got.low, got.high) == pytest.approx((low, high), abs=0.05 * (high - low))
+    assert (got.confidence, got.by, got.units, got.draws) == (confidence, "utterance", 60, 10_000)
 
 
 def test_by_speaker_against_a_plain_loop() -> None:
@@ -47,11 +57,24 @@ def test_by_speaker_against_a_plain_loop() -> None:
     errors[::7] *= 3
     got = get(bootstrap(errors, reference, speakers))
     units = [(int(errors[first::7].sum()), int(reference[first::7].sum())) for first in range(7)]
-    low, high = loop(units, 5_000)
-    width = high - low
-    assert got.low == pytest.approx(low, abs=0.05 * width)
-    assert got.high == pytest.approx(high, abs=0.05 * width)
+    low, high = expected(units, 5_000)
+    assert (got.low, got.high) == pytest.approx((low, high), abs=0.05 * (high - low))
     assert (got.by, got.units) == ("speaker", 7)
+
+
+def test_student() -> None:
+    for degrees in (1, 2, 3, 9, 39, 500, 20_000):
+        for confidence in (0.5, 0.9, 0.95, 0.99):
+            got = intervals._student(confidence, degrees)
+            assert got == pytest.approx(stats.t.ppf((1 + confidence) / 2, degrees), rel=1e-5)
+
+
+@pytest.mark.parametrize(("speakers", "slack"), [(40, 0.04), (10, 0.05), (4, 0.05)])
+def test_it_covers_the_true_rate_as_often_as_it_says(speakers: int, slack: float) -> None:
+    shares = COVERAGE["coverage"](speakers, 0.10, 0.06, 200)
+    assert shares["asr"] == pytest.approx(0.95, abs=slack)
+    assert shares["difference"] == pytest.approx(0.95, abs=slack)
+    assert shares["by utterance"] < 0.6  # what the speakers cost who leaves them out
 
 
 def test_blocks_cover_all_draws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,28 +83,7 @@ def test_blocks_cover_all_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intervals, "BLOCK", 1_000)
     blocks = get(bootstrap(errors, reference, draws=3_001))
     assert blocks.draws == whole.draws == 3_001
-    width = whole.high - whole.low
-    assert blocks.low == pytest.approx(whole.low, abs=0.1 * width)
-    assert blocks.high == pytest.approx(whole.high, abs=0.1 * width)
-
-
-def test_it_covers_the_true_rate_as_often_as_it_says() -> None:
-    covered = 0
-    for seed in range(200):
-        errors, reference = corpus(seed, 100)
-        interval = get(bootstrap(errors, reference, draws=400, confidence=0.9, seed=seed))
-        covered += interval.low <= 0.1 <= interval.high
-    assert 0.85 <= covered / 200 <= 0.95
-
-
-def test_speakers_who_differ_widen_it() -> None:
-    generator = np.random.default_rng(3)
-    reference = np.full(200, 20)
-    rates = np.repeat([0.02, 0.05, 0.1, 0.2, 0.4], 40)
-    errors = generator.binomial(reference, rates)
-    speakers = [f"{rate}" for rate in rates]
-    by_utterance, by_speaker = get(bootstrap(errors, reference)), get(bootstrap(errors, reference, speakers))
-    assert by_speaker.high - by_speaker.low > 2 * (by_utterance.high - by_utterance.low)
+    assert (blocks.low, blocks.high) == pytest.approx((whole.low, whole.high), rel=0.1)
 
 
 def test_one_utterance_a_speaker_is_by_utterance() -> None:
@@ -91,32 +93,75 @@ def test_one_utterance_a_speaker_is_by_utterance() -> None:
     assert (by_speaker.low, by_speaker.high) == (by_utterance.low, by_utterance.high)
 
 
-def test_two_utterances_exactly() -> None:
-    # The rate of a draw is 0, 1/2 or 1 with the chances 1/4, 1/2, 1/4.
-    errors, reference = np.array([0, 10]), np.array([10, 10])
-    assert bootstrap(errors, reference) == Interval(0.0, 1.0, 0.95, "utterance", 2, 10_000)
-    assert bootstrap(errors, reference, confidence=0.4) == Interval(0.5, 0.5, 0.4, "utterance", 2, 10_000)
-
-
 def test_equal_utterances_leave_no_doubt() -> None:
     assert bootstrap(np.full(5, 3), np.full(5, 4)) == Interval(0.75, 0.75, 0.95, "utterance", 5, 10_000)
 
 
 def test_draws_without_a_reference_word_are_left_out() -> None:
-    # Of two utterances, one has no reference word: a quarter of the draws take it twice.
-    interval = get(bootstrap(np.array([3, 1]), np.array([0, 10])))
-    assert (interval.low, interval.high) == (0.1, 0.4)
-    assert interval.draws == pytest.approx(7_500, abs=200)
+    # Of four utterances, one has reference words: (3 / 4) ** 4 of the draws miss it.
+    interval = get(bootstrap(np.array([1, 3, 0, 0]), np.array([10, 0, 0, 0])))
+    assert interval.draws == pytest.approx(10_000 * (1 - 0.75**4), abs=200)
 
 
-def test_nothing_to_vary_or_divide_by() -> None:
-    assert bootstrap(np.array([1]), np.array([10])) is None
+def test_too_little_is_known() -> None:
+    ten = np.full(4, 10)
+    assert bootstrap(np.array([1, 2, 3]), ten[:3]) is None
+    assert get(bootstrap(np.array([1, 2, 3, 4]), ten)).units == 4
     assert bootstrap(np.array([], dtype=int), np.array([], dtype=int)) is None
-    assert bootstrap(np.array([1, 2]), np.array([0, 0])) is None
-    assert bootstrap(np.array([1, 2]), np.array([10, 10]), ["ann", "ann"]) is None
+    assert bootstrap(np.array([1, 2, 3, 4]), np.zeros(4, dtype=int)) is None
+    assert bootstrap(np.zeros(4, dtype=int), ten) is None
+    assert bootstrap(np.array([1, 2, 3, 4]), ten, ["ann", "bob", "bob", "cyd"]) is None
+
+
+def test_groups() -> None:
+    assert groups(["ann", "bob", "cyd", "dan", "ann"]) == ["ann", "bob", "cyd", "dan", "ann"]
+    assert groups(["ann", "bob", "cyd", "dan", None]) is None
+    assert groups(["ann", "bob", "cyd", "ann", "bob"]) is None
 
 
 def test_seed() -> None:
     errors, reference = corpus(5, 40)
     assert bootstrap(errors, reference) == bootstrap(errors, reference, seed=0)
     assert bootstrap(errors, reference, draws=100) != bootstrap(errors, reference, draws=100, seed=1)
+
+
+def test_difference_against_a_plain_loop() -> None:
+    errors, reference = corpus(6, 48)
+    other = np.maximum(0, errors + np.random.default_rng(0).integers(-2, 2, 48))
+    speakers = [f"speaker {number % 6}" for number in range(48)]
+    got = difference(errors, other, reference, speakers)
+    assert got is not None
+    columns = np.stack([errors, other, reference], axis=1)
+    drawn = loop([tuple(columns[first::6].sum(axis=0).tolist()) for first in range(6)], 5_000)
+    error = float(np.std((drawn[:, 1] - drawn[:, 0]) / drawn[:, 2])) * math.sqrt(6 / 5)
+    half = float(stats.t.ppf(0.975, 5)) * error
+    assert got.rate == pytest.approx((other.sum() - errors.sum()) / reference.sum())
+    interval = get(got.interval)
+    assert (interval.low, interval.high) == pytest.approx((got.rate - half, got.rate + half), abs=0.1 * half)
+    assert (interval.by, interval.units, interval.draws) == ("speaker", 6, 10_000)
+    assert got.better == pytest.approx(np.mean(drawn[:, 1] < drawn[:, 0]), abs=0.02)
+    assert got.worse == pytest.approx(np.mean(drawn[:, 1] > drawn[:, 0]), abs=0.02)
+
+
+def test_difference_in_known_cases() -> None:
+    ten = np.full(5, 10)
+    assert difference(ten, ten, np.zeros(5, dtype=int)) is None
+    equal = difference(ten, ten, ten)
+    assert equal is not None
+    assert (equal.rate, equal.interval, equal.better, equal.worse) == (0.0, None, 0.0, 0.0)
+    few = difference(np.array([1, 2]), np.array([1, 1]), ten[:2])
+    assert few is not None
+    assert (few.rate, few.interval, few.worse) == (-0.05, None, 0.0)
+    assert few.better == pytest.approx(0.75, abs=0.02)
+
+
+def test_pairing_makes_the_difference_sharper() -> None:
+    """Of systems that fail on the same utterances the difference is surer than either rate."""
+    random = np.random.default_rng(7)
+    reference = np.full(100, 10)
+    errors = random.integers(0, 8, 100)
+    got = difference(errors, errors + (np.arange(100) % 4 == 0), reference)
+    assert got is not None
+    single, paired = get(bootstrap(errors, reference)), get(got.interval)
+    assert paired.low > 0
+    assert paired.high - paired.low < 0.5 * (single.high - single.low)

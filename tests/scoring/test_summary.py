@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from asr.scoring.alignment import Rule
 from asr.scoring.intervals import bootstrap
 from asr.scoring.summary import render, report
 from asr.scoring.wer import score
@@ -14,14 +15,14 @@ HYPOTHESES = ["a b d", "a b", "c e f g", "x y"]
 @pytest.mark.parametrize(
     ("speakers", "by", "units"),
     [
-        (["ann", "bob", "ann", "bob"], "speaker", 2),
-        (["ann", "bob", None, "bob"], "utterance", 4),
-        (["ann", "ann", "ann", "ann"], "utterance", 4),
-        (None, "utterance", 4),
+        (["ann", "bob", "cyd", "dan"] * 2, "speaker", 4),
+        (["ann", "bob", "cyd", "dan", "ann", "bob", "cyd", None], "utterance", 8),
+        (["ann", "bob", "cyd", "ann"] * 2, "utterance", 8),
+        (None, "utterance", 8),
     ],
 )
-def test_by_speaker_when_all_are_known(speakers: list[str | None] | None, by: str, units: int) -> None:
-    result = score(REFERENCES, HYPOTHESES, speakers=speakers)
+def test_by_speaker_when_all_are_known_and_enough(speakers: list[str | None] | None, by: str, units: int) -> None:
+    result = score(REFERENCES * 2, HYPOTHESES * 2, speakers=speakers)
     data = report(result)
     for kind in ("words", "characters"):
         assert (data[kind]["interval"]["by"], data[kind]["interval"]["units"]) == (by, units)
@@ -33,6 +34,33 @@ def test_the_interval_is_that_of_the_counts() -> None:
     assert interval is not None
     got = report(score(REFERENCES, HYPOTHESES))["words"]["interval"]
     assert (got["low"], got["high"]) == (interval.low, interval.high)
+
+
+@pytest.mark.parametrize(
+    ("speakers", "repeats", "warnings"),
+    [
+        (None, 3, []),
+        (None, 2, ["Warning: 8 utterances are few, and the interval is rough."]),
+        (["ann", "bob", "cyd", "dan"], 3, ["Warning: 4 speakers are few, and the interval is rough."]),
+        (["ann"] * 4, 3, ["Warning: 1 speaker cannot stand for others; the interval holds for the same speech alone."]),
+        (
+            ["ann", "bob"] * 2,
+            3,
+            ["Warning: 2 speakers cannot stand for others; the interval holds for the same speech alone."],
+        ),
+        (["ann", None] * 2, 3, []),
+    ],
+)
+def test_warnings(speakers: list[str | None] | None, repeats: int, warnings: list[str]) -> None:
+    result = score(REFERENCES * repeats, HYPOTHESES * repeats, speakers=speakers and speakers * repeats)
+    assert [line for line in render(result).splitlines() if line.startswith("Warning")] == warnings
+
+
+@pytest.mark.parametrize(("rule", "sentence"), [("fewest", "fewest edits"), ("sclite", "sclite's weights (4, 3, 3)")])
+def test_the_rule_is_named(rule: Rule, sentence: str) -> None:
+    result = score(REFERENCES, HYPOTHESES, rule=rule)
+    assert f"Words aligned by: {sentence}.\n" in render(result)
+    assert report(result)["rule"] == rule
 
 
 def test_no_reference_word() -> None:
@@ -53,5 +81,6 @@ def test_no_reference_word() -> None:
         "characters (CER)  undefined         -       2            0        0         2          0\n"
         "sentences (SER)     50.00 %                 1                                          2\n"
         "\n"
-        "No interval: it takes at least two utterances and one reference word."
+        "Words aligned by: fewest edits.\n"
+        "No interval: it takes at least 4 utterances, a reference word and an error."
     )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asr.scoring.alignment import align
 from asr.scoring.wer import Counts, score
 
 
@@ -59,7 +60,7 @@ def test_fewest_edits(pairs: list[tuple[str, str]]) -> None:
         ("", "no one", Counts(0, 0, 0, 2), Counts(0, 0, 0, 6)),
         ("no one", "", Counts(0, 0, 2, 0), Counts(0, 0, 6, 0)),
         (" a \t b\n", "a b", Counts(2), Counts(3)),
-        # Weighted alignment, as in sclite, finds 6 errors here: 3 deletions and 3 insertions around two hits.
+        # The rule `sclite` finds 6 errors here: 3 deletions and 3 insertions around two hits.
         ("p q r one two", "one two s t u", Counts(0, 5, 0, 0), Counts(4, 9, 0, 0)),
     ],
 )
@@ -67,6 +68,21 @@ def test_by_hand(reference: str, hypothesis: str, words: Counts, characters: Cou
     (utterance,) = score([reference], [hypothesis]).utterances
     assert utterance.words == words
     assert utterance.characters == characters
+
+
+def test_the_rule_counts_for_words_alone() -> None:
+    fewest, sclite = (score(["p q r one two"], ["one two s t u"], rule=rule) for rule in ("fewest", "sclite"))
+    assert (fewest.rule, sclite.rule) == ("fewest", "sclite")
+    assert (fewest.words, sclite.words) == (Counts(0, 5, 0, 0), Counts(2, 0, 3, 3))
+    assert fewest.characters == sclite.characters
+    assert sclite.utterances[0].pairs == align([*"pqr", "one", "two"], ["one", "two", *"stu"], "sclite")
+
+
+def test_any_script() -> None:
+    (utterance,) = score(["東京 は　晴れ שלום नमस्ते"], ["東京 が 晴れ שלום नमस्त"]).utterances
+    assert utterance.words == Counts(3, 2, 0, 0)
+    assert utterance.characters == Counts(17, 1, 1, 0)
+    assert score(["é"], ["e\u0301"]).words == Counts(0, 1, 0, 0)  # two spellings of one letter: compared as they are
 
 
 def test_a_corpus_against_jiwer() -> None:
@@ -128,6 +144,7 @@ def test_to_dict() -> None:
                     "insertions": 0,
                     "reference": 7,
                 },
+                "pairs": [["hit", "one", "one"], ["substitution", "two", "too"]],
             },
             {
                 "id": "y",
@@ -150,6 +167,7 @@ def test_to_dict() -> None:
                     "insertions": 2,
                     "reference": 0,
                 },
+                "pairs": [["insertion", None, "uh"]],
             },
         ],
     }
@@ -162,7 +180,7 @@ def test_ids_are_line_numbers_unless_given() -> None:
 def test_lengths_must_agree() -> None:
     with pytest.raises(ValueError, match="no utterance"):
         score([], [])
-    with pytest.raises(ValueError, match="lengths must match"):
+    with pytest.raises(ValueError, match="longer"):
         score(["a"], ["a", "b"])
     with pytest.raises(ValueError, match="shorter"):
         score(["a", "b"], ["a", "b"], ids=["x", "y"], speakers=["ann"])

@@ -33,7 +33,7 @@ def test_the_checkpoint_is_the_best_epoch(smoke_run: Path, smoke_corpus: Path) -
     assert model.description.scores["dev"]["epoch"] == best["epoch"]
     result = CliRunner().invoke(main, ["evaluate", str(smoke_run), str(smoke_corpus / "dev.jsonl"), "--json"])
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["words"]["rate"] == best["dev_wer"]
+    assert json.loads(result.stdout)["summary"]["words"]["rate"] == best["dev_wer"]
 
 
 def test_the_run_folder_holds_the_resolved_recipe_and_versions(smoke_run: Path, smoke_overrides: list[str]) -> None:

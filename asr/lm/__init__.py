@@ -1,0 +1,1 @@
+"""Language models: trained from text, and measured on text."""

@@ -1,0 +1,165 @@
+"""The report as one JSON object: everything that the other files show.
+
+`report.json`, format 1. Rates are fractions of 1, times are seconds, null means that there is none.
+
+- `format`: 1
+- `origin`: `made_with` (program and version), `created` (UTC, ISO 8601), `command`
+- `model`: what the model says of itself: `name`, `given` (as on the command line), `parameters`, ...
+- `decoding`: how texts were found
+- `normalisation`: `name`, `description`, `alphabet`; `changed`, the number of references that it changed; `unwritable`,
+  the characters in references that the model cannot write, each with its number of references
+- `rule`: of the word alignment, "fewest" or "sclite"
+- `speed`: `duration_s` of all sound, `elapsed_s` to recognise it, `real_time_factor` (elapsed / duration), `cores`
+- `summary`: `utterances`, `words`, `characters`, `sentences`, as `asr score --json` has them; `remarks`, sentences on
+  the interval
+- `parts`: `corpus`, `speaker`, `duration` (s), `speaking_rate` (reference words / s), each an array of objects: `name`,
+  `low`, `high` (of a range: from `low` on, below `high`), and `utterances`, `words`, `characters`, `sentences`
+- `word_errors`: the most frequent, at most 1,000: `kind`, `reference`, `hypothesis`, `count`, `utterances` (in how
+  many), `said` (how often the references have the word)
+- `word_errors_distinct`: how many there are
+- `calibration`: `words`, `correct`, `confidence` (mean), `error` (expected calibration error), `auc`, and `bins`, each
+  `low`, `high`, `words`, `correct`, `confidence`, `accuracy`, `interval`; null when no word was recognised
+- `corpora`: `name`, `manifest`, `utterances`, `duration_s`
+- `utterances`: in the manifests' order: `id`, `corpus`, `speaker`, `duration_s`, `text` (as in the manifest),
+  `reference`, `hypothesis`, `words` and `characters` (`rate`, `errors`, `substitutions`, `deletions`, `insertions`,
+  `reference`), `pairs` (arrays `[kind, reference word, hypothesis word]`), `confidence` (mean of the words'), and
+  `recognised`: the hypothesis' words with `text`, `start_s`, `end_s`, `confidence`
+"""
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from asr.report.corpus import Corpus
+from asr.scoring.breakdown import DURATION_EDGES_S, RATE_EDGES, Part, by_name, by_range, word_errors
+from asr.scoring.calibration import calibrate
+from asr.scoring.summary import remarks, report
+from asr.scoring.wer import Score
+from asr.transcript import Transcript, Word
+
+FORMAT = 1
+"""Raised when a program that reads an older report could misread a newer one."""
+MAX_WORD_ERRORS = 1_000
+"""Distinct word errors that are listed."""
+NORMALISATION = "nfkc-lower-alphabet"
+"""The name of asr.text.normalise."""
+DESCRIPTION = (
+    "References: Unicode NFKC, lower case, typographic apostrophes made plain; punctuation and symbols outside the "
+    "model's alphabet become spaces (an apostrophe vanishes), white space one space. Letters and digits outside the "
+    "alphabet stay and count as errors. Hypotheses: as the model writes them."
+)
+
+Document = dict[str, Any]
+
+
+def build(
+    corpora: Sequence[Corpus],
+    transcripts: Sequence[Transcript],
+    score: Score,
+    *,
+    alphabet: str,
+    model: Mapping[str, Any],
+    elapsed_s: float,
+    origin: Mapping[str, str],
+) -> Document:
+    """Put together what the module's description says.
+
+    Shape:
+        transcripts, score.utterances: one for each utterance of the corpora, in their order.
+    """
+    utterances = [utterance for corpus in corpora for utterance in corpus.utterances]
+    of_corpus = [corpus.name for corpus in corpora for _ in corpus.utterances]
+    durations_s = [utterance.duration for utterance in utterances]
+    rates = [s.words.reference / u.duration for s, u in zip(score.utterances, utterances, strict=True)]
+    errors = word_errors(score)
+    summary = _summary(score)
+    return {
+        "format": FORMAT,
+        "origin": dict(origin),
+        "model": dict(model),
+        "decoding": "greedy (best path), no language model",
+        "normalisation": _normalisation([u.text for u in utterances], score, alphabet),
+        "rule": score.rule,
+        "speed": {
+            "duration_s": round(sum(durations_s), 3),
+            "elapsed_s": round(elapsed_s, 3),
+            "real_time_factor": elapsed_s / sum(durations_s),
+            "cores": os.cpu_count(),
+        },
+        "summary": summary | {"remarks": remarks(summary["words"]["interval"], score)},
+        "parts": {
+            "corpus": _parts(by_name(score, of_corpus)),
+            "speaker": _parts(by_name(score, [utterance.speaker for utterance in utterances])),
+            "duration": _parts(by_range(score, durations_s, DURATION_EDGES_S)),
+            "speaking_rate": _parts(by_range(score, rates, RATE_EDGES)),
+        },
+        "word_errors": [asdict(error) for error in errors[:MAX_WORD_ERRORS]],
+        "word_errors_distinct": len(errors),
+        "calibration": _calibration(score, transcripts),
+        "corpora": [
+            {
+                "name": corpus.name,
+                "manifest": str(corpus.path),
+                "utterances": len(corpus.utterances),
+                "duration_s": round(sum(utterance.duration for utterance in corpus.utterances), 3),
+            }
+            for corpus in corpora
+        ],
+        "utterances": [
+            scored.to_dict()
+            | {
+                "corpus": name,
+                "duration_s": utterance.duration,
+                "text": utterance.text,
+                "confidence": None if transcript.confidence is None else round(transcript.confidence, 4),
+                "recognised": [_word(word) for word in transcript.words],
+            }
+            for name, utterance, scored, transcript in zip(
+                of_corpus, utterances, score.utterances, transcripts, strict=True
+            )
+        ],
+    }
+
+
+def _normalisation(texts: Sequence[str], score: Score, alphabet: str) -> dict[str, Any]:
+    references = [utterance.reference for utterance in score.utterances]
+    unwritable = Counter(character for text in references for character in set(text) - set(alphabet))
+    return {
+        "name": NORMALISATION,
+        "description": DESCRIPTION,
+        "alphabet": alphabet,
+        "changed": sum(text != reference for text, reference in zip(texts, references, strict=True)),
+        "unwritable": dict(sorted(unwritable.items())),
+    }
+
+
+def _parts(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    return [{"name": part.name, "low": part.low, "high": part.high} | _summary(part.score) for part in parts]
+
+
+def _summary(score: Score) -> dict[str, Any]:
+    """The rule of the alignment is said once for all."""
+    return {name: value for name, value in report(score).items() if name != "rule"}
+
+
+def _calibration(score: Score, transcripts: Sequence[Transcript]) -> dict[str, Any] | None:
+    """A recognised word is correct where its place in the alignment is a hit."""
+    calibration = calibrate(
+        [word.confidence for transcript in transcripts for word in transcript.words],
+        [p.kind == "hit" for u in score.utterances for p in u.pairs if p.hypothesis is not None],
+    )
+    if calibration is None:
+        return None
+    bins = [asdict(each) | {"interval": list(each.interval)} for each in calibration.bins]
+    return asdict(calibration) | {"bins": bins}
+
+
+def _word(word: Word) -> dict[str, Any]:
+    return {
+        "text": word.text,
+        "start_s": round(word.start_s, 3),
+        "end_s": round(word.end_s, 3),
+        "confidence": round(word.confidence, 4),
+    }

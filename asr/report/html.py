@@ -1,0 +1,99 @@
+"""index.html: one file with its data, style and script in it, which opens from disk without a network."""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from asr.report.document import Document
+from asr.report.media import MAX_SOUND_S, Gallery, Media
+from asr.scoring.alignment import RULES
+
+PAGE = Path(__file__).with_name("page")
+NO_WORD = 0
+"""What stands for no word in the page's short form of an alignment."""
+
+
+def write(document: Document, gallery: Gallery) -> str:
+    """The whole page."""
+    corpora = " and ".join(corpus["name"] for corpus in document["corpora"])
+    data = {
+        **document,
+        "rule_name": RULES[document["rule"]],
+        "utterances": _short(document),
+        "media": {
+            "count": gallery.count,
+            "max_s": MAX_SOUND_S,
+            "ticks": gallery.ticks,
+            "no_picture": gallery.no_picture,
+        },
+    }
+    media = {place: _media(each) for place, each in gallery.media.items()}
+    return assemble("report", f"{document['model']['name']} on {corpora}", {"data": data, "media": media})
+
+
+def assemble(name: str, title: str, data: Mapping[str, Any]) -> str:
+    """The template `name`.html with its script, the shared style and script, and `data`'s objects in their places."""
+    parts = {
+        "title": html.escape(title),
+        "style": (PAGE / "style.css").read_text(encoding="utf-8"),
+        "script": "".join((PAGE / f"{each}.js").read_text(encoding="utf-8") for each in ("shared", name)),
+        **{key: embed(value) for key, value in data.items()},
+    }
+    template = (PAGE / f"{name}.html").read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
+
+
+def embed(value: object) -> str:
+    """JSON that cannot end the script element in which it stands."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def short_pairs(pairs: list[list[str | None]]) -> list[Any]:
+    """A hit as its word, anything else as said and recognised: 5,000 utterances become a third as long."""
+    return [
+        said if kind == "hit" else [NO_WORD if said is None else said, NO_WORD if heard is None else heard]
+        for kind, said, heard in pairs
+    ]
+
+
+def _short(document: Document) -> list[list[Any]]:
+    """Utterances as report.js reads them: by place, times in milliseconds, confidence in percent."""
+    places = {corpus["name"]: place for place, corpus in enumerate(document["corpora"])}
+    return [
+        [
+            utterance["id"],
+            places[utterance["corpus"]],
+            utterance["speaker"],
+            utterance["duration_s"],
+            None if utterance["text"].lower() == utterance["reference"] else utterance["text"],
+            short_pairs(utterance["pairs"]),
+            [
+                number
+                for word in utterance["recognised"]
+                for number in (
+                    round(1000 * word["start_s"]),
+                    round(1000 * word["end_s"]),
+                    round(100 * word["confidence"], 1),
+                )
+            ],
+            [utterance["characters"]["errors"], utterance["characters"]["reference"]],
+        ]
+        for utterance in document["utterances"]
+    ]
+
+
+def _media(media: Media) -> dict[str, Any]:
+    posteriors = media.posteriors
+    return {
+        "sound": base64.b64encode(media.sound).decode(),
+        "spectrogram": None if media.spectrogram is None else base64.b64encode(media.spectrogram).decode(),
+        "posteriors": {
+            "frame_shift_s": posteriors.frame_shift_s,
+            "blank": posteriors.blank,
+            "tokens": [[text, [number for pair in pairs for number in pair]] for text, pairs in posteriors.tokens],
+        },
+    }

@@ -1,0 +1,161 @@
+"use strict";
+// The page of two systems, from the top down.
+
+const comparison = embedded("data");
+const rows = comparison.utterances.map(expand).sort((a, b) => Math.abs(b.change) - Math.abs(a.change)); // ties: as in A
+
+function expand([id, speaker, ...short]) {
+  const pairs = short.map((each) => each.map(unpack));
+  const errors = pairs.map((each) => each.filter((pair) => pair[0] !== "hit").length);
+  const said = pairs[0].map((pair) => pair[1]).filter((word) => word !== null);
+  const heard = pairs.map((each) => each.map((pair) => pair[2]).filter((word) => word !== null).join(" "));
+  return { id, speaker, pairs, errors, said, heard, change: errors[1] - errors[0], found: [id, speaker ?? "", said.join(" "), ...heard].join("\n").toLowerCase() };
+}
+
+const signed = (number, digits) => `${number > 0 ? "+" : number < 0 ? "−" : ""}${Math.abs(number).toFixed(digits)}`;
+const points = (rate) => signed(100 * rate, 2);
+const chance = (p) => (p >= 0.001 ? p.toFixed(3) : p.toExponential(1));
+
+// Summary
+
+function drawSummary() {
+  const { names, links, difference, mapsswe, sign, summaries } = comparison;
+  byId("names").append(...["A", "B"].flatMap((letter, place) => [el("dt", {}, letter), el("dd", {}, links[place] ? el("a", { href: links[place] }, names[place]) : names[place])]));
+  const rates = summaries.map((summary) => summary.words);
+  const ends = difference?.interval;
+  const sure = ends ? `95 % interval ${points(ends.low)} to ${points(ends.high)} points` : "no interval";
+  const verdict = (significant, better) => (significant ? `${better} is better` : "no significant difference");
+  byId("summary-body").append(
+    el("dl", { class: "figures" },
+      figure(difference ? `${points(difference.rate)} points` : "–", "word error rate of B less A", sure),
+      figure(percent(rates[0].rate), "word error rate of A", `95 % interval ${range(rates[0].interval)}`),
+      figure(percent(rates[1].rate), "word error rate of B", `95 % interval ${range(rates[1].interval)}`)),
+    el("div", { class: "split" }, drawn(rates, difference), systems(summaries)),
+    facts([
+      ["improvement", difference && `B is better in ${percent(difference.better, 1)} of the bootstrap's draws, worse in ${percent(difference.worse, 1)}`],
+      ["MAPSSWE", `Z = ${mapsswe.z.toFixed(3)}, p = ${chance(mapsswe.p)}, ${plural(mapsswe.segments, "segment")}: ${verdict(mapsswe.significant, mapsswe.z < 0 ? "A" : "B")}`],
+      ["sign test", `A is better in ${plural(sign.a_better, "utterance")}, B in ${count(sign.b_better)}, p = ${chance(sign.p)}, ${count(sign.equal)} with as many errors left out: ${verdict(sign.significant, sign.a_better > sign.b_better ? "A" : "B")}`],
+      ["interval", ends && `bootstrap by ${ends.by}, ${count(ends.draws)} draws of ${plural(ends.units, ends.by)}, the same for both systems`],
+      ["words aligned by", `${comparison.rule_name}; for MAPSSWE always ${comparison.mapsswe_rule_name}`],
+    ]));
+}
+
+const figure = (value, name, note) => el("div", {}, el("dt", {}, name, el("br"), el("span", { class: "small" }, note)), el("dd", { class: "big" }, value));
+
+function drawn(rates, difference) {
+  const both = intervals(["A", "B"].map((label, place) => ({ label, rate: rates[place].rate, ends: rates[place].interval })),
+    { label: `WER of A ${percent(rates[0].rate)}, of B ${percent(rates[1].rate)}` });
+  if (!difference) return both;
+  const low = Math.min(0, difference.rate, difference.interval?.low ?? 0);
+  return el("div", {}, both, intervals([{ label: "B less A", rate: difference.rate, ends: difference.interval }],
+    { label: `B less A: ${points(difference.rate)} points`, low, unit: "pt", zero: true }));
+}
+
+function systems(summaries) {
+  const names = ["errors", "substitutions", "deletions", "insertions"];
+  const line = (unit, letter, counts) => el("tr", {}, el("th", { scope: "row" }, `${letter}, ${unit}`), el("td", { class: "number" }, percent(counts.rate)),
+    names.map((name) => el("td", { class: "number" }, count(counts[name]))));
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Errors of both systems" }, el("table", {}, el("caption", { class: "hidden" }, "Errors of both systems"),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "system"), ["rate", "errors", "substituted", "deleted", "inserted"].map((name) => el("th", { scope: "col", class: "number" }, name)))),
+    el("tbody", {}, ["words", "characters"].flatMap((unit) => summaries.map((summary, place) => line(unit, "AB"[place], summary[unit]))))));
+}
+
+// Speakers
+
+function drawSpeakers() {
+  const speakers = new Map();
+  for (const row of rows) {
+    if (row.speaker === null) continue;
+    const sums = speakers.get(row.speaker) ?? { name: row.speaker, utterances: 0, words: 0, errors: [0, 0] };
+    sums.utterances += 1;
+    sums.words += row.said.length;
+    row.errors.forEach((number, place) => { sums.errors[place] += number; });
+    speakers.set(row.speaker, sums);
+  }
+  if (speakers.size < 2) {
+    byId("speakers").remove();
+    byId("speakers-link").closest("li").remove();
+    return;
+  }
+  const rate = (place) => (sums) => (sums.words ? sums.errors[place] / sums.words : null);
+  const change = (sums) => (sums.words ? (sums.errors[1] - sums.errors[0]) / sums.words : null);
+  new Table(byId("speakers-body"), {
+    caption: "Word error rates by speaker", rows: [...speakers.values()], size: 15, sort: ["change", -1],
+    columns: [
+      { name: "name", label: "speaker", value: (sums) => sums.name },
+      { name: "utterances", label: "utterances", number: true, value: (sums) => sums.utterances },
+      { name: "words", label: "words", number: true, value: (sums) => sums.words },
+      { name: "a", label: "A", number: true, value: rate(0), show: (sums) => percent(rate(0)(sums)) },
+      { name: "b", label: "B", number: true, value: rate(1), show: (sums) => percent(rate(1)(sums)) },
+      { name: "change", label: "B less A, points", number: true, value: change, show: (sums) => (change(sums) === null ? "–" : points(change(sums))) },
+    ],
+  });
+}
+
+// Utterances
+
+/** Both alignments in common columns: [said, pair of A, pair of B]; words inserted at one place stand together. */
+function merge([a, b]) {
+  const places = [a, b].map((pairs) => {
+    const slots = [{ inserted: [], pair: null }];
+    for (const pair of pairs) {
+      if (pair[0] === "insertion") slots.at(-1).inserted.push(pair);
+      else {
+        slots.at(-1).pair = pair;
+        slots.push({ inserted: [], pair: null });
+      }
+    }
+    return slots;
+  });
+  return places[0].flatMap((first, n) => {
+    const second = places[1][n];
+    const width = Math.max(first.inserted.length, second.inserted.length);
+    const columns = Array.from({ length: width }, (_, k) => [null, first.inserted[k] ?? null, second.inserted[k] ?? null]);
+    return first.pair ? [...columns, [first.pair[1], first.pair, second.pair]] : columns;
+  });
+}
+
+function sideBySide(row) {
+  const cell = (pair) => {
+    const known = pair && KINDS[pair[0]];
+    if (!known) return el("span", {}, pair ? pair[2] : "", pair ? null : quiet("nothing"));
+    return el("span", { class: known.style }, el("span", { "aria-hidden": "true" }, known.sign), quiet(`${known.name} `), pair[2] ?? "");
+  };
+  const items = merge(row.pairs).map(([said, first, second]) => el("li", {}, el("span", {}, said ?? "", said === null ? quiet("nothing said") : null), quiet("; A: "), cell(first), quiet("; B: "), cell(second)));
+  const heads = el("li", { class: "heads", "aria-hidden": "true" }, el("span", {}, "said"), el("span", {}, "A"), el("span", {}, "B"));
+  return el("ol", { class: "alignment both", "aria-label": "Word said, by A, by B" }, heads, items);
+}
+
+const open = (row) => comparison.links.map((link, place) => link && el("a", { href: `${link}#utterance=${encodeURIComponent(row.id)}`, "aria-label": `${row.id} in the report of ${"AB"[place]}` }, "AB"[place]));
+
+const table = new Table(byId("utterances-body"), {
+  caption: "Utterances in both systems", rows, nothing: "No utterance fits the search and the filter.",
+  columns: [
+    { name: "id", label: "utterance", value: (row) => row.id, class: "name" },
+    { name: "text", label: "said, and recognised by A and B", value: (row) => row.said.join(" "), show: sideBySide, class: "text" },
+    { name: "speaker", label: "speaker", value: (row) => row.speaker, show: (row) => row.speaker ?? "–" },
+    { name: "a", label: "errors A", number: true, value: (row) => row.errors[0] },
+    { name: "b", label: "errors B", number: true, value: (row) => row.errors[1] },
+    { name: "change", label: "change", number: true, value: (row) => row.change, show: (row) => signed(row.change, 0) },
+    { name: "open", label: "open in", fixed: true, value: () => 0, show: (row) => spaced(open(row).filter(Boolean)) },
+  ].filter((column) => (column.name !== "open" || comparison.links.some(Boolean)) && (column.name !== "speaker" || rows.some((row) => row.speaker !== null))),
+});
+
+function refresh() {
+  const wanted = byId("search").value.trim().toLowerCase().split(/\s+/).join(" ");
+  const fits = {
+    all: () => true, changed: (row) => row.change, better: (row) => row.change < 0, worse: (row) => row.change > 0,
+    different: (row) => row.heard[0] !== row.heard[1], wrong: (row) => row.errors[0] && row.errors[1],
+  }[byId("show").value];
+  table.setRows(rows.filter((row) => fits(row) && row.found.includes(wanted)));
+}
+
+drawSummary();
+drawSpeakers();
+byId("legend").append(signs());
+startSearch(refresh);
+refresh();
+
+function signs() {
+  return el("ul", { class: "legend small", "aria-label": "Signs" }, Object.values(KINDS).map(({ style, sign, name }) => el("li", {}, el("span", { class: style }, sign), ` ${name}`)));
+}

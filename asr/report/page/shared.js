@@ -1,0 +1,248 @@
+"use strict";
+// What both pages are made of: elements, numbers, tables, alignments, intervals.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+const el = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
+const svg = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+const byId = (id) => document.getElementById(id);
+const embedded = (id) => JSON.parse(byId(id).textContent);
+const quiet = (text) => el("span", { class: "hidden" }, text);
+
+const count = (number) => number.toLocaleString("en");
+const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+const percent = (rate, digits = 2) => (rate === null ? "–" : `${(100 * rate).toFixed(digits)} %`);
+const range = (ends) => (ends ? `${(100 * ends.low).toFixed(2)} – ${(100 * ends.high).toFixed(2)} %` : "–");
+
+/** Numbers by size, texts by the alphabet with numbers in them by size; null last, whatever the direction. */
+function compareValues(a, b, sign) {
+  if (a === null || b === null) return (a === null) - (b === null);
+  return sign * (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
+}
+
+/**
+ * A table that sorts by its heads and shows `size` rows at a time.
+ * A column: `name`, `label`, `value(row)` to sort by, `show(row, table)` (a node or text; the value by default),
+ * `number` (set right, sorts from the largest first), `fixed` (no sorting).
+ * `detail(row)` makes what opens under a row.
+ */
+class Table {
+  constructor(host, { caption, columns, rows, size = 25, sort = null, detail = null, nothing = "Nothing to show." }) {
+    Object.assign(this, { columns, size, detail, nothing, caption });
+    this.opened = new Map();
+    this.page = 0;
+    this.heads = new Map(columns.map((column) => [column.name, this.head(column)]));
+    this.body = el("tbody");
+    const table = el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, [...this.heads.values()])), this.body);
+    this.status = el("span", { role: "status" });
+    this.back = el("button", { type: "button", onclick: () => this.turn(-1) }, "‹ Previous");
+    this.next = el("button", { type: "button", onclick: () => this.turn(1) }, "Next ›");
+    this.pager = el("nav", { class: "pager", "aria-label": `Pages of: ${caption}` }, this.back, this.next, this.status);
+    host.replaceChildren(el("div", { class: "scroll", role: "region", "aria-label": caption, tabindex: "0" }, table), this.pager);
+    [this.key, this.sign] = sort ?? [null, 1];
+    this.setRows(rows);
+  }
+
+  head(column) {
+    const classes = column.number ? "number" : null;
+    if (column.fixed) return el("th", { scope: "col", class: classes }, column.label);
+    const arrow = el("span", { class: "arrow", "aria-hidden": "true" });
+    const press = () => this.sortBy(column);
+    return el("th", { scope: "col", class: classes }, el("button", { type: "button", onclick: press }, column.number ? [arrow, column.label] : [column.label, arrow]));
+  }
+
+  sortBy(column) {
+    const first = column.number ? -1 : 1;
+    this.sign = this.key === column.name ? -this.sign : first;
+    this.key = column.name;
+    this.setRows(this.given);
+  }
+
+  setRows(rows) {
+    this.given = rows;
+    const column = this.columns.find((each) => each.name === this.key);
+    this.rows = column ? [...rows].sort((a, b) => compareValues(column.value(a), column.value(b), this.sign)) : rows;
+    for (const [name, head] of this.heads) {
+      const sorted = name === this.key;
+      if (sorted) head.setAttribute("aria-sort", this.sign > 0 ? "ascending" : "descending");
+      else head.removeAttribute("aria-sort");
+      const arrow = head.querySelector(".arrow");
+      if (arrow) arrow.textContent = sorted ? (this.sign > 0 ? "▲" : "▼") : "";
+    }
+    this.page = 0;
+    this.draw();
+  }
+
+  turn(by) {
+    this.page += by;
+    this.draw();
+    const rest = by > 0 ? this.next : this.back;
+    if (rest.disabled) (by > 0 ? this.back : this.next).focus(); // a button that goes dead drops the keyboard's place
+  }
+
+  draw() {
+    const first = this.page * this.size;
+    const shown = this.rows.slice(first, first + this.size);
+    this.opened.clear();
+    this.body.replaceChildren(...shown.map((row) => this.line(row)));
+    if (!shown.length) this.body.append(el("tr", {}, el("td", { class: "nothing", colspan: this.columns.length }, this.nothing)));
+    this.back.disabled = this.page === 0;
+    this.next.disabled = first + this.size >= this.rows.length;
+    this.pager.hidden = this.given.length <= this.size && !this.detail;
+    this.status.textContent = shown.length ? `${count(first + 1)} – ${count(first + shown.length)} of ${count(this.rows.length)}` : "0 of 0";
+  }
+
+  line(row) {
+    const cells = this.columns.map((column, place) =>
+      el(place ? "td" : "th", { scope: place ? null : "row", dir: column.class === "text" ? "auto" : null, class: [column.number && "number", column.class].filter(Boolean).join(" ") || null },
+        column.show ? column.show(row, this) : column.number ? count(column.value(row)) : column.value(row)));
+    return el("tr", {}, cells);
+  }
+
+  /** A button that opens and closes the row it stands in. */
+  opener(row, label) {
+    const turn = el("span", { class: "turn", "aria-hidden": "true" }, "▸");
+    const button = el("button", { type: "button", class: "link", "aria-expanded": "false" }, turn, label);
+    button.addEventListener("click", () => {
+      const line = button.closest("tr");
+      const isOpen = this.opened.has(row);
+      if (isOpen) {
+        this.opened.get(row).remove();
+        this.opened.delete(row);
+      } else {
+        const below = el("tr", {}, el("td", { class: "detail", colspan: this.columns.length }, this.detail(row)));
+        line.after(below);
+        this.opened.set(row, below);
+      }
+      line.classList.toggle("open", !isOpen);
+      button.setAttribute("aria-expanded", String(!isOpen));
+      turn.textContent = isOpen ? "▸" : "▾";
+    });
+    return button;
+  }
+
+  /** Turn to the page of a row and open it. */
+  reveal(row) {
+    this.page = Math.max(0, Math.floor(this.rows.indexOf(row) / this.size));
+    this.draw();
+    const button = this.body.rows[this.rows.indexOf(row) % this.size]?.querySelector("[aria-expanded]");
+    button?.click();
+    button?.focus();
+    button?.scrollIntoView({ block: "center" });
+  }
+}
+
+const KINDS = {
+  substitution: { style: "sub", sign: "≠", name: "substituted" },
+  deletion: { style: "del", sign: "−", name: "deleted" },
+  insertion: { style: "ins", sign: "+", name: "inserted" },
+};
+const spaced = (nodes) => nodes.flatMap((node) => [node, " "]).slice(0, -1);
+
+/** [kind, said, heard] from the page's short form: a word that was hit, or an array with 0 for no word. */
+function unpack(pair) {
+  if (typeof pair === "string") return ["hit", pair, pair];
+  if (pair[0] === 0) return ["insertion", null, pair[1]];
+  return pair[1] === 0 ? ["deletion", pair[0], null] : ["substitution", ...pair];
+}
+
+/** An alignment on one line: a hit as it is, errors with a sign and a colour. */
+function inline(pairs) {
+  if (!pairs.length) return el("span", { class: "soft" }, "(nothing said, nothing recognised)");
+  return spaced(pairs.map(([kind, said, heard]) => {
+    if (kind === "deletion") return el("del", { class: "del" }, quiet("deleted: "), el("span", { "aria-hidden": "true" }, "−"), el("s", {}, said));
+    if (kind === "insertion") return el("ins", { class: "ins" }, quiet("inserted: "), el("span", { "aria-hidden": "true" }, "+"), heard);
+    if (kind === "hit") return said;
+    return el("span", { class: "sub" }, quiet("substituted: "), el("s", {}, said), quiet(", recognised: "), el("span", { "aria-hidden": "true" }, " ≠ "), heard);
+  }));
+}
+
+/** Said over recognised, column by column; `button(place, text)` makes the recognised words that can be pressed. */
+function columns(pairs, button, heads = ["said", "recognised"]) {
+  let place = -1;
+  const items = pairs.map(([kind, said, heard]) => {
+    const known = KINDS[kind];
+    if (heard !== null) place += 1;
+    return el("li", { class: known?.style },
+      el("span", {}, said ?? "", said === null ? quiet("nothing") : null),
+      heard === null ? el("span", {}, quiet(", ")) : button ? button(place, heard) : el("span", {}, heard),
+      known ? el("span", { class: "sign" }, el("span", { "aria-hidden": "true" }, known.sign), quiet(known.name)) : el("span"));
+  });
+  const names = el("li", { class: "heads", "aria-hidden": "true" }, el("span", {}, heads[0]), el("span", {}, heads[1]), el("span"));
+  return el("ol", { class: "alignment", "aria-label": "Alignment: word said, word recognised" }, names, items);
+}
+
+const legend = () => el("ul", { class: "legend small", "aria-label": "Signs" },
+  el("li", {}, el("span", { class: "sub" }, "said ≠ recognised"), " substituted"),
+  el("li", {}, el("span", { class: "del" }, "−", el("s", {}, "said")), " deleted"),
+  el("li", {}, el("span", { class: "ins" }, "+recognised"), " inserted"));
+
+/** Round steps for an axis from `low` to `high`, about `wanted` of them. */
+function ticks(low, high, wanted = 5) {
+  const rough = (high - low) / wanted || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough);
+  const values = [];
+  for (let n = Math.ceil(low / step); n * step <= high * (1 + 1e-9); n += 1) values.push(n * step);
+  return values;
+}
+
+/** Intervals as bars with a point, one under another on a common axis; a row: `label`, `rate`, `ends`. */
+function intervals(rows, { label, low = 0, unit = "%", zero = false }) {
+  const left = 130, width = 480, top = 6, step = 40, right = width - 26;
+  const values = rows.flatMap((row) => [row.rate, row.ends?.low, row.ends?.high]).filter((value) => Number.isFinite(value));
+  const least = Math.min(low, ...values), most = Math.max(...values, least + 0.001);
+  const room = (most - least) * 0.06, from = least === 0 ? 0 : least - room, to = most + room;
+  const x = (value) => left + ((value - from) / (to - from)) * (right - left);
+  const bottom = top + step * rows.length;
+  const marks = ticks(from, to).map((value) => svg("g", {},
+    svg("line", { class: "axis", x1: x(value), x2: x(value), y1: top, y2: bottom }),
+    svg("text", { class: "soft", x: x(value), y: bottom + 16, "text-anchor": "middle" }, `${+(100 * value).toPrecision(6)} ${unit}`.replace("-", "−"))));
+  const lines = rows.map(({ label: name, rate, ends }, place) => {
+    const y = top + step * (place + 0.5);
+    return svg("g", {},
+      svg("text", { x: left - 14, y: y + 4, "text-anchor": "end" }, name),
+      ends && svg("line", { class: "bar-line", x1: x(ends.low), x2: x(ends.high), y1: y, y2: y }),
+      ends && [ends.low, ends.high].map((end) => svg("line", { class: "end", x1: x(end), x2: x(end), y1: y - 6, y2: y + 6 })),
+      rate !== null && svg("circle", { class: ends ? "point" : "hollow", cx: x(rate), cy: y, r: 5 }));
+  });
+  return svg("svg", { class: "wide", viewBox: `0 0 ${width} ${bottom + 24}`, role: "img", "aria-label": label }, marks,
+    zero ? svg("line", { class: "diagonal", x1: x(0), x2: x(0), y1: top, y2: bottom }) : null, lines);
+}
+
+/** An interval for a table's cell, drawn on the axis from 0 to `most`, and in figures. */
+function smallInterval(rate, ends, most) {
+  if (rate === null) return "–";
+  const x = (value) => 6 + 128 * Math.min(1, value / (most || 1));
+  return el("span", { class: "ends" }, svg("svg", { width: 140, height: 18, "aria-hidden": "true" },
+    svg("line", { class: "axis", x1: 6, x2: 134, y1: 9, y2: 9 }),
+    ends && svg("line", { class: "bar-line", x1: x(ends.low), x2: x(ends.high), y1: 9, y2: 9 }),
+    svg("circle", { class: ends ? "point" : "hollow", cx: x(rate), cy: 9, r: 4 })), range(ends));
+}
+
+const facts = (pairs) => el("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== "" && value !== undefined)
+  .flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+
+/** The search box, the choice beside it and the key that goes there; `refresh` shows what fits. */
+function startSearch(refresh) {
+  let waiting = null;
+  byId("search").addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(refresh, 120);
+  });
+  byId("show").addEventListener("change", refresh);
+  byId("bar").addEventListener("submit", (event) => event.preventDefault());
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+    event.preventDefault();
+    byId("search").focus();
+  });
+}

@@ -1,0 +1,198 @@
+"""Two systems on the same utterances: is one better, by how much, how sure is that, and where.
+
+The difference of error rates is B less A: negative where B is better. `asr.scoring.verdict` writes it for people.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr.errors import DataError
+from asr.scoring.alignment import RULES, Pair, Rule, align
+from asr.scoring.intervals import Difference, difference, groups
+from asr.scoring.significance import Mapsswe, SignTest, mapsswe, sign_test
+from asr.scoring.wer import Score, Utterance, score
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Both systems' scores, the utterances in the order of A's, and what tells them apart."""
+
+    names: tuple[str, str]
+    a: Score
+    b: Score
+    difference: Difference | None
+    """Of the word error rates; None without a reference word."""
+    mapsswe: Mapsswe
+    """On alignments by the rule `sclite` whatever the scores' own, so that it is always SCTK's."""
+    sign: SignTest
+    """Over utterances."""
+    changes: tuple[tuple[Utterance, Utterance], ...]
+    """Those whose number of word errors changed, of A and of B: the largest change first, then in A's order."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON.
+
+        - `rule`: of the word alignment
+        - `systems`: of A and of B `name`, and `words` and `characters` as Counts.to_dict has them
+        - `difference`: `rate` (B less A, a fraction), `better` and `worse` (shares of the draws in which B is better,
+          or worse), `interval` (`low`, `high`, `confidence`, `by`, `units`, `draws`; or null); null without a reference
+          word
+        - `mapsswe`: `segments`, `mean`, `deviation`, `z` (of A's errors less B's, as in SCTK), `p`, `significant`
+        - `sign`: `a_better`, `b_better`, `equal` (utterances), `p`, `significant`
+        - `changes`: `id`, `speaker`, `reference`, and arrays of A's and B's `hypotheses` and `errors`
+        """
+        return {
+            "rule": self.a.rule,
+            "systems": [
+                {"name": name, "words": each.words.to_dict(), "characters": each.characters.to_dict()}
+                for name, each in zip(self.names, (self.a, self.b), strict=True)
+            ],
+            "difference": None if self.difference is None else asdict(self.difference),
+            "mapsswe": asdict(self.mapsswe) | {"significant": self.mapsswe.significant},
+            "sign": asdict(self.sign) | {"significant": self.sign.significant},
+            "changes": [
+                {
+                    "id": a.id,
+                    "speaker": a.speaker,
+                    "reference": a.reference,
+                    "hypotheses": [a.hypothesis, b.hypothesis],
+                    "errors": [a.words.errors, b.words.errors],
+                }
+                for a, b in self.changes
+            ],
+        }
+
+
+def compare(
+    a: Score,
+    b: Score,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    draws: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Comparison:
+    """Match the utterances of two scores by their ids and test the difference of their word error rates.
+
+    The interval is by speaker where `intervals.groups` finds speakers (A's), else by utterance.
+
+    Raises:
+        DataError: the scores have different utterances, another reference for the same one, or an id twice.
+        ValueError: the scores are aligned by different rules.
+    """
+    if a.rule != b.rule:
+        raise ValueError(f"The scores are aligned by different rules, {a.rule} and {b.rule}.")
+    pairs = _matched(a, b, names)
+    b = replace(b, utterances=tuple(second for _, second in pairs))
+    errors_a, errors_b = ([utterance.words.errors for utterance in each.utterances] for each in (a, b))
+    return Comparison(
+        names,
+        a,
+        b,
+        difference(
+            np.array(errors_a),
+            np.array(errors_b),
+            np.array([utterance.words.reference for utterance in a.utterances]),
+            groups([utterance.speaker for utterance in a.utterances]),
+            draws=draws,
+            confidence=confidence,
+            seed=seed,
+        ),
+        mapsswe(_as_sclite(a), _as_sclite(b)),
+        sign_test(errors_a, errors_b),
+        tuple(sorted((pair for pair in pairs if _change(pair)), key=lambda pair: -abs(_change(pair)))),
+    )
+
+
+def _change(pair: tuple[Utterance, Utterance]) -> int:
+    return pair[1].words.errors - pair[0].words.errors
+
+
+def _as_sclite(score: Score) -> Sequence[Sequence[Pair]]:
+    if score.rule == "sclite":
+        return [utterance.pairs for utterance in score.utterances]
+    return [align(each.reference.split(), each.hypothesis.split(), "sclite") for each in score.utterances]
+
+
+def _matched(a: Score, b: Score, names: tuple[str, str]) -> list[tuple[Utterance, Utterance]]:
+    in_a, in_b = (_by_id(each, name) for each, name in zip((a, b), names, strict=True))
+    for one, other, first, second in ((in_a, in_b, *names), (in_b, in_a, *reversed(names))):
+        alone = [id_ for id_ in one if id_ not in other]
+        if alone:
+            raise DataError(
+                f"{second} lacks {len(alone):,} of the {len(one):,} utterances of {first}, the first is '{alone[0]}': "
+                "compare reports on the same utterances."
+            )
+    pairs = [(utterance, in_b[id_]) for id_, utterance in in_a.items()]
+    for first, second in pairs:
+        if first.reference != second.reference:
+            raise DataError(
+                f"The references of '{first.id}' differ, '{first.reference}' in {names[0]} and '{second.reference}' in "
+                f"{names[1]}: compare reports on the same texts with the same normalisation."
+            )
+    return pairs
+
+
+def _by_id(score: Score, name: str) -> dict[str, Utterance]:
+    utterances = {utterance.id: utterance for utterance in score.utterances}
+    if len(utterances) < len(score.utterances):
+        seen: set[str] = set()
+        twice = next(u.id for u in score.utterances if u.id in seen or seen.add(u.id))
+        raise DataError(f"{name} has the id '{twice}' twice: utterances are compared by their ids.")
+    return utterances
+
+
+def read_reports(a: Path, b: Path, rule: Rule | None = None) -> tuple[Score, Score]:
+    """The scores behind two reports, folders with a `report.json` or such files, aligned by `rule` or as they were.
+
+    Raises:
+        DataError: a report cannot be read or is none, or they are aligned by different rules and none is given.
+    """
+    reports = [_read_report(path) for path in (a, b)]
+    rules = [report.get("rule", "fewest") for report in reports]
+    if rule is None and rules[0] != rules[1]:
+        raise DataError(f"{a} is aligned by the rule {rules[0]} and {b} by {rules[1]}: name one for both with --align.")
+    scores = [
+        score(
+            *([utterance[key] for utterance in report["utterances"]] for key in ("reference", "hypothesis")),
+            ids=[utterance["id"] for utterance in report["utterances"]],
+            speakers=[utterance["speaker"] for utterance in report["utterances"]],
+            rule=rule or rules[0],
+        )
+        for report in reports
+    ]
+    return scores[0], scores[1]
+
+
+def _read_report(path: Path) -> dict[str, Any]:
+    path = path / "report.json" if path.is_dir() else path
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}.") from error
+    except ValueError:
+        report = None
+    if report is None or not _is_report(report):
+        raise DataError(f"{path} is not a report: give what `asr evaluate ... -o FOLDER` wrote.")
+    return report
+
+
+def _is_report(report: Any) -> bool:
+    """Whether what a comparison needs is there."""
+    return (
+        isinstance(report, dict)
+        and report.get("rule", "fewest") in list(RULES)
+        and isinstance(report.get("utterances"), list)
+        and len(report["utterances"]) > 0
+        and all(
+            isinstance(each, dict)
+            and all(isinstance(each.get(key), str) for key in ("id", "reference", "hypothesis"))
+            and isinstance(each.get("speaker", 0), str | None)
+            for each in report["utterances"]
+        )
+    )

@@ -1,0 +1,83 @@
+"""`asr compare` as it is typed, on two systems' reports."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from asr.cli import main
+from asr.scoring.compare import compare, read_reports
+from asr.scoring.verdict import markdown, render
+from asr.scoring.wer import score
+
+REFERENCES = [f"one two three {number % 3}" for number in range(20)]
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["compare", *map(str, arguments)])
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> tuple[Path, Path]:
+    hypotheses = {
+        "a": [text.replace("two", "too" if place % 2 else "two") for place, text in enumerate(REFERENCES)],
+        "b": [text.replace("one", "" if place % 7 == 0 else "one") for place, text in enumerate(REFERENCES)],
+    }
+    for name, texts in hypotheses.items():
+        (tmp_path / name).mkdir()
+        result = score(REFERENCES, texts, speakers=[f"s{place % 4}" for place in range(20)])
+        data = {"rule": "fewest", "utterances": [utterance.to_dict() for utterance in result.utterances]}
+        (tmp_path / name / "report.json").write_text(json.dumps(data))
+    return tmp_path / "a", tmp_path / "b"
+
+
+def test_the_three_outputs_show_the_same_comparison(reports: tuple[Path, Path]) -> None:
+    a, b = reports
+    expected = compare(*read_reports(a, b), names=(str(a), str(b)))
+    assert run(a, b / "report.json").exit_code == 0
+    assert run(a, b).output == render(expected) + "\n"
+    assert run(a, b, "--markdown").output == markdown(expected) + "\n"
+    assert json.loads(run(a, b, "--json").output) == expected.to_dict()
+    assert expected.difference is not None
+    assert expected.difference.rate == (3 - 10) / 80
+
+
+def test_output_dir(reports: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "comparison"
+    assert run(*reports, "-o", out).output == run(*reports).output
+    a, b = reports
+    expected = compare(*read_reports(a, b), names=(str(a), str(b)))
+    written = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
+    assert written | expected.to_dict() == written
+    assert (out / "comparison.md").read_text(encoding="utf-8") == markdown(expected) + "\n"
+    assert "three" in (out / "index.html").read_text(encoding="utf-8")
+
+
+def test_align(reports: tuple[Path, Path]) -> None:
+    assert json.loads(run(*reports, "--json").output)["rule"] == "fewest"
+    assert json.loads(run(*reports, "--json", "--align", "sclite").output)["rule"] == "sclite"
+
+
+def fails(result: Result, sentence: str) -> None:
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {sentence}\n")
+
+
+def test_mistakes(reports: tuple[Path, Path]) -> None:
+    a, b = reports
+    fails(run(a, b / "none"), f"Cannot read {b}/none: No such file or directory.")
+    fails(run(a, b, "--json", "--markdown"), "--json and --markdown exclude each other: give one.")
+    other = json.loads((b / "report.json").read_text())
+    other["utterances"][4]["reference"] = "One"
+    (b / "report.json").write_text(json.dumps(other))
+    fails(
+        run(a, b),
+        f"The references of '5' differ, 'one two three 1' in {a} and 'One' in {b}: compare reports on the same texts "
+        "with the same normalisation.",
+    )
+    del other["utterances"][4]
+    (b / "report.json").write_text(json.dumps(other))
+    fails(
+        run(a, b),
+        f"{b} lacks 1 of the 20 utterances of {a}, the first is '5': compare reports on the same utterances.",
+    )

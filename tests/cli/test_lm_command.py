@@ -1,0 +1,131 @@
+"""`asr lm` as it is typed: exact output, and one sentence for each mistake."""
+
+import json
+import lzma
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from asr.cli import main
+from asr.decoding import packed
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["lm", *map(str, arguments)])
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text("The cat sat.\nthe cat ran\nthe dog sat\na dog ran\nThe end\n" * 2)
+    return path
+
+
+def fails(result: Result, sentence: str) -> None:
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {sentence}\n"
+
+
+def test_train_pack_and_measure(text: Path, tmp_path: Path) -> None:
+    model = tmp_path / "lm.arpa"
+    result = run("train", text, "--normalise", "--prune", "0", "0", "2", "-o", model)
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "order      n-grams         kept      D1      D2     D3+\n"
+        "    1           10           10  0.4000  1.6000  3.0000\n"
+        "    2           13           13  0.5000  1.0000  1.5000  not estimated\n"
+        "    3           13            1  0.5000  1.0000  1.5000  not estimated\n"
+        f"{model}: 0.00 MB\n"
+    )
+    assert result.stderr == (
+        "Note: the text is too small or too regular to estimate the discounts of order 2, 3; fixed ones were taken.\n"
+    )
+    assert model.read_text().startswith("\\data\\\nngram 1=10\nngram 2=13\nngram 3=1\n\n\\1-grams:\n")
+
+    shown = run("perplexity", model, text, "--normalise")
+    assert shown.exit_code == 0
+    for form in ([], ["--small"]):
+        result = run("pack", model, "-o", tmp_path / "lm.bin", *form)
+        assert result.stdout == f"{tmp_path / 'lm.bin'}: 0.00 MB, 10 + 13 + 1 n-grams\n"
+        again = run("perplexity", tmp_path / "lm.bin", text, "--normalise")
+        assert (again.stdout == shown.stdout) == (not form)
+    assert shown.stdout.endswith("\n10 sentences, 28 words, 0 unknown (0.00 %)\n")
+    numbers = json.loads(run("perplexity", model, text, "--json").stdout)
+    assert (numbers["words"], numbers["unknown"]) == (28, 6)
+    assert f"{numbers['known']['perplexity']:.2f}" in run("perplexity", model, text).stdout
+
+
+@pytest.mark.parametrize("name", ["lm.arpa.gz", "lm.arpa.xz"])
+def test_packed_output_has_the_same_model(text: Path, tmp_path: Path, name: str) -> None:
+    run("train", text, "-o", tmp_path / "lm.arpa")
+    run("train", text, "-o", tmp_path / name)
+    plain, compressed = packed.load(tmp_path / "lm.arpa"), packed.load(tmp_path / name)
+    assert (tmp_path / name).read_bytes()[:2] in (b"\x1f\x8b", b"\xfd7")
+    assert plain.words == compressed.words
+    assert all((array == other).all() for array, other in zip(plain.trie, compressed.trie, strict=True))
+
+
+def test_vocabulary_by_size_and_by_list(text: Path, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("dog 9\ncat\nzebra\n")
+    run("train", text, "--vocabulary-size", "2", "-o", tmp_path / "size.arpa")
+    run("train", text, "--vocabulary", tmp_path / "list", "-o", tmp_path / "list.arpa")
+    assert packed.load(tmp_path / "size.arpa").words == ["<unk>", "<s>", "</s>", "The", "cat"]
+    assert packed.load(tmp_path / "list.arpa").words == ["<unk>", "<s>", "</s>", "cat", "dog"]
+
+
+def test_prune_takes_the_numbers_that_follow(text: Path, tmp_path: Path) -> None:
+    assert run("train", "--prune", "0", "5", text, "-o", tmp_path / "a").exit_code == 0
+    assert run("train", "--prune", "0 5", text, "-o", tmp_path / "b").exit_code == 0
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    result = run("train", "--prune", "few", text, "-o", tmp_path / "c")
+    assert result.exit_code == 2
+    assert "'few' has to be numbers, such as 0 0 1." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--prune", "1"], "--prune 1 has to begin with 0: to have fewer words, give --vocabulary-size."),
+        (
+            ["--prune", "0", "2", "1"],
+            "--prune 0 2 1 must not fall: an n-gram stays only where the shorter ones in it stay.",
+        ),
+        (
+            ["--order", "2", "--prune", "0", "0", "1"],
+            "--prune 0 0 1 has 3 numbers; a model of order 2 takes at most 2.",
+        ),
+    ],
+)
+def test_prune_that_cannot_be(text: Path, tmp_path: Path, options: list[str], sentence: str) -> None:
+    fails(run("train", text, *options, "-o", tmp_path / "lm.arpa"), sentence)
+    assert sorted(tmp_path.iterdir()) == [text]
+
+
+def test_mistakes_in_what_is_read(text: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    fails(
+        run("train", tmp_path / "empty", "-o", tmp_path / "lm.arpa"),
+        f"{tmp_path / 'empty'}: there is no word to learn from; give text, a sentence a line.",
+    )
+    (tmp_path / "list").write_text("zebra\n")
+    fails(
+        run("train", text, "--vocabulary", tmp_path / "list", "-o", tmp_path / "lm.arpa"),
+        f"{tmp_path / 'list'} has no word that the text has: compare capitals, or give --normalise.",
+    )
+    fails(
+        run("pack", tmp_path / "none", "-o", tmp_path / "x"),
+        f"{tmp_path / 'none'} cannot be read: No such file or directory.",
+    )
+    result = run("train", text, "--vocabulary", text, "--vocabulary-size", "3", "-o", tmp_path / "lm.arpa")
+    assert result.exit_code == 2
+    assert not (tmp_path / "lm.arpa").exists()
+
+
+def test_a_text_that_breaks_off_leaves_no_model(text: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.xz"
+    broken.write_bytes(lzma.compress(text.read_bytes() * 100)[:-30])
+    result = run("train", text, broken, "-o", tmp_path / "lm.arpa")
+    assert result.exit_code == 1
+    assert "broken.xz cannot be unpacked" in result.stderr
+    assert sorted(tmp_path.iterdir()) == [broken, text]

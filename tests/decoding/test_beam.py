@@ -1,0 +1,224 @@
+"""Prefix beam search against sums over all paths, and against a plain one of dictionaries."""
+
+import itertools
+import math
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr.decoding import arpa
+from asr.decoding.beam import BeamOptions, BeamSearch, Hypothesis
+from asr.decoding.ngram import Ngram
+from asr.errors import AsrError, DataError
+from asr.text import BLANK, CharTokenizer, SubwordTokenizer, Tokenizer
+
+CHARACTERS = CharTokenizer(" ab")
+SUBWORDS = SubwordTokenizer(" ab", ("▁", "▁a", "b", "▁ab"), b"")
+TOKENIZERS = {"characters": CHARACTERS, "subwords": SUBWORDS}
+NGRAMS = {
+    ("<unk>",): (-1.3, 0.0),
+    ("<s>",): (-99, -0.3),
+    ("</s>",): (-0.9, 0.0),
+    ("a",): (-0.6, -0.2),
+    ("ab",): (-0.8, -0.35),
+    ("bb",): (-1.1, 0.0),
+    ("<s>", "a"): (-0.4, -0.15),
+    ("<s>", "ab"): (-0.5, 0.0),
+    ("a", "ab"): (-0.2, 0.0),
+    ("a", "</s>"): (-0.7, 0.0),
+    ("ab", "a"): (-0.45, -0.1),
+    ("<s>", "a", "ab"): (-0.1, 0.0),
+    ("<s>", "a", "a"): (-1.2, 0.0),
+}
+"""log10 probability and back-off of a made-up 3-gram."""
+EVERYTHING = {"width": 100_000, "threshold": math.inf, "tokens": 100, "token_threshold": -math.inf}
+HOT = {"ab": 1.5, "bb": -0.7, "abb": 2.0}
+
+
+@pytest.fixture(scope="module")
+def ngram(tmp_path_factory: pytest.TempPathFactory) -> Ngram:
+    lines = ["\\data\\"]
+    orders = [[words for words in NGRAMS if len(words) == order] for order in (1, 2, 3)]
+    lines += [f"ngram {order}={len(group)}" for order, group in enumerate(orders, start=1)]
+    for order, group in enumerate(orders, start=1):
+        lines += ["", f"\\{order}-grams:"]
+        lines += [f"{NGRAMS[words][0]}\t{' '.join(words)}\t{NGRAMS[words][1]}".removesuffix("\t0.0") for words in group]
+    path = tmp_path_factory.mktemp("lm") / "made-up.arpa"
+    path.write_text("\n".join([*lines, "", "\\end\\", ""]))
+    return arpa.read(path)
+
+
+def log_probs(frames: int, tokens: int, seed: int, sharpness: float = 1.5) -> np.ndarray:
+    logits = np.random.default_rng(seed).normal(size=(frames, tokens)) * sharpness
+    return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
+
+
+def all_texts(rows: np.ndarray, tokenizer: Tokenizer) -> dict[str, float]:
+    """Text -> natural-log probability, by going through every path."""
+    found: dict[str, float] = defaultdict(lambda: -math.inf)
+    for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
+        tokens = [token for token, _ in itertools.groupby(path) if token != BLANK]
+        text = " ".join(tokenizer.decode(tokens).split())
+        found[text] = float(np.logaddexp(found[text], sum(float(rows[t, token]) for t, token in enumerate(path))))
+    return found
+
+
+def slow_lm(text: str) -> float:
+    """Natural-log probability of a sentence, by the definition of back-off."""
+
+    def score(history: tuple[str, ...], word: str) -> float:
+        if (*history, word) in NGRAMS:
+            return NGRAMS[*history, word][0]
+        return NGRAMS.get(history, (0, 0))[1] + score(history[1:], word)
+
+    words = [word if (word,) in NGRAMS else "<unk>" for word in text.split()]
+    sentence = ["<s>", *words, "</s>"]
+    return sum(score(tuple(sentence[max(0, i - 2) : i]), sentence[i]) for i in range(1, len(sentence))) * math.log(10)
+
+
+def check(found: list[Hypothesis], expected: dict[str, float]) -> None:
+    expected = {text: score for text, score in expected.items() if score > -math.inf}
+    assert {h.text: h.score for h in found} == pytest.approx(expected, abs=1e-5)
+    assert len(found) == len(expected)
+    assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS.values(), ids=TOKENIZERS)
+@pytest.mark.parametrize("frames", [0, 1, 2, 5])
+def test_without_pruning_it_is_the_sum_over_all_paths(tokenizer: Tokenizer, frames: int) -> None:
+    for seed in range(3):
+        rows = log_probs(frames, tokenizer.size, seed)
+        found = BeamSearch(tokenizer, BeamOptions(**EVERYTHING, word_bonus=0)).decode(rows, n_best=10**6)
+        check(found, all_texts(rows, tokenizer))
+        assert [h.score for h in found] == pytest.approx([h.ctc_log_prob for h in found])
+        assert [h.text for h in found] == [" ".join(tokenizer.decode(h.tokens).split()) for h in found]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("hot", [{}, HOT], ids=["", "hot"])
+@pytest.mark.parametrize("tokenizer", TOKENIZERS.values(), ids=TOKENIZERS)
+def test_with_a_language_model_and_hot_words_it_is_what_a_slow_scorer_says(
+    ngram: Ngram, tokenizer: Tokenizer, hot: dict[str, float], closed: bool
+) -> None:
+    options = BeamOptions(**EVERYTHING, lm_weight=0.7, word_bonus=0.4, unknown_score=-1.7, closed=closed)
+    decoder = BeamSearch(tokenizer, options, ngram=ngram, hot_words=hot)
+    for seed in range(3):
+        rows = log_probs(5, tokenizer.size, seed)
+        expected = {}
+        for text, ctc in all_texts(rows, tokenizer).items():
+            unknown = sum((word,) not in NGRAMS for word in text.split())
+            boost = sum(hot.get(word, 0) for word in text.split())
+            score = ctc + 0.7 * slow_lm(text) + 0.4 * len(text.split()) - 1.7 * unknown + boost
+            expected[text] = -math.inf if closed and unknown else score
+        found = decoder.decode(rows, n_best=10**6)
+        check(found, expected)
+        assert [h.lm_log_prob for h in found] == pytest.approx([slow_lm(h.text) for h in found], abs=1e-5)
+
+
+def slow_search(rows: np.ndarray, width: int) -> tuple[tuple[int, ...], float]:
+    """The search of Hannun et al. (2014) without a language model, prefixes being tuples in dictionaries."""
+    beam = {(): (0.0, -math.inf)}
+    for row in rows.astype(float):
+        new: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [-math.inf, -math.inf])
+        for prefix, (blank, other) in beam.items():
+            total = np.logaddexp(blank, other)
+            new[prefix][0] = np.logaddexp(new[prefix][0], total + row[BLANK])
+            for token in range(1, len(row)):
+                repeats = prefix[-1:] == (token,)
+                if repeats:
+                    new[prefix][1] = np.logaddexp(new[prefix][1], other + row[token])
+                longer = (*prefix, token)
+                new[longer][1] = np.logaddexp(new[longer][1], (blank if repeats else total) + row[token])
+        best = sorted(new, key=lambda prefix: -np.logaddexp(*new[prefix]))[:width]
+        beam = {prefix: (new[prefix][0], new[prefix][1]) for prefix in best}
+    winner = max(beam, key=lambda prefix: np.logaddexp(*beam[prefix]))
+    return winner, float(np.logaddexp(*beam[winner]))
+
+
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_a_narrow_beam_keeps_what_a_plain_search_keeps_over_many_frames(width: int) -> None:
+    """Long enough for prefixes to be forgotten and for the memory to grow."""
+    tokenizer = CharTokenizer(" abcde")
+    rows = log_probs(400, tokenizer.size, seed=width)
+    tokens, score = slow_search(rows, width)
+    options = BeamOptions(**EVERYTHING | {"width": width}, word_bonus=0)
+    stream = BeamSearch(tokenizer, options).start()
+    stream.feed(rows)
+    found = stream.finish(width)
+    assert (found[0].tokens, found[0].ctc_log_prob) == (tokens, pytest.approx(score, abs=1e-3))
+
+
+options = st.builds(
+    BeamOptions,
+    width=st.integers(1, 9),
+    threshold=st.sampled_from([3.0, 20.0]),
+    tokens=st.integers(1, 4),
+    token_threshold=st.sampled_from([-1.0, -6.0]),
+    lm_weight=st.sampled_from([0.0, 0.8]),
+    closed=st.booleans(),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(options, st.lists(st.integers(0, 40), max_size=6), st.integers(0, 10**6), st.sampled_from(["", "hot"]))
+def test_in_parts_and_in_threads_the_result_is_the_same(
+    ngram: Ngram, options: BeamOptions, cuts: list[int], seed: int, hot: str
+) -> None:
+    rows = log_probs(40, CHARACTERS.size, seed)
+    decoder = BeamSearch(CHARACTERS, options, ngram=ngram, hot_words=HOT if hot else None)
+    whole = decoder.decode(rows, n_best=5)
+    stream = decoder.start()
+    for first, last in itertools.pairwise([0, *sorted(cuts), 40]):
+        stream.feed(rows[first:last])
+        stream.finish()
+    assert stream.finish(5) == whole
+    assert decoder.decode_batch([rows[:20], rows, rows[:0]], 5, threads=2)[1] == whole
+
+
+@settings(deadline=None, max_examples=60)
+@given(options, st.integers(0, 10**6))
+def test_what_is_pruned_can_only_lose(ngram: Ngram, options: BeamOptions, seed: int) -> None:
+    rows = log_probs(5, CHARACTERS.size, seed)
+    sums = all_texts(rows, CHARACTERS)
+    found = BeamSearch(CHARACTERS, options, ngram=ngram).decode(rows, n_best=100)
+    assert len({h.text for h in found}) == len(found) >= 1
+    for h in found:
+        assert h.ctc_log_prob <= sums[h.text] + 1e-5
+        if options.closed:
+            assert all((word,) in NGRAMS for word in h.text.split())
+
+
+def test_a_hot_word_wins_where_the_sound_is_undecided() -> None:
+    tokenizer = CharTokenizer(" abc")
+    path = [tokenizer.encode("c")[0], 0, *tokenizer.encode("a"), 0]
+    rows = np.full((4, tokenizer.size), 0.02)
+    rows[np.arange(4), path] = 0.92
+    rows[2, tokenizer.encode("b")[0]] = 0.9
+    rows = np.log(rows / rows.sum(axis=1, keepdims=True))
+    plain = BeamSearch(tokenizer, BeamOptions(word_bonus=0)).decode(rows)
+    boosted = BeamSearch(tokenizer, BeamOptions(word_bonus=0), hot_words={"CB!": 1.0}).decode(rows)
+    assert [plain[0].text, boosted[0].text] == ["ca", "cb"]
+
+
+@pytest.mark.parametrize("word", ["", "a1", "a b", "ä"])
+def test_a_hot_word_that_cannot_be_written_is_an_error(word: str) -> None:
+    with pytest.raises(AsrError, match=r"The hot word .* is not one word in the model's alphabet ' ab'"):
+        BeamSearch(CHARACTERS, hot_words={"ab": 1.0, word: 1.0})
+
+
+def test_mistakes_are_told(ngram: Ngram) -> None:
+    with pytest.raises(AsrError, match=r"`width` \(=0\) must be 1 or more"):
+        BeamOptions(width=0)
+    with pytest.raises(AsrError, match="boost must be a finite number"):
+        BeamSearch(CHARACTERS, hot_words={"ab": math.nan})
+    with pytest.raises(AsrError, match="closed vocabulary .* needs words"):
+        BeamSearch(CHARACTERS, BeamOptions(closed=True))
+    with pytest.raises(AsrError, match="None of the 6 words of the vocabulary, such as 'bb', can be written"):
+        BeamSearch(CharTokenizer(" xyz"), ngram=ngram)
+    with pytest.raises(DataError, match=r"shape \(3, 5\) cannot be searched: they must have 4 columns"):
+        BeamSearch(CHARACTERS).decode(np.zeros((3, 5), np.float32))
+    with pytest.raises(DataError, match="no NaN"):
+        BeamSearch(CHARACTERS).decode(np.full((3, 4), np.nan, np.float32))

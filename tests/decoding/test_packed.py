@@ -1,0 +1,112 @@
+"""Packed n-gram models: what comes back, what rounding costs, and damaged files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asr.decoding import packed
+from asr.decoding.ngram import Level, Ngram, Trie, build, link
+from asr.errors import DataError, ModelError
+
+
+@pytest.fixture(scope="module")
+def ngram() -> Ngram:
+    """Random n-grams over 300 words: more values than the small form keeps."""
+    random = np.random.default_rng(0)
+    words = ["<unk>", "<s>", "</s>", *(f"wörd{number}" for number in range(297))]
+    pairs = np.unique(random.integers(0, 300, (4000, 2)), axis=0)
+    triples = np.unique(np.c_[pairs[random.integers(0, len(pairs), 6000)], random.integers(0, 300, 6000)], axis=0)
+    levels = []
+    for grams in (np.arange(300)[:, None], pairs, triples):
+        log_prob = -random.gamma(3, 2, len(grams)).astype(np.float32)
+        backoff = np.where(random.random(len(grams)) < 0.3, 0, -random.gamma(1, 1, len(grams))).astype(np.float32)
+        levels.append(Level(grams.astype(np.int32), log_prob, backoff))
+    return Ngram(3, words, build(levels))
+
+
+def test_the_mapped_form_changes_nothing(ngram: Ngram, tmp_path: Path) -> None:
+    packed.save(ngram, tmp_path / "lm.bin")
+    again = packed.load(tmp_path / "lm.bin")
+    assert (again.order, list(again.words), again.counts) == (3, ngram.words, ngram.counts)
+    for name, array in ngram.trie._asdict().items():
+        other = getattr(again.trie, name)
+        np.testing.assert_array_equal(other, array)
+        assert other.dtype == array.dtype
+        assert not other.flags.owndata and not other.flags.writeable
+
+
+def test_the_small_form_rounds_numbers_and_nothing_else(ngram: Ngram, tmp_path: Path) -> None:
+    packed.save(ngram, tmp_path / "lm.bin")
+    packed.save(ngram, tmp_path / "lm.small", "small")
+    again = packed.load(tmp_path / "lm.small")
+    assert (again.order, list(again.words), again.counts) == (3, ngram.words, ngram.counts)
+    for name in ("word", "first_child"):
+        np.testing.assert_array_equal(getattr(again.trie, name), getattr(ngram.trie, name))
+    for name in ("log_prob", "backoff"):
+        rounded, exact = getattr(again.trie, name), getattr(ngram.trie, name)
+        np.testing.assert_array_equal(rounded, np.round(exact * 16) / 16)
+    assert (tmp_path / "lm.small").stat().st_size < (tmp_path / "lm.bin").stat().st_size / 5
+
+
+def test_scores_of_the_small_form_are_those_of_the_rounded_model(ngram: Ngram, tmp_path: Path) -> None:
+    packed.save(ngram, tmp_path / "lm.small", "small")
+    again = packed.load(tmp_path / "lm.small")
+    trie = ngram.trie
+    rounded = link(keys(trie), 300, again.trie.log_prob.copy(), again.trie.backoff.copy())
+    np.testing.assert_array_equal(again.trie.suffix, rounded.suffix)
+    random = np.random.default_rng(1)
+    state = other = ngram.start()
+    for word in random.choice(ngram.words, 500):
+        (exact, state), (log_prob, other) = ngram.score(state, word), again.score(other, word)
+        assert log_prob == pytest.approx(exact, abs=3 / 32 + 1e-5)  # two back-off weights and a log-probability
+
+
+def keys(trie: Trie) -> np.ndarray:
+    return np.repeat(np.arange(len(trie.backoff)), np.diff(trie.first_child)) * 300 + trie.word[1:]
+
+
+def test_packing_twice_is_packing_once(ngram: Ngram, tmp_path: Path) -> None:
+    packed.save(ngram, tmp_path / "once", "small")
+    packed.save(packed.load(tmp_path / "once"), tmp_path / "twice", "small")
+    assert (tmp_path / "once").read_bytes() == (tmp_path / "twice").read_bytes()
+
+
+def test_an_order_may_be_empty(tmp_path: Path) -> None:
+    unigrams = Level(np.arange(3, dtype=np.int32)[:, None], np.array([-1, -2, -3], np.float32), np.zeros(3, np.float32))
+    levels = [unigrams] + [
+        Level(np.empty((0, order), np.int32), np.empty(0, np.float32), np.empty(0, np.float32)) for order in (2, 3)
+    ]
+    ngram = Ngram(3, ["<unk>", "<s>", "</s>"], build(levels))
+    assert ngram.counts == [3, 0, 0]
+    for form in ("mapped", "small"):
+        packed.save(ngram, tmp_path / form, form)
+        again = packed.load(tmp_path / form)
+        assert again.counts == [3, 0, 0]
+        assert again.finish(again.start()) == pytest.approx(-3)
+
+
+@pytest.mark.parametrize("form", ["mapped", "small"])
+@pytest.mark.parametrize("keep", [20, 300, -1])
+def test_a_file_that_is_cut_off(ngram: Ngram, tmp_path: Path, form: packed.Form, keep: int) -> None:
+    path = tmp_path / "lm.bin"
+    packed.save(ngram, path, form)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ModelError, match=r"lm\.bin is a damaged n-gram model \(.*\): pack it again with `asr lm pack`"):
+        packed.load(path)
+
+
+def test_a_file_that_is_too_long(ngram: Ngram, tmp_path: Path) -> None:
+    path = tmp_path / "lm.bin"
+    packed.save(ngram, path)
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(ModelError, match=r"bytes long instead of"):
+        packed.load(path)
+
+
+def test_what_is_no_model_at_all(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none cannot be read: No such file or directory\."):
+        packed.load(tmp_path / "none")
+    (tmp_path / "text").write_text("hello\n")
+    with pytest.raises(DataError, match=r"it is not an ARPA file"):
+        packed.load(tmp_path / "text")

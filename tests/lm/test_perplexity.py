@@ -1,0 +1,83 @@
+"""Perplexity by hand, by the sum over sentences, and as the reference has it."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asr.decoding import packed
+from asr.decoding.ngram import Level, Ngram, build
+from asr.errors import DataError
+from asr.lm.perplexity import measure
+from asr.lm.train import train
+
+REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "kn-check"
+
+
+@pytest.fixture
+def unigrams() -> Ngram:
+    """<unk> 1/32, </s> 1/4, zwei 1/2, b 1/8."""
+    log_prob = np.log(np.array([1 / 32, 1, 1 / 4, 1 / 2, 1 / 8], np.float32))
+    level = Level(np.arange(5, dtype=np.int32)[:, None], log_prob, np.zeros(5, np.float32))
+    return Ngram(1, ["<unk>", "<s>", "</s>", "zwei", "b"], build([level]))
+
+
+def test_by_hand(unigrams: Ngram, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("zwei b\n\nzwei öde\n", encoding="utf-8")
+    found = measure(unigrams, [tmp_path / "text"])
+    assert (found.sentences, found.words, found.unknown) == (2, 4, 1)
+    assert (found.all.tokens, found.known.tokens) == (6, 5)
+    assert (found.all.characters, found.known.characters) == (len("zwei b\nzwei öde\n"), len("zwei b\nzwei \n") - 1)
+    bits = 1 + 3 + 2 + 1 + 5 + 2
+    assert found.all.bits_per_word == pytest.approx(bits / 6)
+    assert found.known.bits_per_word == pytest.approx((bits - 5) / 5)
+    assert found.all.perplexity == pytest.approx(2 ** (bits / 6))
+    assert found.all.bits_per_character == pytest.approx(bits / 16)
+    assert found.known.bits_per_character == pytest.approx((bits - 5) / 12)
+
+
+def test_normalised_text(unigrams: Ngram, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("ZWEI, b!\n...\n")
+    found = measure(unigrams, [tmp_path / "text"], normalised=True)
+    assert (found.sentences, found.words, found.unknown) == (1, 2, 0)
+    assert found.all.characters == len("zwei b\n")
+
+
+def test_a_text_without_words(unigrams: Ngram, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("\n")
+    with pytest.raises(DataError, match=r"text: there is no word to measure on; give text, a sentence a line\."):
+        measure(unigrams, [tmp_path / "text"])
+
+
+def test_context_counts_and_sentences_start_afresh(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("a b c\nb c\nc c a\na\nd a b\n" * 3)
+    train([text], tmp_path / "lm.arpa", order=3)
+    model = packed.load(tmp_path / "lm.arpa")
+    total = 0.0
+    for sentence in text.read_text().splitlines():
+        state = model.start()
+        for word in sentence.split():
+            log_prob, state = model.score(state, word)
+            total += log_prob
+        total += model.finish(state)
+    assert measure(model, [text]).all.log_prob == pytest.approx(total)
+    assert measure(model, [text, text]).all.log_prob == pytest.approx(2 * total)
+
+
+@pytest.mark.skipif(not REFERENCES.exists(), reason="needs the reference models in ../shared/data/text/kn-check")
+@pytest.mark.parametrize(
+    ("name", "every", "known"),
+    [
+        ("o3", 493.4860410168006, 323.4906840408078),
+        ("o4", 490.43789260043286, 321.48971052365135),
+        ("o3p011", 541.9378765889726, 361.3491835783233),
+    ],
+)
+def test_dev_perplexity_of_the_references(name: str, every: float, known: float) -> None:
+    found = measure(packed.load(REFERENCES / f"{name}.arpa.xz"), [REFERENCES.parent / "dev.txt"])
+    assert (found.all.tokens, found.unknown) == (276_708, 16_648)
+    assert found.all.perplexity == pytest.approx(every, rel=1e-5)
+    assert found.known.perplexity == pytest.approx(known, rel=1e-5)
+    assert math.log2(found.known.perplexity) == pytest.approx(found.known.bits_per_word)

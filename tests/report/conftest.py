@@ -1,0 +1,208 @@
+"""Reports of a made-up recogniser: what it said, when and how surely, with tones for speech. And a browser."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from asr.data.manifest import Utterance
+from asr.report import document
+from asr.report.corpus import Corpus
+from asr.report.media import Gallery, gallery
+from asr.scoring.wer import Score, score
+from asr.text import ENGLISH, CharTokenizer
+from asr.transcript import Transcript, Word
+
+TOKENIZER = CharTokenizer(ENGLISH)
+WORDS = [
+    "the",
+    "of",
+    "and",
+    "to",
+    "a",
+    "in",
+    "that",
+    "it",
+    "was",
+    "his",
+    "he",
+    "with",
+    "as",
+    "for",
+    "had",
+    "you",
+    "not",
+    "be",
+    "her",
+    "is",
+    "at",
+    "on",
+    "by",
+    "which",
+    "have",
+    "or",
+    "from",
+]
+RATE = 16_000
+SHIFT_S = 0.04
+
+
+class Made(NamedTuple):
+    """An evaluation that never happened."""
+
+    document: dict[str, Any]
+    score: Score
+    gallery: Gallery
+
+
+def make(count: int, *, media: int, seed: int = 0, words: int = 20, speakers: int = 8) -> Made:
+    """`count` utterances of about `words` words, a tenth of which are wrong; the unsure words are wrong more often."""
+    random = np.random.default_rng(seed)
+    utterances, transcripts = [], []
+    for number in range(count):
+        said = [WORDS[place] for place in random.integers(len(WORDS), size=int(random.integers(1, 2 * words)))]
+        duration_s = 0.4 * len(said)
+        speaker = f"s{number % speakers}"
+        text = " ".join(said).upper()
+        utterances.append(Utterance(f"{speaker}-{number:04}", Path(f"{number}.wav"), duration_s, text, speaker=speaker))
+        heard = []
+        for place, word in enumerate(said):
+            match random.choice(["hit", "substitution", "deletion", "insertion"], p=[0.9, 0.06, 0.03, 0.01]):
+                case "hit":
+                    texts = [(word, random.uniform(0.7, 1))]
+                case "substitution":
+                    texts = [(word + "s", random.uniform(0.2, 0.9))]
+                case "deletion":
+                    texts = []
+                case _:
+                    texts = [(word, random.uniform(0.7, 1)), ("uh", random.uniform(0.1, 0.6))]
+            for part, (spoken, confidence) in enumerate(texts):
+                start_s = 0.4 * place + 0.2 * part
+                heard.append(Word(spoken, start_s, start_s + 0.15, float(confidence)))
+        transcripts.append(Transcript(tuple(heard), duration_s))
+    half = count // 2
+    corpora = [
+        Corpus("made/clean", Path("made/clean.jsonl"), tuple(utterances[:half])),
+        Corpus("made/other", Path("made/other.jsonl"), tuple(utterances[half:])),
+    ]
+    scored = score(
+        [TOKENIZER.normalise(utterance.text) for utterance in utterances],
+        [transcript.text for transcript in transcripts],
+        ids=[utterance.id for utterance in utterances],
+        speakers=[utterance.speaker for utterance in utterances],
+    )
+    built = document.build(
+        corpora,
+        transcripts,
+        scored,
+        alphabet=ENGLISH,
+        model={"name": "made-up", "given": "made-up.onnx", "parameters": 1234, "about": "A test.", "licence": "none"},
+        elapsed_s=1.5,
+        origin={"made_with": "asr 0", "created": "2020-02-02T02:02:02+00:00", "command": "asr evaluate made-up made"},
+    )
+    durations_s = [utterance.duration for utterance in utterances]
+    return Made(built, scored, heard_again(scored, durations_s, media))
+
+
+def heard_again(scored: Score, durations_s: list[float], count: int) -> Gallery:
+    """Sound and frames: a tone that rises, and the hypothesis spelled at an even pace."""
+
+    def read(place: int) -> np.ndarray:
+        times_s = np.arange(round(durations_s[place] * RATE)) / RATE
+        return (0.3 * np.sin(2 * np.pi * (200 + 300 * times_s) * times_s)).astype(np.float32)
+
+    def log_probs(waveform: np.ndarray) -> np.ndarray:
+        frames = round(len(waveform) / RATE / SHIFT_S)
+        rows = np.full((frames, TOKENIZER.size), 1e-4)
+        rows[:, 0] = 1
+        rows[::2, 0] = 0.2
+        rows[::2, 2 + frames % 20] = 0.8
+        return np.log(rows / rows.sum(axis=1, keepdims=True))
+
+    return gallery(
+        scored,
+        count,
+        durations_s=durations_s,
+        read=read,
+        log_probs=log_probs,
+        tokenizer=TOKENIZER,
+        sample_rate=RATE,
+        frame_shift_s=SHIFT_S,
+    )
+
+
+@pytest.fixture(scope="session")
+def make_report() -> Callable[..., Made]:
+    """`make`, for tests that want another one."""
+    return make
+
+
+@pytest.fixture(scope="session")
+def made() -> Made:
+    """60 utterances, the 10 with the most errors with sound."""
+    return make(60, media=10)
+
+
+class Opened:
+    """A page in the browser, and all that went wrong in it."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", lambda request: self._request(request.url))
+
+    def _request(self, url: str) -> None:
+        if not url.startswith(("file:", "blob:", "data:")):
+            self.problems.append(f"a request to {url}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (the extra `dev`)")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    """Waits until a JavaScript expression holds; Playwright's own way is evaluated as the page's policy forbids."""
+
+    def wait(page: Any, expression: str) -> None:
+        deadline = time.monotonic() + 5
+        while not page.evaluate(expression):
+            assert time.monotonic() < deadline, f"never came: {expression}"
+            page.wait_for_timeout(20)
+
+    return wait
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a file, offline; at the end of the test nothing may have gone wrong in it."""
+    opened = []
+
+    def start(path: Path, fragment: str = "") -> Any:
+        context = browser.new_context(offline=True, viewport={"width": 1200, "height": 900})
+        opened.append((context, Opened(context.new_page())))
+        page = opened[-1][1].page
+        page.set_default_timeout(5_000)
+        page.goto(f"{path.as_uri()}{fragment}")
+        return page
+
+    yield start
+    problems = [problem for _, each in opened for problem in each.problems]
+    for context, _ in opened:
+        context.close()
+    assert not problems

@@ -1,0 +1,131 @@
+"""The page of two systems in a real browser, on texts small enough to know what must be there."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asr.report.comparison import write_comparison
+from asr.scoring.compare import Comparison, compare
+from asr.scoring.wer import score
+
+REFERENCES = ["one two three", "four five", "six", "seven eight", "nine ten", "zero"]
+A = ["one three", "four five", "six", "seven eight", "uh nine tan", "zero"]
+B = ["one two three", "for five", "six six", "seven eight", "nine uh ah tin", "zero"]
+IDS = ["u1", "u2", "u3", "u4", "a#b/c d", "u6"]
+SPEAKERS = ["x", "x", "y", "y", "z", "w"]
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    a, b = (score(REFERENCES, texts, ids=IDS, speakers=SPEAKERS) for texts in (A, B))
+    return compare(a, b, names=("old model", "new <model>"))
+
+
+@pytest.fixture
+def folder(comparison: Comparison, tmp_path: Path) -> Path:
+    """Beside the report of A, which has a page, and that of B, of which only the JSON is left."""
+    for name in ("report a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "report a" / "index.html").write_text("<!doctype html><title>A</title>")
+    write_comparison(comparison, tmp_path / "report a", tmp_path / "b" / "report.json", tmp_path / "out" / "ab")
+    return tmp_path / "out" / "ab"
+
+
+@pytest.fixture
+def page(folder: Path, open_page: Callable[..., Any]) -> Any:
+    return open_page(folder / "index.html")
+
+
+def shown(page: Any) -> list[str]:
+    return page.locator("#utterances-body tbody th").all_inner_texts()
+
+
+def test_the_folder_is_whole(folder: Path, comparison: Comparison) -> None:
+    assert {path.name for path in folder.iterdir()} == {"index.html", "comparison.json", "comparison.md"}
+    written = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    assert written == {"format": 1} | json.loads(json.dumps(comparison.to_dict()))
+
+
+def test_the_summary_has_the_comparisons_numbers(page: Any, comparison: Comparison) -> None:
+    assert comparison.difference is not None
+    rates = [f"{100 * each.words.errors / 11:.2f} %" for each in (comparison.a, comparison.b)]
+    change = f"{100 * comparison.difference.rate:+.2f} points".replace("-", "−")
+    assert page.locator("#summary-body .big").all_inner_texts() == [change, *rates]
+    text = page.locator("#summary-body").inner_text()
+    assert f"Z = {comparison.mapsswe.z:.3f}, p = {comparison.mapsswe.p:.3f}" in text
+    assert f"B is better in {100 * comparison.difference.better:.1f} % of the bootstrap's draws" in text
+    assert page.locator("#names dd").all_inner_texts() == ["old model", "new <model>"]
+
+
+def test_the_largest_change_comes_first_and_filters_choose(page: Any) -> None:
+    assert shown(page) == ["u1", "u2", "u3", "a#b/c d"]
+    expected = {
+        "better": ["u1"],
+        "worse": ["u2", "u3", "a#b/c d"],
+        "different": ["u1", "u2", "u3", "a#b/c d"],
+        "wrong": ["a#b/c d"],
+        "all": ["u1", "u2", "u3", "a#b/c d", "u4", "u6"],
+    }
+    for choice, ids in expected.items():
+        page.get_by_label("Show").select_option(choice)
+        assert shown(page) == ids
+
+
+SEEN = """(list) => [...list.querySelectorAll('li:not(.heads)')].map((item) =>
+  [...item.children].filter((cell) => !cell.matches('.hidden')).map((cell) =>
+    [...cell.childNodes].filter((node) => !node.matches?.('.hidden')).map((node) => node.textContent).join('')))"""
+"""An alignment as people see it: its columns from top to bottom."""
+
+
+def test_both_systems_stand_in_common_columns(page: Any) -> None:
+    """What only one system inserted leaves the other's row empty, and so does a deletion, but for its sign."""
+    lists = page.locator("#utterances-body ol")
+    assert lists.first.evaluate(SEEN) == [["one"] * 3, ["two", "−", "two"], ["three"] * 3]
+    assert lists.nth(3).evaluate(SEEN) == [
+        ["", "+uh", ""],
+        ["nine", "nine", "nine"],
+        ["", "", "+uh"],
+        ["", "", "+ah"],
+        ["ten", "≠tan", "≠tin"],
+    ]
+    assert lists.first.locator("li").nth(2).inner_text().split("\n")[-1] == "two"
+    assert "A:\n−\ndeleted" in lists.first.locator("li").nth(2).inner_text()
+
+
+def test_speakers_stand_side_by_side(page: Any) -> None:
+    rows = page.locator("#speakers-body tbody tr")
+    cells = {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in rows.all()}
+    assert cells["x"] == ["2", "5", "20.00 %", "20.00 %", "0.00"]
+    assert cells["y"] == ["2", "3", "0.00 %", "33.33 %", "+33.33"]
+
+
+def test_utterances_link_to_the_reports_that_have_a_page(page: Any, folder: Path) -> None:
+    link = page.get_by_role("link", name="a#b/c d in the report of A")
+    assert link.get_attribute("href") == "../../report%20a/index.html#utterance=a%23b%2Fc%20d"
+    assert page.get_by_role("link", name="in the report of B").count() == 0
+    link.click()
+    assert page.title() == "A"
+
+
+def test_search_and_keyboard(page: Any, until: Callable[..., None]) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("for five")
+    until(page, "table.rows.length === 1")
+    assert shown(page) == ["u2"]
+    page.locator("#search").fill("")
+    until(page, "table.rows.length === 4")
+    page.get_by_role("button", name="errors B").focus()
+    page.keyboard.press("Enter")
+    assert shown(page) == ["a#b/c d", "u2", "u3", "u1"]
+    assert page.locator("#utterances-body [aria-sort=descending]").count() == 1
+
+
+def test_without_speakers_there_is_no_such_section(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    same = score(REFERENCES, A, ids=IDS)
+    write_comparison(compare(same, same), tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    page = open_page(tmp_path / "out" / "index.html")
+    assert page.locator("#speakers, #speakers-link").count() == 0
+    assert page.get_by_text("No utterance fits").count() == 1

@@ -1,0 +1,336 @@
+"""The report page in a real browser: what it shows, and that it can be used by mouse, by keyboard and by ear."""
+
+import copy
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+from asr.report import html
+from asr.report.folder import write_report
+from asr.report.media import Gallery
+
+if TYPE_CHECKING:
+    from tests.report.conftest import Made
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def folder(made: "Made", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "report"
+    write_report(path, made.document, made.gallery)
+    return path
+
+
+@pytest.fixture
+def page(folder: Path, open_page: Open) -> Any:
+    return open_page(folder / "index.html")
+
+
+def ids(page: Any) -> list[str]:
+    """Of the utterances that are shown."""
+    return [text.strip("▸▾") for text in page.locator("#utterances-body tbody th").all_inner_texts()]
+
+
+def status(page: Any) -> str:
+    return page.locator("#utterances-body [role=status]").inner_text()
+
+
+def test_the_folder_is_whole(folder: Path, made: "Made") -> None:
+    names = {"index.html", "report.json", "report.md", "ref.trn", "hyp.trn"}
+    assert {path.name for path in folder.iterdir()} == names
+    assert json.loads((folder / "report.json").read_text(encoding="utf-8")) == made.document
+
+
+def test_the_page_holds_nothing_that_would_be_fetched(folder: Path) -> None:
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)="(?!data:|#)', text)
+    assert re.findall(r"https?://[\w./]+", text) == ["http://www.w3.org/2000/svg"]
+
+
+def test_a_text_cannot_end_the_script_it_stands_in() -> None:
+    assert html.embed({"text": "</script><script>alert(1)"}) == '{"text":"\\u003c/script>\\u003cscript>alert(1)"}'
+
+
+def test_the_summary_has_the_documents_numbers(page: Any, made: "Made") -> None:
+    summary = made.document["summary"]
+    shown = page.locator("#summary-body .big").all_inner_texts()
+    assert shown == [f"{100 * summary[unit]['rate']:.2f} %" for unit in ("words", "characters", "sentences")]
+    ends = summary["words"]["interval"]
+    assert f"{100 * ends['low']:.2f} – {100 * ends['high']:.2f} %" in page.locator("#summary-body").inner_text()
+    assert page.title() == page.locator("h1").inner_text() == "made-up on made/clean and made/other"
+
+
+def test_the_interval_is_drawn_to_scale(page: Any, made: "Made") -> None:
+    words = made.document["summary"]["words"]
+    chart = page.locator("#summary-body svg").first
+    bar, point = chart.locator(".bar-line").first, chart.locator(".point").first
+    low, high, rate = (float(bar.get_attribute("x1")), float(bar.get_attribute("x2")), float(point.get_attribute("cx")))
+    ends = words["interval"]
+    expected = (words["rate"] - ends["low"]) / (ends["high"] - ends["low"])
+    assert (rate - low) / (high - low) == pytest.approx(expected, abs=1e-3)
+
+
+def test_utterances_sort_both_ways_and_say_so(page: Any, made: "Made") -> None:
+    by_errors = sorted(made.document["utterances"], key=lambda utterance: -utterance["words"]["errors"])
+    assert ids(page) == [utterance["id"] for utterance in by_errors[:25]]
+    head = page.locator("#utterances-body th", has=page.get_by_role("button", name="length"))
+    head.get_by_role("button").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    by_length = sorted(made.document["utterances"], key=lambda utterance: -utterance["duration_s"])
+    assert ids(page) == [utterance["id"] for utterance in by_length[:25]]
+    head.get_by_role("button").click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert page.locator("#utterances-body [aria-sort]").count() == 1
+    ascending = sorted(made.document["utterances"], key=lambda utterance: utterance["duration_s"])
+    assert ids(page) == [utterance["id"] for utterance in ascending[:25]]
+
+
+def test_pages_turn(page: Any, made: "Made") -> None:
+    total = len(made.document["utterances"])
+    first = ids(page)
+    assert status(page) == f"1 – 25 of {total}"
+    page.locator("#utterances-body").get_by_role("button", name="Next").click()
+    assert status(page) == f"26 – 50 of {total}"
+    assert not set(first) & set(ids(page))
+    page.locator("#utterances-body").get_by_role("button", name="Previous").click()
+    assert ids(page) == first
+
+
+def test_the_search_finds_text_ids_and_speakers(page: Any, made: "Made", until: Open) -> None:
+    for wanted in ("s3-", "had", "hads"):
+        expected = [
+            utterance["id"]
+            for utterance in made.document["utterances"]
+            if wanted in f"{utterance['id']} {utterance['reference']} {utterance['hypothesis']}".lower()
+        ]
+        page.locator("#search").fill(wanted)
+        until(page, f"table.rows.length === {len(expected)}")
+        assert sorted(page.evaluate("table.rows.map(row => row.id)")) == sorted(expected)
+    page.locator("#search").fill("no such words")
+    page.get_by_text("No utterance fits the search and the filters.").wait_for()
+    assert status(page) == "0 of 0"
+
+
+@pytest.mark.parametrize("kind", ["substitution", "deletion", "insertion"])
+def test_the_filter_shows_one_kind_of_error(page: Any, made: "Made", kind: str) -> None:
+    page.get_by_label("Show").select_option(kind)
+    expected = [u["id"] for u in made.document["utterances"] if any(pair[0] == kind for pair in u["pairs"])]
+    assert sorted(page.evaluate("table.rows.map(row => row.id)")) == sorted(expected)
+
+
+def test_a_word_error_leads_to_its_utterances(page: Any, made: "Made") -> None:
+    error = made.document["word_errors"][0]
+    page.locator("#errors-body tbody button").first.click()
+    assert page.evaluate("document.activeElement.id") == "utterances"
+    assert page.evaluate("table.rows.length") == error["utterances"]
+    page.get_by_role("button", name="Remove the filter").click()
+    assert page.evaluate("table.rows.length") == len(made.document["utterances"])
+
+
+@pytest.mark.parametrize("kind", ["corpus", "speaker", "duration", "speaking_rate"])
+def test_a_part_leads_to_its_utterances(page: Any, made: "Made", kind: str) -> None:
+    parts = made.document["parts"][kind]
+    if len(parts) < 2:
+        pytest.skip("one part is not shown")
+    names = {"corpus": "By corpus", "speaker": "By speaker", "duration": "By length"}
+    region = page.get_by_role("region", name=names.get(kind, "By speaking rate"))
+    for part in parts:
+        region.get_by_role("button", name=part["name"], exact=True).click()
+        assert page.evaluate("table.rows.length") == part["utterances"]
+
+
+def test_the_alignment_has_signs_and_words_for_every_error(page: Any, made: "Made") -> None:
+    utterance = max(made.document["utterances"], key=lambda each: each["words"]["errors"])
+    cell = page.locator("#utterances-body tbody tr").first.locator(".text")
+    for kind, style, sign in (("substitution", ".sub", "≠"), ("deletion", ".del", "−"), ("insertion", ".ins", "+")):
+        shown = cell.locator(style)
+        pairs = [pair for pair in utterance["pairs"] if pair[0] == kind]
+        assert shown.count() == len(pairs)
+        for place, (_, said, heard) in enumerate(pairs):
+            text = shown.nth(place).text_content()
+            assert sign in text
+            assert {"sub": "substituted", "del": "deleted", "ins": "inserted"}[style[1:]] in text
+            assert all(word in text for word in (said, heard) if word)
+
+
+def test_words_light_up_as_they_sound(page: Any, made: "Made", until: Open) -> None:
+    utterance = max(made.document["utterances"], key=lambda each: each["words"]["errors"])
+    page.get_by_role("button", name=utterance["id"]).click()
+    words = page.locator(".alignment button")
+    assert words.all_inner_texts() == [word["text"] for word in utterance["recognised"]]
+    place = 2
+    words.nth(place).click()  # plays from there
+    until(page, f"document.querySelectorAll('.alignment button')[{place}].matches('.now')")
+    until(page, f"document.querySelectorAll('.alignment button')[{place + 1}].matches('.now')")
+    time_s = page.evaluate("document.querySelector('audio').currentTime")
+    word = utterance["recognised"][place + 1]
+    assert word["start_s"] <= time_s < word["end_s"] + 0.5
+    assert page.locator(".alignment .now").count() <= 1
+    page.evaluate("document.querySelector('audio').pause()")
+    assert page.evaluate("document.querySelector('audio').duration") == pytest.approx(utterance["duration_s"], abs=0.02)
+
+
+def test_the_stage_shows_spectrogram_frames_and_words(page: Any, made: "Made") -> None:
+    utterance = max(made.document["utterances"], key=lambda each: each["words"]["errors"])
+    page.get_by_role("button", name=utterance["id"]).click()
+    stage = page.locator(".stage svg")
+    assert stage.locator("image").count() == 1
+    assert (
+        page.evaluate(
+            """async () => { const image = new Image(); image.src = document.querySelector('.stage image').href.baseVal;
+        await image.decode(); return image.naturalHeight; }"""
+        )
+        == 80
+    )
+    assert stage.locator("rect.word").count() == len(utterance["recognised"])
+    assert stage.locator("polygon").count() > 10
+
+
+def test_an_utterance_without_sound_says_why(page: Any, made: "Made", until: Open) -> None:
+    fewest = min(made.document["utterances"], key=lambda each: each["words"]["errors"])
+    page.locator("#search").fill(fewest["id"])
+    until(page, "table.rows.length === 1")
+    page.get_by_role("button", name=fewest["id"]).click()
+    assert "only the 10 utterances with the most errors have it here" in page.locator("td.detail").inner_text()
+    assert page.locator("audio").count() == 0
+
+
+def test_without_the_extra_the_page_says_so_in_the_pictures_place(
+    made: "Made", open_page: Open, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    bare = {place: replace(media, spectrogram=None) for place, media in made.gallery.media.items()}
+    why = "No spectrogram: it needs librosa; install the extra `report`."
+    write_report(tmp_path, made.document, replace(made.gallery, media=bare, ticks=[], no_picture=why))
+    page = open_page(tmp_path / "index.html")
+    page.locator("#utterances-body tbody button").first.click()
+    assert page.locator("td.detail").get_by_text(why).count() == 1
+    assert page.locator(".stage image").count() == 0
+    assert page.locator(".stage polygon").count() > 10
+
+
+def test_it_can_be_used_by_keyboard(page: Any, until: Open) -> None:
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the utterances"
+    page.keyboard.press("Enter")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.type("s1-")
+    until(page, "table.rows.length < 20")
+    page.locator("#utterances-body thead button").first.focus()
+    page.keyboard.press("Space")
+    shown = ids(page)
+    assert shown == sorted(shown)
+    page.locator("#utterances-body tbody button").first.focus()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    assert page.locator("td.detail").count() == 1
+    assert page.evaluate("document.activeElement.getAttribute('aria-expanded')") == "true"
+    page.keyboard.press("Enter")
+    assert page.locator("td.detail").count() == 0
+
+
+def test_everything_has_a_name_for_a_screen_reader(page: Any) -> None:
+    page.locator("#utterances-body tbody button").first.click()
+    nameless = page.evaluate(
+        """[...document.querySelectorAll('button, input, select, a, audio, svg[role=img], [role=region], nav')].filter(
+          (node) => !node.closest('[hidden]') && !(node.ariaLabel || node.textContent.trim() || node.labels?.length))
+          .map((node) => node.outerHTML.slice(0, 80))"""
+    )
+    assert nameless == []
+    assert page.locator("main").count() == page.locator("header").count() == 1
+    assert all(
+        page.locator("table").nth(n).locator("caption").count() == 1 for n in range(page.locator("table").count())
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out_from_what_is_behind_them(page: Any, scheme: str) -> None:
+    """4.5 to 1 (WCAG 2.2, 1.4.3), computed from the colours that the browser uses."""
+    page.emulate_media(color_scheme=scheme)
+    pairs = [("body", "body"), (".soft", "body"), ("thead th", "thead th"), (".link", ".scroll")]
+    pairs += [(f".legend .{kind}", f".legend .{kind}") for kind in ("sub", "del", "ins")]
+    for text, back in pairs:
+        colours = [
+            page.evaluate(f"getComputedStyle(document.querySelector('{selector}')).{name}")
+            for selector, name in ((text, "color"), (back, "backgroundColor"))
+        ]
+        assert contrast(*colours) >= 4.5, (text, colours)
+
+
+def contrast(first: str, second: str) -> float:
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_a_link_opens_its_utterance(folder: Path, made: "Made", open_page: Open) -> None:
+    last = made.document["utterances"][-1]["id"]
+    page = open_page(folder / "index.html", f"#utterance={last}")
+    assert page.locator("tr.open th").inner_text().strip("▾") == last
+    assert page.locator("td.detail").count() == 1
+
+
+def test_the_shown_utterances_can_be_saved(page: Any, made: "Made", until: Open) -> None:
+    page.locator("#search").fill("s1-")
+    until(page, "table.rows.length < 20")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save these").click()
+    rows = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    by_id = {utterance["id"]: utterance for utterance in made.document["utterances"]}
+    assert len(rows) - 1 == sum(utterance["speaker"] == "s1" for utterance in by_id.values())
+    for row in rows[1:]:
+        cells = dict(zip(rows[0].split("\t"), row.split("\t"), strict=True))
+        utterance = by_id[cells["id"]]
+        assert (cells["hypothesis"], cells["errors"]) == (utterance["hypothesis"], str(utterance["words"]["errors"]))
+
+
+def test_next_to_nothing_can_be_shown(made: "Made", open_page: Open, tmp_path: Path) -> None:
+    """One utterance in which nothing was said or recognised, by nobody known, with an id that is hard to write."""
+    name = """<b>&"x" 'ü' #?% </script>"""
+    document = copy.deepcopy(made.document)
+    nothing = {"rate": None, "interval": None} | dict.fromkeys(
+        ("errors", "substitutions", "deletions", "insertions", "reference"), 0
+    )
+    document["summary"] |= {"utterances": 1, "words": nothing, "characters": nothing}
+    document["summary"]["sentences"] = {"rate": 0.0, "errors": 0, "total": 1}
+    document |= {"parts": {key: [] for key in document["parts"]}, "word_errors": [], "word_errors_distinct": 0}
+    empty = {"id": name, "speaker": None, "text": "", "reference": "", "hypothesis": "", "pairs": [], "recognised": []}
+    document |= {"calibration": None, "utterances": [document["utterances"][0] | empty]}
+    write_report(tmp_path, document, Gallery(0, {}, [], None))
+    page = open_page(tmp_path / "index.html", f"#utterance={quote(name)}")
+    assert page.locator("#utterances-body tbody th").first.inner_text() == f"▾{name}"
+    assert page.locator("#utterances-body .text").inner_text() == "(nothing said, nothing recognised)"
+    assert page.get_by_text("No word is wrong.").count() == 1
+    assert page.get_by_text("none was asked for (asr evaluate --media)").count() == 1
+    assert page.locator("#summary-body .big").all_inner_texts() == ["–", "–", "0.00 %"]
+
+
+def test_5000_utterances(make_report: Callable[..., "Made"], open_page: Open, tmp_path: Path) -> None:
+    """Only a page of them is ever in the document; what it takes is printed (`pytest -rP`), for machines differ."""
+    made = make_report(5_000, media=5, words=10)
+    write_report(tmp_path, made.document, made.gallery)
+    started = time.monotonic()
+    page = open_page(tmp_path / "index.html")
+    loaded_s = time.monotonic() - started
+    milliseconds = page.evaluate(
+        "() => { const t = performance.now(); byId('search').value = 'was his'; refresh();"
+        " return performance.now() - t; }"
+    )
+    found = sum("was his" in f"{u['reference']}\n{u['hypothesis']}" for u in made.document["utterances"])
+    assert page.evaluate("table.rows.length") == found
+    assert page.locator("#utterances-body tbody tr").count() == 25
+    size = (tmp_path / "index.html").stat().st_size
+    print(f"5,000 utterances: {size / 1e6:.1f} MB, loaded in {loaded_s:.2f} s, searched in {milliseconds:.0f} ms")

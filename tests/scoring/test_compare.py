@@ -1,0 +1,189 @@
+"""Comparisons against the parts they are made of, which have references of their own, and against SCTK as a whole."""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sctk
+
+from asr.errors import DataError
+from asr.scoring.alignment import Rule
+from asr.scoring.compare import compare, read_reports
+from asr.scoring.intervals import difference
+from asr.scoring.significance import sign_test
+from asr.scoring.wer import Score, score
+
+IDS = [f"u{number}" for number in range(40)]
+SPEAKERS = [f"s{number % 5}" for number in range(40)]
+
+
+def system(seed: int, rate: float, rule: Rule = "fewest", order: list[int] | None = None) -> Score:
+    """One system's errors on always the same 40 utterances of 5 speakers."""
+    texts, dice = random.Random(0), random.Random(seed)
+    references = [" ".join(texts.choices("abcdef", k=8)) for _ in IDS]
+    hypotheses = [
+        " ".join(dice.choice(["", "x", f"{word} x"]) if dice.random() < rate else word for word in text.split())
+        for text in references
+    ]
+    order = order or list(range(40))
+    return score(
+        *([texts[place] for place in order] for texts in (references, hypotheses)),
+        ids=[IDS[place] for place in order],
+        speakers=[SPEAKERS[place] for place in order],
+        rule=rule,
+    )
+
+
+def test_the_parts() -> None:
+    a, b = system(1, 0.3), system(2, 0.1)
+    got = compare(a, b)
+    errors = [[utterance.words.errors for utterance in each.utterances] for each in (a, b)]
+    reference = np.array([utterance.words.reference for utterance in a.utterances])
+    assert got.difference == difference(np.array(errors[0]), np.array(errors[1]), reference, SPEAKERS)
+    assert got.difference is not None
+    assert got.difference.rate == (b.words.errors - a.words.errors) / 320
+    assert got.sign == sign_test(*errors)
+    assert got.mapsswe.z > 2  # A's errors less B's, as in SCTK: B is better
+    assert got.difference.interval is not None
+    assert got.difference.interval.high < 0  # B's rate less A's
+
+
+def test_utterances_are_matched_by_id() -> None:
+    a, b = system(1, 0.3), system(2, 0.1)
+    shuffled = system(2, 0.1, order=random.Random(3).sample(range(40), 40))
+    assert shuffled.utterances != b.utterances
+    assert compare(a, shuffled) == compare(a, b)
+
+
+def test_changes_come_largest_first_then_in_order() -> None:
+    changes = compare(system(1, 0.3), system(2, 0.1)).changes
+    keys = [(-abs(b.words.errors - a.words.errors), IDS.index(a.id)) for a, b in changes]
+    assert keys == sorted(keys)
+    assert all(a.id == b.id and size for (a, b), (size, _) in zip(changes, keys, strict=True))
+    unchanged = {*IDS} - {a.id for a, _ in changes}
+    assert len(unchanged) == compare(system(1, 0.3), system(2, 0.1)).sign.equal
+
+
+def test_a_system_and_itself() -> None:
+    a = system(1, 0.3)
+    got = compare(a, a)
+    assert got.difference is not None
+    assert (got.difference.rate, got.difference.interval, got.difference.better) == (0.0, None, 0.0)
+    assert (got.mapsswe.z, got.mapsswe.significant, got.sign.p, got.changes) == (0.0, False, 1.0, ())
+
+
+@sctk.needs_sctk
+@pytest.mark.parametrize("rule", ["fewest", "sclite"])
+def test_mapsswe_is_that_of_sc_stats_under_both_rules(tmp_path: Path, rule: Rule) -> None:
+    a, b = system(1, 0.3, rule), system(2, 0.2, rule)
+    got = compare(a, b).mapsswe
+    references = [utterance.reference.split() for utterance in a.utterances]
+    sgml = [
+        sctk.sclite(references, [u.hypothesis.split() for u in each.utterances], tmp_path, name)
+        for name, each in (("a", a), ("b", b))
+    ]
+    segments, _, _, z, differ = sctk.mapsswe(*sgml)
+    assert (got.segments, got.z, got.significant) == (segments, pytest.approx(z, abs=5.1e-4), differ)
+
+
+def test_to_dict_is_json() -> None:
+    comparison = compare(system(1, 0.3), system(2, 0.1), names=("old", "new"))
+    data = json.loads(json.dumps(comparison.to_dict()))
+    assert data["rule"] == "fewest"
+    assert [each["name"] for each in data["systems"]] == ["old", "new"]
+    assert data["systems"][1]["words"] == comparison.b.words.to_dict()
+    assert comparison.difference is not None
+    assert data["difference"]["interval"]["by"] == "speaker"
+    assert data["difference"]["better"] == comparison.difference.better
+    assert data["mapsswe"]["significant"] is True
+    assert data["sign"]["equal"] == comparison.sign.equal
+    first, (a, b) = data["changes"][0], comparison.changes[0]
+    assert first == {
+        "id": a.id,
+        "speaker": a.speaker,
+        "reference": a.reference,
+        "hypotheses": [a.hypothesis, b.hypothesis],
+        "errors": [a.words.errors, b.words.errors],
+    }
+    assert len(data["changes"]) == len(comparison.changes)
+
+
+def test_other_utterances() -> None:
+    a = system(1, 0.3)
+    fewer = replace(a, utterances=a.utterances[3:])
+    with pytest.raises(DataError, match=r"^new lacks 3 of the 40 utterances of old, the first is 'u0': compare"):
+        compare(a, fewer, names=("old", "new"))
+    with pytest.raises(DataError, match=r"^B lacks 3 of the 40 utterances of A, the first is 'u0'"):
+        compare(a, fewer)
+    with pytest.raises(DataError, match=r"^A lacks 3 of the 40 utterances of B, the first is 'u0'"):
+        compare(fewer, a)
+
+
+def test_other_references() -> None:
+    one, other = score(["a b", "c"], ["a", "c"]), score(["a b", "C"], ["a", "c"])
+    with pytest.raises(DataError, match=r"^The references of '2' differ, 'c' in A and 'C' in B: compare reports"):
+        compare(one, other)
+
+
+def test_an_id_twice() -> None:
+    twice = score(["a", "b", "c"], ["a", "b", "c"], ids=["x", "y", "x"])
+    with pytest.raises(DataError, match=r"^B has the id 'x' twice"):
+        compare(score(["a", "b"], ["a", "b"], ids=["x", "y"]), twice)
+
+
+def test_rules_must_agree() -> None:
+    with pytest.raises(ValueError, match="different rules, fewest and sclite"):
+        compare(system(1, 0.3), system(1, 0.3, "sclite"))
+
+
+def write(path: Path, result: Score, **fields: object) -> Path:
+    path.write_text(json.dumps({"utterances": [u.to_dict() for u in result.utterances]} | fields), encoding="utf-8")
+    return path
+
+
+def test_reports_are_read_from_files_and_folders(tmp_path: Path) -> None:
+    a, b = system(1, 0.3), system(2, 0.1)
+    write(tmp_path / "report.json", a)
+    assert read_reports(tmp_path, write(tmp_path / "b.json", b, rule="fewest")) == (a, b)
+
+
+def test_the_rule_is_that_of_the_reports_unless_given(tmp_path: Path) -> None:
+    a = write(tmp_path / "a.json", system(1, 0.3), rule="sclite")
+    b = write(tmp_path / "b.json", system(2, 0.1), rule="sclite")
+    c = write(tmp_path / "c.json", system(2, 0.1))
+    assert read_reports(a, b) == (system(1, 0.3, "sclite"), system(2, 0.1, "sclite"))
+    assert read_reports(a, b, "fewest") == read_reports(a, c, "fewest") == (system(1, 0.3), system(2, 0.1))
+    with pytest.raises(DataError, match=r"a.json is aligned by the rule sclite and \S+c.json by fewest: name one for"):
+        read_reports(a, c)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"utterances": 130}',
+        '{"utterances": []}',
+        '{"utterances": [{"id": "a"}]}',
+        '{"utterances": [{"id": "a", "reference": "a", "hypothesis": null, "speaker": null}]}',
+        '{"utterances": [{"id": "a", "reference": "a", "hypothesis": "a"}]}',
+        '{"utterances": [{"id": "a", "reference": "a", "hypothesis": "a", "speaker": null}], "rule": "best"}',
+        '{"utterances": [{"id": "a", "reference": "a", "hypothesis": "a", "speaker": null}], "rule": ["fewest"]}',
+        b"\xff",
+    ],
+)
+def test_what_is_no_report(tmp_path: Path, content: str | bytes) -> None:
+    good = write(tmp_path / "good.json", system(1, 0.3))
+    bad = tmp_path / "bad.json"
+    bad.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError, match=r"bad.json is not a report: give what `asr evaluate ... -o FOLDER` wrote."):
+        read_reports(good, bad)
+
+
+def test_no_report_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^Cannot read \S+report.json: No such file or directory.$"):
+        read_reports(tmp_path, tmp_path)

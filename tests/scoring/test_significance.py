@@ -1,0 +1,91 @@
+"""MAPSSWE against SCTK's sc_stats and cases by hand; the sign test against the binomial law."""
+
+import random
+from pathlib import Path
+
+import pytest
+import sctk
+from scipy import stats
+
+from asr.scoring.alignment import align
+from asr.scoring.significance import Mapsswe, mapsswe, segments, sign_test
+
+
+def noisy(words: list[str], dice: random.Random, vocabulary: str, rate: float) -> list[str]:
+    outcomes = ([8 * (1 - rate), rate * 3, rate * 3, rate * 2], ["hit", "deletion", "substitution", "insertion"])
+    heard: list[str] = []
+    for word in words:
+        (kind,) = dice.choices(outcomes[1], outcomes[0])
+        other = dice.choice(vocabulary)
+        heard += {"hit": [word], "deletion": [], "substitution": [other], "insertion": [word, other]}[kind]
+    return heard
+
+
+@sctk.needs_sctk
+@pytest.mark.parametrize(
+    ("seed", "vocabulary", "utterances", "rates"),
+    [
+        (0, "abcdefgh", 60, (0.1, 0.2)),
+        (1, "abcdefgh", 60, (0.3, 0.1)),
+        (2, "abc", 60, (0.2, 0.2)),
+        (3, "abcdefghijklmnop", 100, (0.05, 0.08)),
+        (4, "ab", 40, (0.5, 0.7)),
+        (5, "abcdefgh", 5, (0.1, 0.3)),
+        (6, "abcdefgh", 30, (0.0, 0.1)),
+    ],
+)
+def test_mapsswe_is_that_of_sc_stats(
+    tmp_path: Path, seed: int, vocabulary: str, utterances: int, rates: tuple[float, float]
+) -> None:
+    dice = random.Random(seed)
+    said = [dice.choices(vocabulary, k=dice.randint(0, 25)) for _ in range(utterances)]
+    systems = [[noisy(words, dice, vocabulary, rate) for words in said] for rate in rates]
+    got = mapsswe(*([align(*pair, "sclite") for pair in zip(said, heard, strict=True)] for heard in systems))
+    sgml = [sctk.sclite(said, heard, tmp_path, name) for name, heard in zip("ab", systems, strict=True)]
+    count, mean, deviation, z, differ = sctk.mapsswe(*sgml)
+    assert (got.segments, got.significant) == (count, differ)
+    assert (got.mean, got.deviation, got.z) == pytest.approx((mean, deviation, z), abs=5.1e-4)  # it prints 3 places
+    assert got.p == pytest.approx(2 * stats.norm.sf(abs(got.z)), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("said", "a", "b", "expected"),
+    [
+        ("a b c d e", "a b c d e", "a b c d e", []),
+        ("a b c d e", "x b c d e", "a b c d x", [(1, 0), (0, 1)]),
+        ("a b c d", "x b c d", "a b c x", [(1, 0), (0, 1)]),  # two right words between
+        ("a b c", "x b c", "a b x", [(1, 1)]),  # only one
+        ("a b c", "a b c d", "x a b c", [(0, 1), (1, 0)]),  # insertions at the ends
+        ("a b c d", "x b c d", "a b u c x", [(1, 2)]),  # an insertion between the two right words
+        ("a b c", "", "a b c", [(3, 0)]),
+        ("", "u v", "w", [(2, 1)]),
+    ],
+)
+def test_segments_by_hand(said: str, a: str, b: str, expected: list[tuple[int, int]]) -> None:
+    first, second = (align(said.split(), heard.split(), "sclite") for heard in (a, b))
+    assert segments(first, second) == expected
+    assert segments(second, first) == [(two, one) for one, two in expected]
+
+
+def test_nothing_to_tell_systems_apart() -> None:
+    right, wrong = align(["a"], ["a"]), align(["a"], ["b"])
+    assert mapsswe([right], [right]) == Mapsswe(0, 0.0, 0.0, 0.0, 1.0)
+    assert mapsswe([wrong], [right]) == Mapsswe(1, 1.0, 0.0, 0.0, 1.0)
+    assert mapsswe([wrong] * 3, [right] * 3) == Mapsswe(3, 1.0, 0.0, 0.0, 1.0)  # as sc_stats: no spread, no verdict
+
+
+def test_sign_test_against_the_binomial_law() -> None:
+    dice = random.Random(0)
+    for count in (1, 2, 7, 40, 3_000):
+        a, b = ([dice.randint(0, 3) for _ in range(count)] for _ in range(2))
+        got = sign_test(a, b)
+        assert got.a_better + got.b_better + got.equal == count
+        unequal = got.a_better + got.b_better
+        assert got.p == pytest.approx(stats.binomtest(got.a_better, unequal).pvalue if unequal else 1.0)
+
+
+def test_sign_test_by_hand() -> None:
+    got = sign_test([0, 0, 0, 0, 0, 0, 5], [1, 1, 1, 1, 9, 1, 5])
+    assert (got.a_better, got.b_better, got.equal, got.p) == (6, 0, 1, 2 / 64)
+    assert got.significant
+    assert not sign_test([0] * 5, [1] * 5).significant  # 2 / 32: the most that five utterances can say

@@ -1,0 +1,87 @@
+"""What people read of a comparison: word for word in a small case, and nothing that Markdown could take for its own."""
+
+from dataclasses import replace
+
+from asr.scoring.compare import compare
+from asr.scoring.verdict import markdown, render
+from asr.scoring.wer import score
+
+REFERENCES = ["one two", "a b c", "good morning", "x <y> z | w"]
+COMPARISON = compare(
+    score(REFERENCES, ["one two", "a x c", "good", "x <y> z | w"]),
+    score(REFERENCES, ["one two", "a b c", "good morning", "x * | w"]),
+    names=("old_run", "new"),
+)
+
+
+def test_text() -> None:
+    change = COMPARISON.difference
+    assert change is not None
+    assert change.interval is not None
+    low, high = f"{100 * change.interval.low:+.2f}", f"{100 * change.interval.high:+.2f}"
+    assert render(COMPARISON) == (
+        "                WER  errors  substituted  deleted  inserted  reference\n"
+        "A: old_run  16.67 %       2            1        1         0         12\n"
+        "B: new      16.67 %       2            1        1         0         12\n"
+        "\n"
+        f"WER of B less A: +0.00 points, 95 % interval {low} to {high} (bootstrap, 10,000 draws of 4 utterances).\n"
+        f"Probability of improvement: B is better in {100 * change.better:.1f} % of the draws, "
+        f"worse in {100 * change.worse:.1f} %.\n"
+        "Warning: 4 utterances are few, and the interval is rough.\n"
+        "MAPSSWE: Z = 0.000, p = 1.000, 3 segments: no significant difference.\n"
+        "Sign test: A is better in 1 utterances, B in 2, p = 1.000; 1 with as many errors are left out: "
+        "no significant difference.\n"
+        "Words aligned by: fewest edits; for MAPSSWE always sclite's weights (4, 3, 3).\n"
+        "\n"
+        "4: 0 -> 2 errors\n"
+        "  reference  x <y> z | w\n"
+        "  A          x <y> z | w\n"
+        "  B          x * | w\n"
+        "\n"
+        "2: 1 -> 0 errors\n"
+        "  reference  a b c\n"
+        "  A          a x c\n"
+        "  B          a b c\n"
+        "\n"
+        "3: 1 -> 0 errors\n"
+        "  reference  good morning\n"
+        "  A          good\n"
+        "  B          good morning"
+    )
+
+
+def test_markdown() -> None:
+    lines = markdown(COMPARISON).splitlines()
+    assert lines[:4] == [
+        "| system | WER | errors | substituted | deleted | inserted | reference |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+        "| A: old\\_run | 16.67 % | 2 | 1 | 1 | 0 | 12 |",
+        "| B: new | 16.67 % | 2 | 1 | 1 | 0 | 12 |",
+    ]
+    findings = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    assert findings == render(COMPARISON).splitlines()[4:10]
+    assert lines[-3] == r"| 4 | 0 -\> 2 | x \<y\> z \| w | x \<y\> z \| w | x \* \| w |"
+
+
+def test_who_is_better_when_the_tests_say_so() -> None:
+    references = [f"a b c {number}" for number in range(40)]
+    worse = score(references, ["x" if number % 3 else "a b c x" for number in range(40)])
+    right = score(references, references)
+    text = render(compare(worse, right))
+    assert text.count(": B is better.") == 2
+    assert "no significant difference" not in text
+    swapped = render(compare(right, worse))
+    assert swapped.count(": A is better.") == 2
+    assert "p = 1.8e-12; 0 with as many errors" in swapped  # 2 / 2 ** 40
+
+
+def test_without_a_reference_word() -> None:
+    empty = score([""], ["uh"])
+    assert "WER of B less A: undefined, for the references have no word." in render(compare(empty, empty))
+
+
+def test_without_an_interval() -> None:
+    same = replace(COMPARISON.a)
+    text = render(compare(same, same))
+    assert "+0.00 points, no interval, which takes 4 utterances and a difference." in text
+    assert text.endswith("weights (4, 3, 3).")  # and no utterance that changed
