@@ -185,6 +185,41 @@ def perplexity(model: Path, texts: tuple[Path, ...], *, normalise: bool, as_json
     )
 
 
+@lm.command()
+@MODEL
+@click.option("--prompt", default="", metavar="TEXT", help="What the text begins with.")
+@click.option(
+    "--length", default=300, show_default=True, type=click.IntRange(min=1), metavar="N", help="Tokens to add."
+)
+@click.option(
+    "--temperature",
+    default=0.7,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    metavar="T",
+    help="1 draws from the model's own distribution, less is more cautious, 0 always takes the likeliest token.",
+)
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), metavar="N", help="Another, other text."
+)
+def generate(model: Path, *, prompt: str, length: int, temperature: float, seed: int) -> None:
+    """Let an LSTM language model write.
+
+    LM is an .onnx file that `asr export` made from a language model's run. Each token is drawn from what the model
+    expects after all before it; a line is a sentence.
+
+    \b
+    Example:
+      asr lm generate lm.onnx --prompt "the captain"
+    """
+    from asr.decoding.sampling import generate as write
+    from asr.runtime.language import OnnxLanguageModel
+
+    loaded = OnnxLanguageModel(model, threads=1)  # one token at a time leaves nothing to share
+    tokenizer = loaded.description.tokenizer
+    click.echo("\n".join(write(loaded, tokenizer, prompt, length, temperature=temperature, seed=seed)))
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[str, float], None]]:
     """A bar on standard error while it is a terminal, for a function that tells what it does and how far it is."""

@@ -2,13 +2,19 @@
 
 import json
 import lzma
+import math
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from asr.cli import main
 from asr.decoding import packed
+from asr.export import language
+from asr.text import CharTokenizer
+from asr.training import language_checkpoint
+from asr.training.recipe import LanguageRecipe
 
 
 def run(*arguments: str | Path) -> Result:
@@ -129,3 +135,45 @@ def test_a_text_that_breaks_off_leaves_no_model(text: Path, tmp_path: Path) -> N
     assert result.exit_code == 1
     assert "broken.xz cannot be unpacked" in result.stderr
     assert sorted(tmp_path.iterdir()) == [broken, text]
+
+
+@pytest.fixture(scope="module")
+def lstm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An exported network whose head always expects the letter b, and the end of a sentence half as much."""
+    recipe = LanguageRecipe.model_validate(
+        {
+            "name": "toy",
+            "data": {"train": ["a.txt"], "dev": ["b.txt"]},
+            "text": {"alphabet": " abc"},
+            "language": {"embedding": 2, "layers": 1, "hidden": 3},
+        }
+    )
+    model = language_checkpoint.build(recipe, CharTokenizer(" abc"))
+    torch.nn.init.zeros_(model.network.head.weight)
+    with torch.no_grad():
+        model.network.head.bias.copy_(torch.tensor([0.0, -50.0, -50.0, math.log(2), -50.0]))
+    path = tmp_path_factory.mktemp("lstm") / "toy.onnx"
+    language.export(model, path, ["abc"])
+    return path
+
+
+def test_generate_writes_what_the_model_expects(lstm: Path) -> None:
+    assert run("generate", lstm, "--length", "5", "--temperature", "0").stdout == "bbbbb\n"
+    assert run("generate", lstm, "--length", "2", "--temperature", "0", "--prompt", "C a").stdout == "c abb\n"
+    texts = [
+        run("generate", lstm, "--temperature", "1", "--length", "900", "--seed", str(seed)).stdout for seed in (1, 1, 2)
+    ]
+    assert texts[0] == texts[1] != texts[2]
+    assert abs(texts[0].count("b") / 900 - 2 / 3) < 0.06  # and all else are ends of sentences
+    assert set(texts[0]) == {"b", "\n"}
+
+
+def test_generate_names_what_it_cannot_use(lstm: Path, tmp_path: Path) -> None:
+    assert "alphabet" in run("generate", lstm, "--prompt", "xyz").stderr
+    fails(
+        run("generate", tmp_path / "no.onnx"),
+        f"Model '{tmp_path / 'no.onnx'}' is not there: give the path of an .onnx file.",
+    )
+    acoustic = Path(__file__).resolve().parents[2] / "asr" / "models" / "an4.onnx"
+    sentence = "is of the kind `acoustic model`, and here one of the kind `language model` is needed."
+    fails(run("generate", acoustic), f"Model '{acoustic}' {sentence}")
