@@ -204,8 +204,8 @@ def discounts(histogram: np.ndarray) -> tuple[tuple[float, float, float], bool]:
         return FALLBACK, False
     y = once / (once + 2 * twice)
     found = (1 - 2 * y * twice / once, 2 - 3 * y * thrice / twice, 3 - 4 * y * four / thrice)
-    if any(not 0 <= amount <= limit for limit, amount in enumerate(found, start=1)):
-        return FALLBACK, False
+    if any(not 0 < amount <= limit for limit, amount in enumerate(found, start=1)):
+        return FALLBACK, False  # at 0 nothing would be left over for backing off, and its logarithm is infinite
     return found, True
 
 

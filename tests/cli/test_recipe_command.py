@@ -35,7 +35,8 @@ def test_diff_names_keys_and_values(tmp_path: Path) -> None:
 
 def test_the_schema_describes_every_key() -> None:
     schema = json.loads(recipe("schema").stdout)
-    for section in [schema, *schema["$defs"].values()]:
+    assert [kind["title"] for kind in schema["anyOf"]] == ["Recipe", "LanguageRecipe"]
+    for section in [*schema["anyOf"], *schema["$defs"].values()]:
         assert section["additionalProperties"] is False
         for key, value in section["properties"].items():
             assert value.get("description") or "$ref" in value, key
@@ -43,8 +44,9 @@ def test_the_schema_describes_every_key() -> None:
 
 def test_the_schema_lets_a_variant_extend() -> None:
     schema = json.loads(recipe("schema").stdout)
-    assert {"required": ["extends"]} in schema["anyOf"]
-    assert "extends" in schema["properties"]
+    for kind in schema["anyOf"]:
+        assert {"required": ["extends"]} in kind["anyOf"]
+        assert "extends" in kind["properties"]
     assert all("required" not in section for section in schema["$defs"].values())
 
 

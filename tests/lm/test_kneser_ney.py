@@ -88,6 +88,12 @@ def parse(path: Path) -> dict[Gram, tuple[float, float]]:
 sentences = st.lists(st.lists(st.sampled_from("aaaaabbbccdefgh"), min_size=1, max_size=8), min_size=1, max_size=25)
 
 
+def test_a_discount_of_zero_cannot_be_used() -> None:
+    # Y = 4 / (4 + 2 * 4) = 1/3; the third discount is 3 - 4 Y 9 / 4 = 0.
+    assert discounts(np.array([0, 4, 4, 4, 9])) == (FALLBACK, False)
+    assert discounts(np.array([0, 4, 4, 4, 6]))[1]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     sentences,
