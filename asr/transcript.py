@@ -188,7 +188,53 @@ def to_vtt(transcript: Transcript) -> str:
     return "\n".join(["WEBVTT\n", *blocks])
 
 
-FORMATS: dict[str, Callable[[Transcript], str]] = {"txt": to_txt, "json": to_json, "srt": to_srt, "vtt": to_vtt}
+def to_ctm(transcript: Transcript) -> str:
+    """NIST's time-marked words, one a line: source, channel 1, start, length, word, confidence.
+
+    The source is named by its file, without folders and endings; white space in it becomes "_".
+    """
+    name = "_".join(Path(transcript.source or "-").stem.split()) or "-"
+    lines = []
+    for word in transcript.words:
+        start_ms, end_ms = _ms(word.start_s), _ms(word.end_s)
+        times = f"{start_ms / 1000:.3f} {(end_ms - start_ms) / 1000:.3f}"
+        lines.append(f"{name} 1 {times} {word.text} {word.confidence:.4f}\n")
+    return "".join(lines)
+
+
+def to_textgrid(transcript: Transcript) -> str:
+    """Praat's TextGrid (its manual, "TextGrid file formats"): one tier of words, with empty intervals between them.
+
+    The intervals of a tier must follow each other without gap or overlap, so a word begins where the one before it
+    ends at the earliest, and a word that has no length left is not shown.
+    """
+    duration_ms = _ms(transcript.duration_s)
+    intervals, free_ms = [], 0
+    for word in transcript.words:
+        start_ms, end_ms = max(_ms(word.start_s), free_ms), min(_ms(word.end_s), duration_ms)
+        if start_ms >= end_ms:
+            continue
+        if start_ms > free_ms:
+            intervals.append((free_ms, start_ms, ""))
+        intervals.append((start_ms, end_ms, word.text.replace('"', '""')))
+        free_ms = end_ms
+    if free_ms < duration_ms or not intervals:
+        intervals.append((free_ms, duration_ms, ""))
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "0", f"{duration_ms / 1000}", "<exists>", "1"]
+    lines += ['"IntervalTier"', '"words"', "0", f"{duration_ms / 1000}", str(len(intervals))]
+    for start_ms, end_ms, text in intervals:
+        lines += [f"{start_ms / 1000}", f"{end_ms / 1000}", f'"{text}"']
+    return "\n".join(lines) + "\n"
+
+
+FORMATS: dict[str, Callable[[Transcript], str]] = {
+    "txt": to_txt,
+    "json": to_json,
+    "srt": to_srt,
+    "vtt": to_vtt,
+    "ctm": to_ctm,
+    "TextGrid": to_textgrid,
+}
 """Name -> writer; the name is also the usual ending of a file."""
 
 

@@ -207,6 +207,13 @@ def test_plain_import_loads_next_to_nothing() -> None:
     assert not loaded_after("import asr") & HEAVY
 
 
+def test_plain_transcription_compiles_nothing_and_loads_no_torch() -> None:
+    example = PACKAGE.parent / "examples" / "enter.wav"
+    loaded = loaded_after(f"import asr\nasr.transcribe({str(example)!r})")
+    assert "onnxruntime" in loaded
+    assert not loaded & {"numba", "torch"}
+
+
 def test_importing_asr_prints_nothing() -> None:
     done = subprocess.run([sys.executable, "-c", "import asr"], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asr.errors import AsrError
-from asr.transcript import Transcript, Word, cues, to_json, to_srt, to_txt, to_vtt, write
+from asr.transcript import Transcript, Word, cues, to_ctm, to_json, to_srt, to_textgrid, to_txt, to_vtt, write
 
 SPACELESS = st.text(st.sampled_from("abcdefgé'&<>-;#ß漢"), min_size=1, max_size=14)
 TEXTS = st.one_of(SPACELESS, st.sampled_from(["-->", "&amp;", "x" * 42, "y" * 43, "z" * 90]))
@@ -299,3 +299,57 @@ def test_write_where_it_cannot(tmp_path: Path) -> None:
     with pytest.raises(AsrError, match=r"Cannot write .*folder: Is a directory\."):
         write(SMALL, folder, "txt")
     assert list(tmp_path.iterdir()) == [folder]
+
+
+@settings(deadline=None)
+@given(transcripts())
+def test_every_word_is_a_line_of_ctm(transcript: Transcript) -> None:
+    rows = [line.split(" ") for line in to_ctm(transcript).splitlines()]
+    assert [(source, channel, text) for source, channel, _, _, text, _ in rows] == [
+        ("-", "1", word.text) for word in transcript.words
+    ]
+    for word, (_, _, start, length, _, confidence) in zip(transcript.words, rows, strict=True):
+        assert float(start) == pytest.approx(word.start_s, abs=0.00051)
+        assert float(start) + float(length) == pytest.approx(word.end_s, abs=0.00051)
+        assert float(confidence) == pytest.approx(word.confidence, abs=0.00006)
+
+
+def test_ctm_names_the_file() -> None:
+    transcript = Transcript((Word("one", 0.5, 1.25, 0.9),), 2.0, source="talks/my talk.wav")
+    assert to_ctm(transcript) == "my_talk 1 0.500 0.750 one 0.9000\n"
+
+
+def parse_textgrid(content: str) -> list[tuple[float, float, str]]:
+    """The intervals of the one tier of a TextGrid in Praat's short form."""
+    head, lines = content.splitlines()[:12], content.splitlines()[12:]
+    assert head[:4] == ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "0"]
+    assert head[5:10] == ["<exists>", "1", '"IntervalTier"', '"words"', "0"]
+    assert head[4] == head[10]
+    assert len(lines) == 3 * int(head[11])
+    intervals = [
+        (float(first), float(last), text[1:-1].replace('""', '"'))
+        for first, last, text in zip(*[iter(lines)] * 3, strict=True)
+    ]
+    assert (intervals[0][0], intervals[-1][1]) == (0, float(head[4]))
+    return intervals
+
+
+@settings(deadline=None)
+@given(transcripts())
+def test_the_intervals_of_a_textgrid_cover_the_sound_and_hold_the_words(transcript: Transcript) -> None:
+    intervals = parse_textgrid(to_textgrid(transcript))
+    assert all(end == start for (_, end, _), (start, _, _) in itertools.pairwise(intervals))
+    if transcript.duration_s >= 0.001:
+        assert all(start < end for start, end, _ in intervals)
+    shown = [word for word in transcript.words if round(1000 * word.end_s) > round(1000 * word.start_s)]
+    assert [text for _, _, text in intervals if text] == [word.text for word in shown]
+
+
+def test_textgrid_keeps_quotes_and_parts_words_that_overlap() -> None:
+    words = (Word('say"', 0.1, 0.5, 1.0), Word("it", 0.4, 0.7, 1.0), Word("lost", 0.6, 0.7, 1.0))
+    assert parse_textgrid(to_textgrid(Transcript(words, 1.0))) == [
+        (0.0, 0.1, ""),
+        (0.1, 0.5, 'say"'),
+        (0.5, 0.7, "it"),
+        (0.7, 1.0, ""),
+    ]

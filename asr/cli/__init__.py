@@ -10,6 +10,7 @@ from asr.errors import AsrError, MissingExtra
 
 COMMANDS = {
     "transcribe": "Turn sound files into text.",
+    "align": "Find when each word of a known text is spoken.",
     "info": "Say what a model file says of itself.",
     "prepare": "Turn a corpus into manifests.",
     "data": "Say what manifests hold, and what is wrong with them.",

@@ -1,7 +1,8 @@
 """CTC prefix beam search with an n-gram language model, a vocabulary and hot words.
 
-The score of a text is ln P(text | sound) + `lm_weight` * ln P(text) + `word_bonus` * words, and what unknown and hot
-words add. The compiled search is `asr.decoding.prefix_search`; it is imported when the first `BeamSearch` is made.
+The score of a text is ln P(text | sound) + `lm_weight` * ln P(text) + `word_bonus` * words, the last two only with a
+language model, and what unknown and hot words add. The compiled search is `asr.decoding.prefix_search`; it is imported
+when the first `BeamSearch` is made.
 """
 
 import math
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from asr.decoding import lexicon
+from asr.decoding.alignment import align
+from asr.decoding.greedy import Token
 from asr.decoding.ngram import Ngram, Trie, frozen
 from asr.errors import AsrError, DataError
 from asr.text import Tokenizer
@@ -33,7 +36,7 @@ class BeamOptions:
     lm_weight: float = 0.5
     """What the language model's log-probabilities are multiplied by."""
     word_bonus: float = 1.0
-    """What each word adds to the score: a language model prefers few words."""
+    """What each word adds to the score where there is a language model, which prefers few words."""
     unknown_score: float = -10.0
     """What a word outside the vocabulary adds to the score."""
     closed: bool = False
@@ -89,7 +92,7 @@ class BeamSearch:
             ngram: a language model over words, whose vocabulary is used.
             vocabulary: the known words where there is no `ngram`.
             hot_words: word -> boost, which is added to the score of a text for each time the word stands in it. While
-                the word is being spelled it adds the spelled share of it.
+                the word is being spelled it adds the spelled share of it. In a closed vocabulary only its words count.
 
         Raises:
             AsrError: a hot word or the language model cannot be written in the model's alphabet, or the options ask
@@ -115,6 +118,7 @@ class BeamSearch:
             ahead[:] = -np.inf
             ahead[ends] = ngram.trie.log_prob[known.word[ends] + 1]
             ahead = lexicon.best_below(known, ahead)
+        word_bonus = float(self.options.word_bonus) if ngram is not None else 0.0
         reach = float(promise.max() - promise.min())
         floor = float(self.options.unknown_score) if len(words) and not self.options.closed else -math.inf
         self._rules = prefix_tree.Rules(
@@ -131,11 +135,11 @@ class BeamSearch:
             ngram is not None,
             self.options.closed,
             float(self.options.lm_weight),
-            float(self.options.word_bonus),
+            word_bonus,
             float(self.options.unknown_score),
             reach,
             floor,
-            max(0.0, self.options.word_bonus + max(0.0, boost.max(), floor)) + max(0.0, floor) + reach,
+            max(0.0, word_bonus + max(0.0, boost.max(), floor)) + max(0.0, floor) + reach,
         )
         self._pruning = prefix_search.Pruning(
             self.options.width,
@@ -155,9 +159,15 @@ class BeamSearch:
         stream.feed(log_probs)
         return stream.finish(n_best)
 
-    def decode_batch(
-        self, batch: Sequence[np.ndarray], n_best: int = 1, *, threads: int = 1
-    ) -> list[list[Hypothesis]]:
+    def tokens(self, log_probs: np.ndarray) -> list[Token]:
+        """The tokens of the best text where its likeliest path has them: what `greedy` gives, found by this search.
+
+        Times and confidence of words come from them in the same way (`to_words`). Shape: log_probs (T, V)
+        """
+        best = self.decode(log_probs)
+        return align(log_probs, best[0].tokens) if best else []
+
+    def decode_batch(self, batch: Sequence[np.ndarray], n_best: int = 1, *, threads: int = 1) -> list[list[Hypothesis]]:
         """`decode` of several utterances, shared out among threads. Shape: B times (T_b, V)"""
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(lambda log_probs: self.decode(log_probs, n_best), batch))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asr.decoding.ngram_lookup import advance
-from asr.decoding.prefix_tree import Rules, child_of, compiled, grow, judge, plain
+from asr.decoding.prefix_tree import Record, Rules, child_of, compiled, grow, judge, plain
 
 PREFIX = np.dtype(
     [
@@ -40,7 +40,7 @@ class Beam(NamedTuple):
 
     counts: np.ndarray
     """Prefixes in the beam, nodes in the tree. Shape: (2,)"""
-    prefixes: np.ndarray
+    prefixes: Record
     """Of type PREFIX; the first `counts[0]` count. Shape: (width,)"""
 
 
@@ -80,7 +80,7 @@ def nth_highest(values: np.ndarray, n: int) -> float:
 
 
 @plain
-def lowest(prefixes: np.ndarray) -> float:
+def lowest(prefixes: Record) -> float:
     """The lowest score."""
     score = np.inf
     for place in range(len(prefixes)):
@@ -89,7 +89,7 @@ def lowest(prefixes: np.ndarray) -> float:
 
 
 @plain
-def keep_best(prefixes: np.ndarray, count: int, width: int, scratch: np.ndarray) -> int:
+def keep_best(prefixes: Record, count: int, width: int, scratch: np.ndarray) -> int:
     """Move the `width` best of `count` prefixes to the front in their order, of equal ones the first."""
     if count <= width:
         return count
@@ -139,7 +139,7 @@ def likeliest_tokens(rules: Rules, pruning: Pruning, row: np.ndarray, tokens: np
 
 
 @plain
-def stay(beam: Beam, nodes: np.ndarray, row: np.ndarray, found: np.ndarray, is_there: np.ndarray) -> float:
+def stay(beam: Beam, nodes: Record, row: np.ndarray, found: Record, is_there: np.ndarray) -> float:
     """The prefixes of the beam after a frame with a blank or their last token again; returns the best score.
 
     What their parents add by growing into them is in it, and `is_there` tells which parents need not: (slot, token).
@@ -165,15 +165,15 @@ def stay(beam: Beam, nodes: np.ndarray, row: np.ndarray, found: np.ndarray, is_t
 
 
 @plain
-def extend(
+def extend(  # noqa: PLR0917 - arrays of its caller's, which allocates them once
     rules: Rules,
     pruning: Pruning,
     beam: Beam,
-    nodes: np.ndarray,
+    nodes: Record,
     row: np.ndarray,
     tokens: np.ndarray,
     num_inside: int,
-    found: np.ndarray,
+    found: Record,
     is_there: np.ndarray,
     best: float,
     scratch: np.ndarray,
@@ -227,7 +227,7 @@ def extend(
 
 
 @compiled
-def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: np.ndarray, log_probs: np.ndarray) -> int:
+def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: Record, log_probs: np.ndarray) -> int:
     """Go on by as many frames as there is room for new nodes; returns their number. Shape: log_probs (T, V)"""
     num_frames, size = log_probs.shape
     row, tokens = np.empty(size), np.empty(size, np.int32)
@@ -241,7 +241,9 @@ def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: np.ndarray, log_pr
             row[token] = log_probs[frame, token]
         num_tokens, num_inside = likeliest_tokens(rules, pruning, row, tokens)
         best = stay(beam, nodes, row, found, is_there)
-        count = extend(rules, pruning, beam, nodes, row, tokens[:num_tokens], num_inside, found, is_there, best, scratch)
+        count = extend(
+            rules, pruning, beam, nodes, row, tokens[:num_tokens], num_inside, found, is_there, best, scratch
+        )
 
         for slot in range(beam.counts[0]):
             node = nodes[beam.prefixes[slot].node]
@@ -259,7 +261,7 @@ def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: np.ndarray, log_pr
 
 
 @compiled
-def finish(rules: Rules, beam: Beam, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def finish(rules: Rules, beam: Beam, nodes: Record) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The prefixes as whole sentences: node, log-probability of all their paths, of the language model, and score.
 
     Prefixes of one text, which differ in a space at an end or in the pieces of a word, are one: the likeliest stands
@@ -293,7 +295,7 @@ def finish(rules: Rules, beam: Beam, nodes: np.ndarray) -> tuple[np.ndarray, np.
         lm[slot] = end.next_lm
         settled = end.next_settled
         if rules.has_ngram:
-            log_prob, _ = advance(rules.ngram, np.int64(end.next_state), np.int64(rules.end))
+            log_prob, _ = advance(rules.ngram, int(end.next_state), int(rules.end))
             lm[slot] += log_prob
             settled += rules.lm_weight * log_prob
         score[slot] = paths[slot] + settled

@@ -3,7 +3,7 @@
 Equal prefixes are one node, a number, so nothing is compared or hashed to find out that two paths write the same.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -13,9 +13,12 @@ from asr.decoding.ngram import Trie
 from asr.decoding.ngram_lookup import advance
 
 compiled = njit(cache=True, nogil=True)
-plain = njit(cache=True, nogil=True, _nrt=False)
+plain = njit(cache=True, nogil=True, _nrt=False)  # pyright: ignore[reportCallIssue]
 """For functions that allocate nothing: else numba counts references whenever it takes an array out of a tuple, which
 took four fifths of the search's time."""
+
+Record = Any
+"""One or an array of a structured type; numba reads its fields as attributes, which numpy's own types do not have."""
 
 NODE = np.dtype(
     [
@@ -88,16 +91,16 @@ def spell(lexicon: Lexicon, node: int, letter: int) -> int:
 
 
 @plain
-def num_bits(x: int) -> int:
+def num_bits(x: np.uint64) -> int:
     """How many bits are set (Warren, Hacker's Delight, 5-1)."""
     x -= (x >> np.uint64(1)) & np.uint64(0x5555555555555555)
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
     x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
+    return int((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @plain
-def judge(rules: Rules, node: np.void) -> None:
+def judge(rules: Rules, node: Record) -> None:
     """Find what it means for the score if the last word of a prefix is over, unless it is known."""
     if node.is_judged:
         return
@@ -112,14 +115,14 @@ def judge(rules: Rules, node: np.void) -> None:
     if rules.has_vocabulary and word < 0:
         bonus += -np.inf if rules.closed else rules.unknown_score
     if rules.has_ngram:
-        log_prob, state = advance(rules.ngram, np.int64(node.state), np.int64(word if word >= 0 else rules.unknown))
+        log_prob, state = advance(rules.ngram, int(node.state), int(word if word >= 0 else rules.unknown))
         node.next_state, node.next_lm = state, node.lm + log_prob
         bonus += rules.lm_weight * log_prob
     node.next_settled += bonus
 
 
 @plain
-def grow(rules: Rules, node: np.void, token: int) -> tuple[int, int, float, float]:
+def grow(rules: Rules, node: Record, token: int) -> tuple[int, int, float, float]:
     """What a prefix becomes by one more token: letters, hot, settled, pending."""
     letters, hot, settled, pending = node.letters, node.hot, node.settled, node.pending
     if rules.spelling.ends_word[token]:
@@ -144,7 +147,7 @@ def grow(rules: Rules, node: np.void, token: int) -> tuple[int, int, float, floa
 
 
 @plain
-def child_of(rules: Rules, nodes: np.ndarray, counts: np.ndarray, parent: int, token: int) -> int:
+def child_of(rules: Rules, nodes: Record, counts: np.ndarray, parent: int, token: int) -> int:
     """The node of a prefix and one more token, made, as number `counts[1]`, if it is not there."""
     child = nodes[parent].child
     while child != 0:
@@ -172,7 +175,7 @@ def child_of(rules: Rules, nodes: np.ndarray, counts: np.ndarray, parent: int, t
 
 
 @plain
-def mixed(text: int, letter: int) -> int:
+def mixed(text: np.uint64, letter: np.uint64) -> np.uint64:
     """The hash of a text and one more letter (the finaliser of splitmix64, Steele et al. 2014)."""
     text = (text ^ letter) + np.uint64(0x9E3779B97F4A7C15)
     text = (text ^ (text >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -181,7 +184,7 @@ def mixed(text: int, letter: int) -> int:
 
 
 @compiled
-def tokens_of(nodes: np.ndarray, node: int) -> np.ndarray:
+def tokens_of(nodes: Record, node: int) -> np.ndarray:
     """The tokens of a prefix."""
     length, place = 0, node
     while place != 0:
@@ -195,14 +198,15 @@ def tokens_of(nodes: np.ndarray, node: int) -> np.ndarray:
 
 
 @compiled
-def compact(nodes: np.ndarray, count: int, alive: np.ndarray) -> int:
+def compact(nodes: Record, count: int, alive: np.ndarray) -> int:
     """Forget all of `count` nodes but those that lead to one of `alive`, which gets their new numbers.
 
     What is left keeps its order; returns how many these are.
     """
     is_needed = np.zeros(count, np.bool_)
     is_needed[0] = True
-    for node in alive:
+    for youngest in alive:
+        node = youngest
         while not is_needed[node]:
             is_needed[node] = True
             node = nodes[node].parent

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from asr.decoding import arpa
 from asr.decoding.beam import BeamOptions, BeamSearch, Hypothesis
+from asr.decoding.greedy import greedy
 from asr.decoding.ngram import Ngram
 from asr.errors import AsrError, DataError
 from asr.text import BLANK, CharTokenizer, SubwordTokenizer, Tokenizer
@@ -34,7 +36,7 @@ NGRAMS = {
     ("<s>", "a", "a"): (-1.2, 0.0),
 }
 """log10 probability and back-off of a made-up 3-gram."""
-EVERYTHING = {"width": 100_000, "threshold": math.inf, "tokens": 100, "token_threshold": -math.inf}
+EVERYTHING: dict[str, Any] = {"width": 100_000, "threshold": math.inf, "tokens": 100, "token_threshold": -math.inf}
 HOT = {"ab": 1.5, "bb": -0.7, "abb": 2.0}
 
 
@@ -91,7 +93,7 @@ def check(found: list[Hypothesis], expected: dict[str, float]) -> None:
 def test_without_pruning_it_is_the_sum_over_all_paths(tokenizer: Tokenizer, frames: int) -> None:
     for seed in range(3):
         rows = log_probs(frames, tokenizer.size, seed)
-        found = BeamSearch(tokenizer, BeamOptions(**EVERYTHING, word_bonus=0)).decode(rows, n_best=10**6)
+        found = BeamSearch(tokenizer, BeamOptions(**EVERYTHING)).decode(rows, n_best=10**6)
         check(found, all_texts(rows, tokenizer))
         assert [h.score for h in found] == pytest.approx([h.ctc_log_prob for h in found])
         assert [h.text for h in found] == [" ".join(tokenizer.decode(h.tokens).split()) for h in found]
@@ -120,7 +122,7 @@ def test_with_a_language_model_and_hot_words_it_is_what_a_slow_scorer_says(
 
 def slow_search(rows: np.ndarray, width: int) -> tuple[tuple[int, ...], float]:
     """The search of Hannun et al. (2014) without a language model, prefixes being tuples in dictionaries."""
-    beam = {(): (0.0, -math.inf)}
+    beam: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -math.inf)}
     for row in rows.astype(float):
         new: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [-math.inf, -math.inf])
         for prefix, (blank, other) in beam.items():
@@ -132,10 +134,9 @@ def slow_search(rows: np.ndarray, width: int) -> tuple[tuple[int, ...], float]:
                     new[prefix][1] = np.logaddexp(new[prefix][1], other + row[token])
                 longer = (*prefix, token)
                 new[longer][1] = np.logaddexp(new[longer][1], (blank if repeats else total) + row[token])
-        best = sorted(new, key=lambda prefix: -np.logaddexp(*new[prefix]))[:width]
-        beam = {prefix: (new[prefix][0], new[prefix][1]) for prefix in best}
-    winner = max(beam, key=lambda prefix: np.logaddexp(*beam[prefix]))
-    return winner, float(np.logaddexp(*beam[winner]))
+        totals = {prefix: float(np.logaddexp(blank, other)) for prefix, (blank, other) in new.items()}
+        beam = {prefix: (new[prefix][0], new[prefix][1]) for prefix in sorted(new, key=lambda p: -totals[p])[:width]}
+    return max(((prefix, float(np.logaddexp(*both))) for prefix, both in beam.items()), key=lambda pair: pair[1])
 
 
 @pytest.mark.parametrize("width", [1, 2, 5])
@@ -144,7 +145,7 @@ def test_a_narrow_beam_keeps_what_a_plain_search_keeps_over_many_frames(width: i
     tokenizer = CharTokenizer(" abcde")
     rows = log_probs(400, tokenizer.size, seed=width)
     tokens, score = slow_search(rows, width)
-    options = BeamOptions(**EVERYTHING | {"width": width}, word_bonus=0)
+    options = BeamOptions(**{**EVERYTHING, "width": width})
     stream = BeamSearch(tokenizer, options).start()
     stream.feed(rows)
     found = stream.finish(width)
@@ -158,7 +159,7 @@ options = st.builds(
     tokens=st.integers(1, 4),
     token_threshold=st.sampled_from([-1.0, -6.0]),
     lm_weight=st.sampled_from([0.0, 0.8]),
-    closed=st.booleans(),
+    closed=st.sampled_from([False, True]),
 )
 
 
@@ -186,9 +187,18 @@ def test_what_is_pruned_can_only_lose(ngram: Ngram, options: BeamOptions, seed: 
     found = BeamSearch(CHARACTERS, options, ngram=ngram).decode(rows, n_best=100)
     assert len({h.text for h in found}) == len(found) >= 1
     for h in found:
-        assert h.ctc_log_prob <= sums[h.text] + 1e-5
         if options.closed:
             assert all((word,) in NGRAMS for word in h.text.split())
+        else:
+            assert h.ctc_log_prob <= sums[h.text] + 1e-5
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=60))
+def test_where_the_sound_is_clear_its_tokens_are_those_of_greedy(path: list[int]) -> None:
+    """Their places and log-probabilities too, so that times and confidence of words stand on the same footing."""
+    rows = np.log(np.full((len(path), 4), 0.01) + 0.96 * np.eye(4)[path]).astype(np.float32).reshape(-1, 4)
+    assert BeamSearch(CHARACTERS).tokens(rows) == greedy(rows)
 
 
 def test_a_hot_word_wins_where_the_sound_is_undecided() -> None:
@@ -198,8 +208,8 @@ def test_a_hot_word_wins_where_the_sound_is_undecided() -> None:
     rows[np.arange(4), path] = 0.92
     rows[2, tokenizer.encode("b")[0]] = 0.9
     rows = np.log(rows / rows.sum(axis=1, keepdims=True))
-    plain = BeamSearch(tokenizer, BeamOptions(word_bonus=0)).decode(rows)
-    boosted = BeamSearch(tokenizer, BeamOptions(word_bonus=0), hot_words={"CB!": 1.0}).decode(rows)
+    plain = BeamSearch(tokenizer).decode(rows)
+    boosted = BeamSearch(tokenizer, hot_words={"CB!": 1.0}).decode(rows)
     assert [plain[0].text, boosted[0].text] == ["ca", "cb"]
 
 
@@ -214,7 +224,7 @@ def test_mistakes_are_told(ngram: Ngram) -> None:
         BeamOptions(width=0)
     with pytest.raises(AsrError, match="boost must be a finite number"):
         BeamSearch(CHARACTERS, hot_words={"ab": math.nan})
-    with pytest.raises(AsrError, match="closed vocabulary .* needs words"):
+    with pytest.raises(AsrError, match=r"closed vocabulary .* needs words"):
         BeamSearch(CHARACTERS, BeamOptions(closed=True))
     with pytest.raises(AsrError, match="None of the 6 words of the vocabulary, such as 'bb', can be written"):
         BeamSearch(CharTokenizer(" xyz"), ngram=ngram)

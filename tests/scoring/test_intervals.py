@@ -12,7 +12,7 @@ from scipy import stats
 from asr.scoring import intervals
 from asr.scoring.intervals import Interval, bootstrap, difference, groups
 
-COVERAGE = runpy.run_path(str(Path(__file__).resolve().parents[2] / "scripts" / "coverage.py"))
+COVERAGE = runpy.run_path(str(Path(__file__).resolve().parents[2] / "scripts" / "interval_coverage.py"))
 
 
 def corpus(seed: int, utterances: int) -> tuple[np.ndarray, np.ndarray]:

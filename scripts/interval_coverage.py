@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure how often the 95 % interval of a WER holds the true one, in simulated test sets whose speakers differ.
 
-python scripts/coverage.py [CORPORA]
+python scripts/interval_coverage.py [CORPORA]
 
 Each corpus draws speakers with error rates of their own (beta distributed), 15 to 45 utterances of each, and 20 words
 an utterance on average; the true WER is known. CORPORA (default 1,000) are made for each line of the table: so many

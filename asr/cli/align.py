@@ -1,0 +1,59 @@
+"""`asr align`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from asr.errors import DataError
+from asr.transcript import FORMATS
+
+
+@click.command()
+@click.argument("audio")
+@click.argument("text")
+@click.option("--model", help="An .onnx file or a shipped model.  [default: an4: spelled words, numbers]")
+@click.option("--format", "format_", type=click.Choice(list(FORMATS)), default="json", show_default=True)
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write this file instead of standard output."
+)
+def align(audio: str, text: str, model: str | None, format_: str, output: Path | None) -> None:
+    """Find when each word of a known text is spoken.
+
+    AUDIO is any sound file, TEXT a text file in UTF-8 that holds what is spoken in it; "-" is standard input. Words
+    keep their spelling. Numbers and signs must be written out as they are spoken. A word lasts as long as the sound
+    around its letters stays loud; its confidence is low where something else was said.
+
+    \b
+    Example:
+      asr align chapter.mp3 chapter.txt --format srt > chapter.srt
+    """
+    import asr
+    from asr import audio as sound
+    from asr.runtime.aligner import align_text
+    from asr.transcript import write
+
+    lines, name = _lines(text)
+    loaded = asr.load(model).model
+    waveform = sound.load(audio, loaded.description.sample_rate)
+    transcript = align_text(loaded, waveform, lines, text=name, source=audio)
+    if output:
+        write(transcript, output, format_)
+    else:
+        click.echo(transcript.to(format_), nl=False)
+
+
+def _lines(text: str) -> tuple[list[str], str]:
+    """The lines of a text file, and what messages call it."""
+    name = "standard input" if text == "-" else f"'{text}'"
+    try:
+        content = sys.stdin.buffer.read() if text == "-" else Path(text).read_bytes()
+    except OSError as error:
+        raise DataError(f"{name} cannot be read ({error.strerror}): give the path of a text file.") from error
+    try:
+        return content.decode("utf-8-sig").split("\n"), name
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{name}, line {line}: the byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8."
+        ) from error

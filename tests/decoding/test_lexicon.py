@@ -1,0 +1,54 @@
+"""The trie of words holds the words that can be written, each once, and nothing else."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr.decoding.lexicon import Lexicon, best_below, build, spelling
+from asr.text import CharTokenizer, SubwordTokenizer
+
+WIDE = " " + "".join(chr(code) for code in range(0x4E00, 0x4E00 + 150))
+"""An alphabet whose letters take three columns of bits."""
+
+
+def walked(lexicon: Lexicon, alphabet: str) -> dict[str, int]:
+    """Every word of a trie and its place in the list, found by going through all nodes."""
+    known, found = sorted(alphabet), {}
+
+    def visit(node: int, text: str) -> None:
+        if lexicon.word[node] >= 0:
+            found[text] = int(lexicon.word[node])
+        letters = [i for i in range(len(known)) if int(lexicon.letters[node, i // 64]) >> (i % 64) & 1]
+        for child, letter in enumerate(letters, start=int(lexicon.first[node])):
+            assert lexicon.parent[child] == node
+            visit(child, text + known[letter])
+
+    visit(0, "")
+    return found
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([" ab'é", WIDE]).flatmap(lambda a: st.tuples(st.just(a), st.lists(st.text(a + "x", max_size=5))))
+)
+def test_it_holds_the_words_and_only_them(case: tuple[str, list[str]]) -> None:
+    alphabet, words = case
+    lexicon = build(words, alphabet)
+    expected = {word: place for place, word in enumerate(words) if word and set(word) <= set(alphabet)}
+    assert walked(lexicon, alphabet) == expected
+    assert len(lexicon.word) == len({word[:end] for word in expected for end in range(len(word) + 1)} | {""})
+
+
+def test_the_best_below() -> None:
+    lexicon = build(["a", "ab", "b"], " ab")
+    values = np.where(lexicon.word >= 0, np.array([-3.0, -1.0, -2.0])[lexicon.word], -np.inf)
+    assert sorted(best_below(lexicon, values)) == [-2.0, -1.0, -1.0, -1.0]
+
+
+def test_tokens_spell() -> None:
+    characters = spelling(CharTokenizer(" ba"))
+    assert characters.ends_word.tolist() == [False, True, False, False]
+    assert (characters.first.tolist(), characters.letters.tolist()) == ([0, 0, 0, 1, 2], [2, 1])
+    pieces = spelling(SubwordTokenizer(" ab", ("▁", "▁ab", "b"), b""))
+    assert pieces.ends_word.tolist() == [False, True, True, False]
+    assert (pieces.first.tolist(), pieces.letters.tolist()) == ([0, 0, 0, 2, 3], [1, 2, 2])
