@@ -4,7 +4,8 @@ The draws follow M. Bisani and H. Ney, "Bootstrap estimates for confidence inter
 ICASSP 2004. Their percentiles are too narrow for a small test set: with 4 speakers, 95 % intervals held the true rate
 in 79 of 100 simulated corpora. So the interval is made of the draws' standard deviation, corrected for the number of
 units n (B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993), and of Student's t with n - 1 degrees of
-freedom; for a rate on the logarithmic scale, for rates are skewed and positive. `scripts/interval_coverage.py` measures it.
+freedom; for a rate on the logarithmic scale, for rates are skewed and positive. `scripts/interval_coverage.py` measures
+it.
 """
 
 import math

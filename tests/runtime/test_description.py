@@ -127,9 +127,7 @@ def test_an_unknown_tokenizer_is_refused() -> None:
 def test_a_language_model_is_not_an_acoustic_one() -> None:
     language = LanguageDescription(name="words", tokenizer=CharTokenizer(" ab"), scores={"dev": 1.5})
     assert language_from_metadata(language.to_metadata(), "in the test") == language
-    with pytest.raises(
-        ModelError, match="'x' is of the kind `language model`, and here one of the kind `acoustic"
-    ):
+    with pytest.raises(ModelError, match="'x' is of the kind `language model`, and here one of the kind `acoustic"):
         from_metadata(language.to_metadata(), "'x'")
     with pytest.raises(ModelError, match="of the kind `acoustic model`, and here one of the kind `language model`"):
         language_from_metadata(EXAMPLE.to_metadata(), "'x'")
