@@ -17,6 +17,7 @@ COMMANDS = {
     "train": "Train a model from a recipe.",
     "recipe": "Show, compare and describe recipes.",
     "lm": "Train, pack and measure language models.",
+    "tune": "Find the weights of a language model on a dev part.",
     "export": "Turn a training run into one .onnx file.",
     "evaluate": "Measure a model's word error rate on a manifest.",
     "compare": "Say whether one of two evaluated systems is better.",

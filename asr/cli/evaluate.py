@@ -37,6 +37,7 @@ MEDIA = 50
     metavar="N",
     help="With -o: let index.html play and picture the N utterances with the most errors.",
 )
+@options.decoding
 @options.align
 @options.max_wer
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead of a table.")
@@ -49,12 +50,13 @@ def evaluate(
     rule: Rule,
     max_wer: float | None,
     as_json: bool,
+    **wishes: Any,
 ) -> None:
     """Measure the word and character error rates of MODEL on the utterances of one or more manifests.
 
     MODEL is an .onnx file, the name of a shipped model, a run folder or a .safetensors checkpoint (the last two need
-    the extra `train`). Texts are decoded greedily, without a language model. References are normalised to the model's
-    alphabet.
+    the extra `train`). Texts are found as `asr transcribe` finds them: as the model was tuned (`asr tune`), else
+    greedily. References are normalised to the model's alphabet.
 
     With -o the evaluation leaves a report: a page that shows every error and needs no network (its spectrograms need
     the extra `report`), a summary in Markdown, everything as JSON, and trn files for sclite.
@@ -70,12 +72,16 @@ def evaluate(
     from rich.progress import Progress
 
     from asr.report import corpus, document, folder
+    from asr.runtime import decoders
     from asr.runtime.evaluation import recognise, score_transcripts
     from asr.scoring.summary import render
 
     if output_dir is not None:
         folder.prepare(output_dir)
-    loaded = _load(model)
+    loaded = load(model)
+    decoder = decoders.make(loaded.description, **wishes)
+    if decoder.remark:
+        click.echo(f"Note: {decoder.remark}", err=True)
     corpora = corpus.read(manifests)
     utterances = [utterance for each in corpora for utterance in each.utterances]
     duration_s = sum(utterance.duration for utterance in utterances)
@@ -84,9 +90,9 @@ def evaluate(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("transcribing", total=duration_s)
         started = time.monotonic()
-        transcripts = recognise(loaded, utterances, progress=lambda u: progress.advance(task, u.duration))
+        transcripts = recognise(loaded, utterances, decoder, progress=lambda u: progress.advance(task, u.duration))
         elapsed_s = time.monotonic() - started
-        score = score_transcripts(loaded, utterances, transcripts, rule)
+        score = score_transcripts(loaded.description, utterances, transcripts, rule)
         if as_json or output_dir is not None:
             result = document.build(
                 corpora,
@@ -94,8 +100,9 @@ def evaluate(
                 score,
                 alphabet=loaded.description.tokenizer.alphabet,
                 model=_about(loaded, model),
+                decoding=decoder.about,
                 elapsed_s=elapsed_s,
-                origin=_origin(model, manifests, rule),
+                origin=_origin(model, manifests, rule, wishes),
             )
             if output_dir is not None:
                 pictures = progress.add_task("drawing", total=min(media, len(utterances)))
@@ -105,13 +112,14 @@ def evaluate(
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
         click.echo(render(score))
+        click.echo(f"Decoding: {decoder.about}.")
         click.echo(f"{duration_s:,.0f} s of sound in {elapsed_s:.1f} s: {duration_s / elapsed_s:.0f} times real time.")
         if output_dir is not None:
             click.echo(f"Report: {output_dir / 'index.html'}")
     options.check_max_wer(score, max_wer)
 
 
-def _load(model: str) -> "LogProbModel":
+def load(model: str) -> "LogProbModel":
     from asr import models
 
     path = Path(model)
@@ -131,7 +139,7 @@ def _about(loaded: "LogProbModel", model: str) -> dict[str, Any]:
     return {"given": model} | {name: getattr(description, name) for name in names}
 
 
-def _origin(model: str, manifests: "Sequence[Path]", rule: Rule) -> dict[str, str]:
+def _origin(model: str, manifests: "Sequence[Path]", rule: Rule, wishes: dict[str, Any]) -> dict[str, str]:
     """Who made a report and when, and the command that gives its numbers again."""
     import shlex
     from datetime import UTC, datetime
@@ -139,6 +147,7 @@ def _origin(model: str, manifests: "Sequence[Path]", rule: Rule) -> dict[str, st
     import asr
 
     command = ["asr", "evaluate", model, *map(str, manifests), *(() if rule == "fewest" else ("--align", rule))]
+    command += options.decoding_arguments(**wishes)
     return {
         "made_with": f"asr {asr.__version__}",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,13 +1,16 @@
 """`asr lm`: language models."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from asr.cli import options
+
+if TYPE_CHECKING:
+    from asr.lm.perplexity import Part
 
 TEXTS = click.argument("texts", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="TEXT...")
 MODEL = click.argument("model", type=click.Path(path_type=Path), metavar="LM")
@@ -92,7 +95,7 @@ def train(
 
     if vocabulary and vocabulary_size:
         raise click.UsageError("--vocabulary and --vocabulary-size are two ways to choose the words: give one.")
-    with _progress() as progress:
+    with options.progress() as told:
         orders = train_ngram(
             texts,
             output,
@@ -101,7 +104,7 @@ def train(
             vocabulary=vocabulary,
             vocabulary_size=vocabulary_size,
             normalised=normalise,
-            progress=progress,
+            progress=told,
         )
     click.echo("order      n-grams         kept      D1      D2     D3+")
     for number, each in enumerate(orders, start=1):
@@ -147,25 +150,22 @@ def pack(model: Path, output: Path, small: bool) -> None:
 @NORMALISE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def perplexity(model: Path, texts: tuple[Path, ...], *, normalise: bool, as_json: bool) -> None:
-    """Measure how well an n-gram model predicts text.
+    """Measure how well a language model predicts text.
 
-    LM is an ARPA file (plain, gzip or xz) or a packed one; TEXT has a sentence a line. The end of a sentence counts as
-    a word, and as a character. Words outside the vocabulary get the probability of <unk>, which pays for no spelling;
-    the second row leaves them out. Perplexities of models with different vocabularies do not compare.
+    LM is an n-gram model, ARPA (plain, gzip or xz) or packed, or an LSTM's .onnx file; TEXT has a sentence a line. The
+    end of a sentence counts as a word, and as a character.
+
+    An n-gram model gives words outside its vocabulary the probability of <unk>, which pays for no spelling; the second
+    row leaves them out. An LSTM over characters pays for the spelling of every word, and lines that it cannot spell are
+    left out. Bits a character compare the two; perplexities of models with different vocabularies do not compare.
 
     \b
     Example:
       asr lm perplexity lm.bin dev.txt
     """
-    from asr.decoding import packed
-    from asr.lm.perplexity import measure
-
-    ngram = packed.load(model)
-    with _progress() as progress:
-        result = measure(ngram, texts, normalise, lambda share: progress("reading", share))
-    rows = {"all words": result.all, "known words": result.known}
+    rows, numbers, remark = (_spelled if model.suffix == ".onnx" else _foretold)(model, texts, normalise)
     if as_json:
-        numbers = asdict(result) | {
+        numbers |= {
             name.partition(" ")[0]: asdict(part)
             | {
                 "perplexity": part.perplexity,
@@ -179,10 +179,30 @@ def perplexity(model: Path, texts: tuple[Path, ...], *, normalise: bool, as_json
     click.echo("             perplexity  bits a word  bits a character")
     for name, part in rows.items():
         click.echo(f"{name:11}{part.perplexity:12.2f}{part.bits_per_word:13.3f}{part.bits_per_character:18.4f}")
-    click.echo(
-        f"\n{result.sentences:,} sentences, {result.words:,} words, "
-        f"{result.unknown:,} unknown ({100 * result.unknown / result.words:.2f} %)"
-    )
+    click.echo(f"\n{numbers['sentences']:,} sentences, {numbers['words']:,} words, {remark}")
+
+
+def _foretold(model: Path, texts: tuple[Path, ...], normalise: bool) -> "tuple[dict[str, Part], dict[str, Any], str]":
+    """What an n-gram model makes of text: the rows of the table, all numbers, and a remark."""
+    from asr.decoding import packed
+    from asr.lm.perplexity import measure
+
+    ngram = packed.load(model)
+    with options.progress() as told:
+        result = measure(ngram, texts, normalise, lambda share: told("reading", share))
+    remark = f"{result.unknown:,} unknown ({100 * result.unknown / result.words:.2f} %)"
+    return {"all words": result.all, "known words": result.known}, asdict(result), remark
+
+
+def _spelled(model: Path, texts: tuple[Path, ...], normalise: bool) -> "tuple[dict[str, Part], dict[str, Any], str]":
+    """The same of an LSTM, for which text is always normalised."""
+    from asr.lm.perplexity import measure_speller
+    from asr.runtime.language import OnnxLanguageModel
+
+    loaded = OnnxLanguageModel(model)
+    with options.progress() as told:
+        result = measure_speller(loaded, loaded.description.tokenizer, texts, lambda share: told("reading", share))
+    return {"all words": result.all}, asdict(result), f"{result.left_out:,} lines left out"
 
 
 @lm.command()
@@ -218,15 +238,3 @@ def generate(model: Path, *, prompt: str, length: int, temperature: float, seed:
     loaded = OnnxLanguageModel(model, threads=1)  # one token at a time leaves nothing to share
     tokenizer = loaded.description.tokenizer
     click.echo("\n".join(write(loaded, tokenizer, prompt, length, temperature=temperature, seed=seed)))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """A bar on standard error while it is a terminal, for a function that tells what it does and how far it is."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task: Any = progress.add_task("", total=1.0)
-        yield lambda what, share: progress.update(task, description=what, completed=share)

@@ -1,5 +1,10 @@
 """Options that more than one command has."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
 import click
 
 from asr.errors import ScoreError
@@ -35,3 +40,80 @@ def check_max_wer(score: Score, max_wer: float | None) -> None:
         raise ScoreError(f"The references have no word, so that there is no WER for --max-wer {max_wer:g} to limit.")
     if 100 * rate > max_wer:
         raise ScoreError(f"The WER of {100 * rate:.2f} % is above the limit of --max-wer, {max_wer:g} %.")
+
+
+def _hot_words(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+    """WORD or WORD=BOOST -> word and boost."""
+    from asr.runtime.decoders import BOOST
+
+    found = {}
+    for value in values:
+        word, given, boost = value.partition("=")
+        try:
+            found[word] = float(boost) if given else BOOST
+        except ValueError:
+            raise click.BadParameter(
+                f"{value!r}: the boost {boost!r} is not a number; write it like {word}=8.", context, parameter
+            ) from None
+    return found
+
+
+def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how text is found; `asr.runtime.decoders.make` takes what they give."""
+    for option in reversed(
+        (
+            click.option(
+                "--beam",
+                type=click.IntRange(min=0),
+                metavar="N",
+                help="Keep N prefixes in a beam search; 0 decodes greedily.  [default: as the model was tuned]",
+            ),
+            click.option(
+                "--lm",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                help="An n-gram model, ARPA or packed, in the place of the model's own.",
+            ),
+            click.option("--no-lm", is_flag=True, help="Use no n-gram model, not even the model's own."),
+            click.option(
+                "--rescore",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                help="An LSTM language model, .onnx, that chooses among the best texts.",
+            ),
+            click.option(
+                "--hot-word",
+                "hot_words",
+                multiple=True,
+                callback=_hot_words,
+                metavar="WORD[=BOOST]",
+                help="A word to listen for; may be repeated. A higher boost finds it more often, and where it is not.  "
+                "[default boost: 8]",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def decoding_arguments(
+    *, beam: int | None, lm: Path | None, no_lm: bool, rescore: Path | None, hot_words: Mapping[str, float]
+) -> list[str]:
+    """The options of `decoding` as they would be written on a command line."""
+    arguments = [] if beam is None else ["--beam", str(beam)]
+    arguments += [] if lm is None else ["--lm", str(lm)]
+    arguments += ["--no-lm"] if no_lm else []
+    arguments += [] if rescore is None else ["--rescore", str(rescore)]
+    return arguments + [part for word, boost in hot_words.items() for part in ("--hot-word", f"{word}={boost:g}")]
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, float], None]]:
+    """A bar on standard error while it is a terminal, for a function that tells what it does and how far it is."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task: Any = progress.add_task("", total=1.0)
+        yield lambda what, share: progress.update(task, description=what, completed=share)

@@ -2,9 +2,11 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
+from asr.cli import options
 from asr.errors import AsrError
 from asr.transcript import FORMATS
 
@@ -18,11 +20,15 @@ from asr.transcript import FORMATS
     type=click.Path(path_type=Path, file_okay=False),
     help="Write one file for each input into this folder, made if need be, instead of printing.",
 )
-def transcribe(files: tuple[str, ...], model: str | None, format_: str, output_dir: Path | None) -> None:
+@options.decoding
+def transcribe(
+    files: tuple[str, ...], *, model: str | None, format_: str, output_dir: Path | None, **wishes: Any
+) -> None:
     """Turn sound FILES into text.
 
     Any format that libsndfile or FFmpeg reads, any sample rate; "-" is standard input. The text is lower case
-    without punctuation. A file that cannot be read is reported, the others go on, and the exit status is 1 then.
+    without punctuation; it is found as the model was tuned (`asr tune`), else greedily. A file that cannot be read is
+    reported, the others go on, and the exit status is 1 then.
 
     \b
     Example:
@@ -33,7 +39,9 @@ def transcribe(files: tuple[str, ...], model: str | None, format_: str, output_d
 
     if len(files) > 1 and format_ != "txt" and output_dir is None:
         raise click.UsageError(f"Several {format_} documents in one stream are none: give --output-dir, or one file.")
-    transcriber = asr.load(model)
+    transcriber = asr.load(model, **wishes)
+    if transcriber.decoder.remark:
+        click.echo(f"Note: {transcriber.decoder.remark}", err=True)
     targets = _targets(files, format_, output_dir)
     failed = 0
     for file in files:

@@ -118,7 +118,10 @@ class BeamSearch:
             ahead[:] = -np.inf
             ahead[ends] = ngram.trie.log_prob[known.word[ends] + 1]
             ahead = lexicon.best_below(known, ahead)
-        word_bonus = float(self.options.word_bonus) if ngram is not None else 0.0
+        self.lm_weight = float(self.options.lm_weight) if ngram is not None else 0.0
+        """What the language model counts; 0 without one."""
+        self.word_bonus = word_bonus = float(self.options.word_bonus) if ngram is not None else 0.0
+        """What a word adds; 0 without a language model."""
         reach = float(promise.max() - promise.min())
         floor = float(self.options.unknown_score) if len(words) and not self.options.closed else -math.inf
         self._rules = prefix_tree.Rules(

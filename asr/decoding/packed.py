@@ -6,12 +6,13 @@ The memory-mapped form holds the trie as it is. The small form leaves out what c
 rounds log-probabilities and back-off weights to a sixteenth, and packs all with xz.
 """
 
+import io
 import itertools
 import json
 import lzma
 import mmap
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -39,14 +40,37 @@ def load(path: Path | str) -> Ngram:
     try:
         with path.open("rb") as file:
             if file.read(len(MAGIC)) == MAGIC:
-                return _read(path, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+                return _read(str(path), mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError:
         pass  # what cannot be opened here cannot be opened there, where the sentence is
     return arpa.read(path)
 
 
+def loads(data: bytes, where: str) -> Ngram:
+    """Open the contents of a packed file; `where` is what messages call it.
+
+    Raises:
+        ModelError: they are cut off or damaged.
+    """
+    if not data.startswith(MAGIC):
+        raise ModelError(f"{where} is not a packed n-gram model: make one with `asr lm pack`.")
+    return _read(where, data)
+
+
 def save(ngram: Ngram, path: Path, form: Form = "mapped") -> None:
     """Write a packed file, whole or not at all; `small` is a tenth as large, slower to open, and rounded."""
+    with replacing(path) as file:
+        _write(ngram, file, form)
+
+
+def dumps(ngram: Ngram, form: Form = "small") -> bytes:
+    """The contents of a packed file."""
+    file = io.BytesIO()
+    _write(ngram, file, form)
+    return file.getvalue()
+
+
+def _write(ngram: Ngram, file: IO[bytes], form: Form) -> None:
     arrays = {"words": np.frombuffer("\n".join(ngram.words).encode(), np.uint8)}
     arrays |= ngram.trie._asdict() if form == "mapped" else _shrink(ngram)
     if form == "mapped":
@@ -58,14 +82,13 @@ def save(ngram: Ngram, path: Path, form: Form = "mapped") -> None:
         {"name": name, "dtype": array.dtype.str, "items": len(array), "bytes": len(contents[name])}
         for name, array in arrays.items()
     ]
-    with replacing(path) as file:
-        file.write(MAGIC + json.dumps(header).encode() + b"\n")
-        for content in contents.values():
-            file.write(bytes(-file.tell() % ALIGNMENT))
-            file.write(content)
+    file.write(MAGIC + json.dumps(header).encode() + b"\n")
+    for content in contents.values():
+        file.write(bytes(-file.tell() % ALIGNMENT))
+        file.write(content)
 
 
-def _read(path: Path, data: mmap.mmap) -> Ngram:
+def _read(where: str, data: bytes | mmap.mmap) -> Ngram:
     try:
         end = data.find(b"\n", len(MAGIC)) + 1
         header = json.loads(data[len(MAGIC) : end])
@@ -85,7 +108,7 @@ def _read(path: Path, data: mmap.mmap) -> Ngram:
         trie = _grow(header["counts"], header["steps"], arrays) if header["form"] == "small" else frozen(Trie(**arrays))
         return Ngram(header["order"], words, trie)
     except (ValueError, KeyError, TypeError, IndexError, lzma.LZMAError) as error:
-        raise ModelError(f"{path} is a damaged n-gram model ({error}): pack it again with `asr lm pack`.") from error
+        raise ModelError(f"{where} is a damaged n-gram model ({error}): pack it again with `asr lm pack`.") from error
 
 
 def _shrink(ngram: Ngram) -> dict[str, np.ndarray]:

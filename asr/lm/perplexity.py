@@ -1,15 +1,21 @@
 """How well a language model predicts a text."""
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from asr.decoding.ngram import Ngram
+from asr.decoding.rescoring import SentenceScorer
 from asr.errors import DataError
-from asr.lm.text import Encoder, Share, count_words, encode_all
+from asr.lm.text import Encoder, Share, count_words, encode_all, lines
+from asr.text import Tokenizer
+
+SENTENCES = 4_096
+"""Sentences that a speller is given at a time, so that those of like length can be read together."""
 
 
 @dataclass(frozen=True)
@@ -86,3 +92,47 @@ def measure(
         Part(words + sentences, sum(size.values()), log_prob),
         Part(words - unknown + sentences, known, log_prob - unknown_log_prob),
     )
+
+
+@dataclass(frozen=True)
+class Spelled:
+    """A model that spells, such as an LSTM over characters, on a text."""
+
+    sentences: int
+    words: int
+    left_out: int
+    """Lines with letters or digits that the model does not know; the other figures are without them."""
+    all: Part
+    """The spelling of every word is paid for."""
+
+
+def measure_speller(
+    model: SentenceScorer, tokenizer: Tokenizer, texts: Sequence[Path], share: Share = lambda share: None
+) -> Spelled:
+    """Score text files, a sentence a line, normalised to the model's alphabet.
+
+    Raises:
+        DataError: a text cannot be read, is not UTF-8, or holds a mark such as `<s>`; no sentence can be spelled.
+    """
+    left_out = sentences = words = characters = 0
+    log_prob = 0.0
+    for batch in _batches(tokenizer.normalise(line) for _, line in lines(texts, share)):
+        known = [text for text in batch if not set(text) - set(tokenizer.alphabet)]
+        left_out += len(batch) - len(known)
+        sentences += len(known)
+        words += sum(len(text.split()) for text in known)
+        characters += sum(len(text) + 1 for text in known)
+        log_prob += math.fsum(model.score(known))
+    if not sentences:
+        raise DataError(
+            f"{', '.join(map(str, texts))}: there is no sentence in the model's alphabet, {tokenizer.alphabet!r}; give "
+            "text, a sentence a line."
+        )
+    return Spelled(sentences, words, left_out, Part(words + sentences, characters, log_prob))
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Those that are not empty, many at a time."""
+    filled = (text for text in texts if text)
+    while batch := list(itertools.islice(filled, SENTENCES)):
+        yield batch

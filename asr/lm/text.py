@@ -48,6 +48,20 @@ def blocks(path: Path, share: Share = lambda share: None) -> Iterator[tuple[int,
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
 
 
+def lines(paths: Iterable[Path], share: Share = lambda share: None) -> Iterator[tuple[str, str]]:
+    """Yield (file and line number, line) of text files, plain, gzip or xz.
+
+    Raises:
+        DataError: as `blocks`.
+    """
+    paths = list(paths)
+    for index, path in enumerate(paths):
+        for first, block in blocks(path, lambda part, index=index: share((index + part) / len(paths))):
+            rows = block.decode().removesuffix("\n").split("\n") if block else []
+            for number, line in enumerate(rows, start=first):
+                yield f"{path}, line {number}", line
+
+
 def _check(path: Path, first: int, block: bytes) -> None:
     """Refuse what is not UTF-8, and words that mean something else to a language model."""
     try:

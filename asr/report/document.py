@@ -61,6 +61,7 @@ def build(
     *,
     alphabet: str,
     model: Mapping[str, Any],
+    decoding: str,
     elapsed_s: float,
     origin: Mapping[str, str],
 ) -> Document:
@@ -79,7 +80,7 @@ def build(
         "format": FORMAT,
         "origin": dict(origin),
         "model": dict(model),
-        "decoding": "greedy (best path), no language model",
+        "decoding": decoding,
         "normalisation": _normalisation([u.text for u in utterances], score, alphabet),
         "rule": score.rule,
         "speed": {

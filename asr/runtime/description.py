@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from asr.errors import DataError, ModelError
+from asr.decoding.settings import Settings
+from asr.errors import AsrError, DataError, ModelError
 from asr.text import Tokenizer, tokenizer_from_json
 
 FORMAT_VERSION = 1
@@ -59,11 +60,20 @@ class Description(LanguageDescription):
     frame_shift_s: float
     """Seconds from one row of log-probs to the next."""
 
+    decoding: Settings = field(default_factory=Settings)
+    """How its log-probs are turned into text."""
+    language_model: str = field(default="", repr=False)
+    """A packed n-gram model in base64, which belongs to `decoding`; empty for none."""
+
     kind: ClassVar[str] = "acoustic model"
 
     def to_metadata(self) -> dict[str, str]:
         """As the strings that an ONNX or safetensors file holds."""
         own = {"sample_rate": str(self.sample_rate), "frame_shift_s": repr(self.frame_shift_s)}
+        if self.decoding != Settings():
+            own["decoding"] = json.dumps(self.decoding.to_dict(), ensure_ascii=False)
+        if self.language_model:
+            own["language_model"] = self.language_model
         return super().to_metadata() | own
 
 
@@ -76,7 +86,17 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> Description:
         raise ModelError(f"Model {where} has damaged metadata ({error}): export it again.") from None
     if not (sample_rate > 0 and 0 < frame_shift_s < math.inf):
         raise ModelError(f"Model {where} has damaged metadata (a value out of range): export it again.")
-    return Description(**common, sample_rate=sample_rate, frame_shift_s=frame_shift_s)
+    try:
+        decoding = Settings.from_dict(json.loads(metadata.get("decoding", "{}")))
+    except (ValueError, AttributeError, AsrError) as error:
+        raise ModelError(f"Model {where} has damaged metadata ({error}): tune or export it again.") from None
+    return Description(
+        **common,
+        sample_rate=sample_rate,
+        frame_shift_s=frame_shift_s,
+        decoding=decoding,
+        language_model=metadata.get("language_model", ""),
+    )
 
 
 def language_from_metadata(metadata: Mapping[str, str], where: str) -> LanguageDescription:

@@ -1,14 +1,15 @@
 """A model on a manifest: the same code for an exported file, a checkpoint, and the dev part after each epoch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from asr import audio
 from asr.data.manifest import Utterance
-from asr.decoding.greedy import greedy
+from asr.decoding.decoder import Decoder
 from asr.decoding.words import to_words
 from asr.runtime import windows
+from asr.runtime.description import Description
 from asr.runtime.session import LogProbModel
 from asr.scoring.alignment import Rule
 from asr.scoring.wer import Score, score
@@ -35,42 +36,55 @@ def evaluate(
     Raises:
         AudioError: an utterance cannot be read (`read`'s default reads its file).
     """
-    return score_transcripts(model, utterances, recognise(model, utterances, read=read, progress=progress))
+    return score_transcripts(model.description, utterances, recognise(model, utterances, read=read, progress=progress))
 
 
 def recognise(
     model: LogProbModel,
     utterances: Sequence[Utterance],
+    decoder: Decoder | None = None,
     *,
     read: Read | None = None,
     progress: Progress = lambda utterance: None,
 ) -> list[Transcript]:
-    """The greedy transcript of each utterance, in their order.
+    """The transcript of each utterance, in their order; greedy without a decoder.
 
     Raises:
         AudioError: an utterance cannot be read (`read`'s default reads its file).
     """
-    description = model.description
-    read = read or reader(description.sample_rate)
+    decoder, description = decoder or Decoder(), model.description
     transcripts: dict[int, Transcript] = {}
+    for index, duration_s, rows in hear(model, utterances, read=read):
+        words = to_words(decoder(rows), description.tokenizer, description.frame_shift_s, duration_s)
+        transcripts[index] = Transcript(words, duration_s, model=description.name)
+        progress(utterances[index])
+    return [transcripts[index] for index in range(len(utterances))]
+
+
+def hear(
+    model: LogProbModel, utterances: Sequence[Utterance], *, read: Read | None = None
+) -> Iterator[tuple[int, float, np.ndarray]]:
+    """Yield (index, duration in seconds, log-probs) of each utterance, the longest first. Shape of log-probs: (T, V)
+
+    Raises:
+        AudioError: an utterance cannot be read (`read`'s default reads its file).
+    """
+    sample_rate = model.description.sample_rate
+    read = read or reader(sample_rate)
     longest_first = sorted(range(len(utterances)), key=lambda index: -utterances[index].duration)
     for first in range(0, len(utterances), BATCH):
         batch = longest_first[first : first + BATCH]
         waveforms = [read(utterances[index]) for index in batch]
         log_probs = windows.batch_log_probs(model, waveforms)
         for index, waveform, rows in zip(batch, waveforms, log_probs, strict=True):
-            duration_s = len(waveform) / description.sample_rate
-            words = to_words(greedy(rows), description.tokenizer, description.frame_shift_s, duration_s)
-            transcripts[index] = Transcript(words, duration_s, model=description.name)
-            progress(utterances[index])
-    return [transcripts[index] for index in range(len(utterances))]
+            yield index, len(waveform) / sample_rate, rows
 
 
 def score_transcripts(
-    model: LogProbModel, utterances: Sequence[Utterance], transcripts: Sequence[Transcript], rule: Rule = "fewest"
+    description: Description, utterances: Sequence[Utterance], transcripts: Sequence[Transcript], rule: Rule = "fewest"
 ) -> Score:
     """The score of transcripts against their utterances' texts, normalised to the model's alphabet."""
-    normalise = model.description.tokenizer.normalise
+    normalise = description.tokenizer.normalise
     return score(
         [normalise(utterance.text) for utterance in utterances],
         [transcript.text for transcript in transcripts],

@@ -6,7 +6,7 @@ from typing import BinaryIO
 import numpy as np
 
 from asr import audio
-from asr.decoding.greedy import greedy
+from asr.decoding.decoder import Decoder
 from asr.decoding.words import to_words
 from asr.runtime import windows
 from asr.runtime.session import LogProbModel
@@ -16,8 +16,9 @@ from asr.transcript import Transcript
 class Transcriber:
     """A model with its decoder. Safe to use from several threads."""
 
-    def __init__(self, model: LogProbModel) -> None:
-        self.model = model
+    def __init__(self, model: LogProbModel, decoder: Decoder | None = None) -> None:
+        """Without a decoder: greedily."""
+        self.model, self.decoder = model, decoder or Decoder()
 
     def transcribe(self, source: str | os.PathLike | bytes | BinaryIO) -> Transcript:
         """Transcribe a sound file, its bytes, an open binary file, or standard input ("-").
@@ -34,7 +35,7 @@ class Transcriber:
         description = self.model.description
         duration_s = len(waveform) / description.sample_rate
         is_sound = duration_s >= description.frame_shift_s  # less than a frame holds no word, whatever the model says
-        tokens = greedy(windows.log_probs(self.model, waveform)) if is_sound else []
+        tokens = self.decoder(windows.log_probs(self.model, waveform)) if is_sound else []
         return Transcript(
             words=to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s),
             duration_s=duration_s,

@@ -134,9 +134,8 @@ class AcousticTask:
 
     def keep(self, network: nn.Module, path: Path, scores: Mapping[str, Any]) -> None:
         """Write a checkpoint."""
-        checkpoint.save(
-            path, self._as_model(network), made_with=asr.__version__, created=f"{date.today()}", scores={"dev": scores}
-        )
+        made = {"made_with": asr.__version__, "created": f"{date.today()}"}
+        checkpoint.save(path, network, self.model.description, **made, scores={"dev": scores})
 
     def summary(self, path: Path) -> str:
         """Error rates with their counts and intervals."""

@@ -1,6 +1,6 @@
 """Weights on disk: one safetensors file that describes itself with the same metadata as an exported model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from asr.data.augmentation import pad
 from asr.errors import ModelError
 from asr.files import replacing
 from asr.model.acoustic import AcousticModel
-from asr.runtime.description import Description, from_metadata
+from asr.runtime.description import Description, LanguageDescription, from_metadata
 from asr.text import Tokenizer
 from asr.training import from_onnx
 from asr.training.recipe import Recipe, recipe_from_tree
@@ -89,10 +89,18 @@ def initialise(model: TorchModel, path: Path) -> list[str]:
     return [name for name in own if name not in weights]
 
 
-def save(path: Path, model: TorchModel, *, made_with: str, created: str, scores: dict[str, Any]) -> None:
-    """Write the weights and what describes them, whole or not at all."""
-    described = replace(model.description, made_with=made_with, created=created, scores=scores)
-    weights = {name: tensor.contiguous() for name, tensor in model.network.state_dict().items()}
+def save(
+    path: Path,
+    network: nn.Module,
+    description: LanguageDescription,
+    *,
+    made_with: str,
+    created: str,
+    scores: Mapping[str, Any],
+) -> None:
+    """Write the weights of a model of any kind and what describes them, whole or not at all."""
+    described = replace(description, made_with=made_with, created=created, scores=scores)
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     with replacing(path) as file:
         file.write(to_bytes(weights, metadata=described.to_metadata()))
 

@@ -1,8 +1,6 @@
 """Training a language model: sentences in, bits a character out."""
 
-import gzip
 import hashlib
-import lzma
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +15,10 @@ from torch import Tensor, nn
 import asr
 from asr.decoding.sampling import END, generate
 from asr.errors import DataError
+from asr.lm.text import lines
 from asr.model.language import LanguageModel, State
 from asr.text import CharTokenizer, Tokenizer, train_subwords
-from asr.training import language_checkpoint as checkpoint
-from asr.training.language_checkpoint import TorchLanguageModel
+from asr.training import checkpoint, language_checkpoint
 from asr.training.objective import Losses
 from asr.training.recipe import LanguageRecipe, SentencesConfig, TextConfig
 from asr.training.task import Column, Evaluation
@@ -136,25 +134,6 @@ class Sentences:
         return self.tokens[self.ends[index - 1] if index else 0 : self.ends[index]]
 
 
-def lines(paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
-    """Yield (where, line) for the lines of text files, plain or compressed.
-
-    Raises:
-        DataError: a file cannot be read, or is not UTF-8 text.
-    """
-    for path in paths:
-        opener = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
-        try:
-            with opener(path, "rt", encoding="utf-8") as file:
-                for number, line in enumerate(file, start=1):
-                    yield f"{path}, line {number}", line
-        except (OSError, EOFError, lzma.LZMAError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise DataError(f"Text '{path}' cannot be read ({reason}).") from None
-        except UnicodeDecodeError:
-            raise DataError(f"Text '{path}' is not UTF-8: save it as UTF-8.") from None
-
-
 def make_tokenizer(text: TextConfig, data: SentencesConfig) -> Tokenizer:
     """The tokens that the recipe asks for; sub-words are found in the training texts."""
     if not text.subwords:
@@ -192,7 +171,7 @@ class LanguageTask:
         self.tokenizer = tokenizer or make_tokenizer(recipe.text, recipe.data)
         self.train_set = Sentences(recipe.data.train, self.tokenizer)
         self.dev_set = Sentences(recipe.data.dev, self.tokenizer)
-        self.model = checkpoint.build(recipe, self.tokenizer)
+        self.model = language_checkpoint.build(recipe, self.tokenizer)
         self.network = self.model.network
         self.objective = LanguageObjective(self.network)
         self.fingerprint = hashlib.sha256(self.train_set.tokens.tobytes()).hexdigest()[:12]
@@ -258,12 +237,12 @@ class LanguageTask:
 
     def keep(self, network: nn.Module, path: Path, scores: Mapping[str, Any]) -> None:
         """Write a checkpoint."""
-        model = TorchLanguageModel(cast("LanguageModel", network), self.model.description)
-        checkpoint.save(path, model, made_with=asr.__version__, created=f"{date.today()}", scores={"dev": scores})
+        made = {"made_with": asr.__version__, "created": f"{date.today()}"}
+        checkpoint.save(path, network, self.model.description, **made, scores={"dev": scores})
 
     def summary(self, path: Path) -> str:
         """Bits and perplexity a character."""
-        bits = self._bits(checkpoint.load(path).network)
+        bits = self._bits(language_checkpoint.load(path).network)
         return (
             f"{bits:.3f} bits a character on {len(self.dev_set):,} dev sentences, their ends included: "
             f"perplexity {2**bits:.2f} a character."

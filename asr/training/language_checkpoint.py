@@ -1,15 +1,11 @@
 """Language models on disk, as those of acoustic models: weights in safetensors, all else in its metadata."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import save as to_bytes
 
 from asr.errors import ModelError
-from asr.files import replacing
 from asr.model.language import LanguageModel
 from asr.runtime.description import LanguageDescription, language_from_metadata
 from asr.text import Tokenizer
@@ -38,14 +34,6 @@ def build(recipe: LanguageRecipe, tokenizer: Tokenizer) -> TorchLanguageModel:
         recipe=recipe.model_dump(mode="json"),
     )
     return TorchLanguageModel(network, description)
-
-
-def save(path: Path, model: TorchLanguageModel, *, made_with: str, created: str, scores: Mapping[str, Any]) -> None:
-    """Write the weights and what describes them, whole or not at all."""
-    described = replace(model.description, made_with=made_with, created=created, scores=scores)
-    weights = {name: tensor.contiguous() for name, tensor in model.network.state_dict().items()}
-    with replacing(path) as file:
-        file.write(to_bytes(weights, metadata=described.to_metadata()))
 
 
 def load(path: Path) -> TorchLanguageModel:

@@ -168,6 +168,16 @@ def test_generate_writes_what_the_model_expects(lstm: Path) -> None:
     assert set(texts[0]) == {"b", "\n"}
 
 
+def test_perplexity_of_an_lstm(lstm: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("B bb\nc\nxyz\n")
+    numbers = json.loads(run("perplexity", lstm, text, "--json").stdout)
+    assert (numbers["sentences"], numbers["words"], numbers["left_out"]) == (2, 3, 1)
+    bits = 3 * math.log2(3 / 2) + 2 * math.log2(3) + 2 * 50 / math.log(2) + 2 * math.log2(3)  # b b b, ends, " " and c
+    assert numbers["all"]["bits_per_character"] == pytest.approx(bits / 7, rel=1e-4)
+    assert run("perplexity", lstm, text).stdout.endswith("\n2 sentences, 3 words, 1 lines left out\n")
+
+
 def test_generate_names_what_it_cannot_use(lstm: Path, tmp_path: Path) -> None:
     assert "alphabet" in run("generate", lstm, "--prompt", "xyz").stderr
     fails(

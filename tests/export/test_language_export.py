@@ -13,7 +13,7 @@ from asr.export import language
 from asr.runtime.language import OnnxLanguageModel
 from asr.runtime.session import OnnxModel
 from asr.text import CharTokenizer
-from asr.training import language_checkpoint
+from asr.training import checkpoint, language_checkpoint
 from asr.training.language_checkpoint import TorchLanguageModel
 from asr.training.recipe import LanguageRecipe
 
@@ -99,7 +99,7 @@ def test_the_kinds_do_not_run_as_each_other(model: TorchLanguageModel, smoke_mod
 
 def test_the_command_exports_a_checkpoint(model: TorchLanguageModel, tmp_path: Path) -> None:
     made = {"made_with": "0", "created": "2000-01-01", "scores": {"dev": {"bits_per_character": 2.0}}}
-    language_checkpoint.save(tmp_path / "toy.safetensors", model, **made)
+    checkpoint.save(tmp_path / "toy.safetensors", model.network, model.description, **made)
     result = CliRunner().invoke(main, ["export", str(tmp_path / "toy.safetensors"), str(tmp_path / "toy.onnx")])
     assert result.exit_code == 0, result.output
     assert "largest difference of log-probs from torch" in result.output

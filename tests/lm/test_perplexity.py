@@ -1,6 +1,7 @@
 """Perplexity by hand, by the sum over sentences, and as the reference has it."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from asr.decoding import packed
 from asr.decoding.ngram import Level, Ngram, build
 from asr.errors import DataError
-from asr.lm.perplexity import measure
+from asr.lm.perplexity import measure, measure_speller
 from asr.lm.train import train
+from asr.text import CharTokenizer
 
 REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "kn-check"
 
@@ -81,3 +83,25 @@ def test_dev_perplexity_of_the_references(name: str, every: float, known: float)
     assert found.all.perplexity == pytest.approx(every, rel=1e-5)
     assert found.known.perplexity == pytest.approx(known, rel=1e-5)
     assert math.log2(found.known.perplexity) == pytest.approx(found.known.bits_per_word)
+
+
+class Even:
+    """Gives every character, and the end, the same probability."""
+
+    def score(self, texts: Sequence[str]) -> list[float]:
+        return [-(len(text) + 1) * math.log(8) for text in texts]
+
+
+def test_a_speller_pays_for_every_character(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("Ab ba!\n\nzebra\nb\n")
+    found = measure_speller(Even(), CharTokenizer(" ab"), [tmp_path / "text"])
+    assert (found.sentences, found.words, found.left_out) == (2, 3, 1)
+    assert found.all.characters == len("ab ba\nb\n")
+    assert found.all.bits_per_character == pytest.approx(3)
+    assert found.all.bits_per_word == pytest.approx(3 * 8 / 5)
+
+
+def test_a_speller_without_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("zebra\n")
+    with pytest.raises(DataError, match="no sentence in the model's alphabet, ' ab'"):
+        measure_speller(Even(), CharTokenizer(" ab"), [tmp_path / "text"])

@@ -32,7 +32,9 @@ def build(utterances: list[Utterance], words: list[tuple[Word, ...]]) -> documen
         speakers=[utterance.speaker for utterance in utterances],
     )
     corpora = [Corpus("c", Path("c.jsonl"), tuple(utterances))]
-    return document.build(corpora, transcripts, scored, alphabet=ENGLISH, model={}, elapsed_s=0.5, origin={})
+    return document.build(
+        corpora, transcripts, scored, alphabet=ENGLISH, model={}, decoding="greedy", elapsed_s=0.5, origin={}
+    )
 
 
 def test_the_summary_is_the_sum_of_the_utterances(made) -> None:

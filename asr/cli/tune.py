@@ -1,0 +1,178 @@
+"""`asr tune`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from asr.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asr.runtime.tuning import Stage, Trial, Tuned
+    from asr.scoring.intervals import Difference
+
+
+@click.command()
+@click.argument("model")
+@click.argument("manifests", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MANIFEST...")
+@click.option("--lm", type=click.Path(path_type=Path), metavar="FILE", help="An n-gram model, ARPA or packed.")
+@click.option(
+    "--rescore",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Tune for an LSTM language model, .onnx, that chooses among the best texts, too.",
+)
+@click.option(
+    "--beam", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="Prefixes that are kept."
+)
+@click.option(
+    "--include-lm",
+    is_flag=True,
+    help="Put the n-gram model, in its small form, into the model file: one file does all.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the tuned model here instead of changing MODEL.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PNG",
+    help="Draw the grid (needs the extra `report`).",
+)
+def tune(
+    model: str,
+    manifests: tuple[Path, ...],
+    *,
+    lm: Path | None,
+    rescore: Path | None,
+    beam: int,
+    include_lm: bool,
+    output: Path | None,
+    picture: Path | None,
+) -> None:
+    """Find what a language model should count for MODEL, an .onnx file, and keep it in the file.
+
+    MANIFEST names a dev part: speech of the kind to be recognised that was not trained on and is not the test part
+    either, for a score on it would flatter from then on. With --lm a grid of LM weights and word bonuses is searched;
+    untuned, a language model can make the text worse. Then one temperature is found that makes the confidence of words
+    say how likely they are right. From then on `asr transcribe --lm FILE` decodes with these weights, and without --lm
+    if the language model was put into the file.
+
+    Without --lm only the temperature is found, for greedy decoding.
+
+    \b
+    Example:
+      asr tune my.onnx data/mine/dev.jsonl --lm lm.bin --include-lm
+    """
+    import base64
+    from dataclasses import replace
+
+    from asr import models
+    from asr.data import manifest
+    from asr.decoding import packed
+    from asr.runtime import decoders, metadata, tuning
+    from asr.runtime.session import OnnxModel
+
+    if include_lm and lm is None:
+        raise click.UsageError("--include-lm needs a language model: give --lm.")
+    if output is None and model in models.shipped():
+        raise click.UsageError(f"The model {model!r} belongs to the program: give -o for a tuned copy of it.")
+    path = models.find(model)
+    loaded = OnnxModel(path)
+    ngram = packed.load(lm) if lm is not None else None
+    contents = packed.dumps(ngram) if ngram is not None and include_lm else b""
+    if contents:
+        ngram = packed.loads(contents, str(lm))  # what is rounded is what is tuned for
+    second = decoders.open_second(loaded.description, rescore) if rescore is not None else None
+    width = beam if ngram is not None or second is not None else 0
+    with options.progress() as told:
+        heard = tuning.listen(loaded, [u for each in manifests for u in manifest.read(each)], told)
+        tuned = tuning.tune(heard, width=width, ngram=ngram, second=second, told=told)
+
+    click.echo(_table(tuned.stages))
+    if tuned.trials:
+        click.echo(_grid(tuned))
+    click.echo(_confidence(tuned))
+    names = {"manifests": [str(each) for each in manifests], "lm": lm and str(lm), "rescore": rescore and str(rescore)}
+    rates = {stage.name: stage.score.words.rate for stage in tuned.stages}
+    settings = replace(tuned.settings, tuned=names | {"dev_wer": rates})
+    kept = base64.b64encode(contents).decode()
+    target = output or path
+    metadata.rewrite(path, target, replace(loaded.description, decoding=settings, language_model=kept).to_metadata())
+    click.echo(f"Wrote {target} ({target.stat().st_size / 1e6:.1f} MB).")
+    if picture is not None and tuned.trials:
+        _draw(tuned, picture)
+        click.echo(f"Wrote {picture}.")
+
+
+def _table(stages: "Sequence[Stage]") -> str:
+    """What each way of decoding gives on the dev part, and how it differs from the one above."""
+    from asr.scoring.compare import compare
+    from asr.scoring.summary import report
+
+    cells = [("", "WER", "95 % interval", "CER", "WER less that above")]
+    for place, stage in enumerate(stages):
+        data = report(stage.score)
+        interval = data["words"]["interval"]
+        change = compare(stages[place - 1].score, stage.score).difference if place else None
+        cells.append(
+            (
+                stage.name,
+                f"{100 * (stage.score.words.rate or 0):.2f} %",
+                "-" if interval is None else f"{100 * interval['low']:.2f} - {100 * interval['high']:.2f} %",
+                f"{100 * (stage.score.characters.rate or 0):.2f} %",
+                "" if change is None else _change(change),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in cells
+    )
+
+
+def _change(change: "Difference") -> str:
+    found = f"{100 * change.rate:+.2f}"
+    if change.interval is None:
+        return found
+    return f"{found} ({100 * change.interval.low:+.2f} to {100 * change.interval.high:+.2f})"
+
+
+def _grid(tuned: "Tuned") -> str:
+    """The WER in percent of each pair of weights, the best one marked."""
+    from asr.runtime import tuning
+
+    best = min(tuned.trials)
+    rows = list(tuning.as_rows(tuned.trials))
+    lines = ["WER in percent    word bonus", "LM weight " + "".join(f"{bonus:8g} " for bonus in rows[0][1])]
+    for weight, row in rows:
+        rates = [f"{_percent(tuned, trial):8.2f}{'*' if trial == best else ' '}" for trial in row.values()]
+        lines.append(f"{weight:9g} " + "".join(rates))
+    return "\n".join(["", *lines, ""])
+
+
+def _percent(tuned: "Tuned", trial: "Trial") -> float:
+    return 100 * trial.words / max(1, tuned.stages[0].score.words.reference)
+
+
+def _confidence(tuned: "Tuned") -> str:
+    before, after = tuned.before, tuned.after
+    auc = "none" if after.auc is None else f"{after.auc:.3f}"
+    return (
+        f"Confidence: temperature {tuned.settings.temperature:g}, calibration error {100 * before.error:.1f} % -> "
+        f"{100 * after.error:.1f} %, AUC {auc}."
+    )
+
+
+def _draw(tuned: "Tuned", picture: Path) -> None:
+    from asr.report import grid
+    from asr.runtime import tuning
+
+    best, rows = min(tuned.trials), list(tuning.as_rows(tuned.trials))
+    rates = [[_percent(tuned, trial) for trial in row.values()] for _, row in rows]
+    grid.draw([weight for weight, _ in rows], list(rows[0][1]), rates, (best.lm_weight, best.word_bonus), picture)

@@ -1,0 +1,53 @@
+"""New metadata for an .onnx file, whose graph stays as it is, byte for byte, without the package `onnx`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from asr.errors import ModelError
+from asr.files import replacing
+
+METADATA_PROPS = 14
+"""The field of an ONNX `ModelProto` that holds pairs of strings (onnx.proto)."""
+
+
+def rewrite(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
+    """Write a copy of an ONNX file with this metadata in the place of its own; `target` may be `source`.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
+    from google.protobuf.message import DecodeError
+
+    model = _message()()
+    try:
+        model.ParseFromString(source.read_bytes())
+    except DecodeError as error:
+        raise ModelError(f"Model '{source}' is not a whole ONNX file ({error}): export or copy it again.") from None
+    del model.metadata_props[:]
+    for key, value in metadata.items():
+        model.metadata_props.add(key=key, value=value)
+    with replacing(target) as file:
+        file.write(model.SerializeToString())
+
+
+def _message() -> Any:
+    """A message that knows the metadata alone; protobuf keeps the fields it does not know and writes them out again."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    file = descriptor_pb2.FileDescriptorProto(name="asr/metadata.proto", package="asr", syntax="proto2")
+    kinds = descriptor_pb2.FieldDescriptorProto
+    pair = file.message_type.add(name="Pair")
+    for number, name in enumerate(("key", "value"), start=1):
+        pair.field.add(name=name, number=number, type=kinds.TYPE_STRING, label=kinds.LABEL_OPTIONAL)
+    model = file.message_type.add(name="Model")
+    model.field.add(
+        name="metadata_props",
+        number=METADATA_PROPS,
+        type=kinds.TYPE_MESSAGE,
+        type_name=".asr.Pair",
+        label=kinds.LABEL_REPEATED,
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("asr.Model"))

@@ -1,0 +1,261 @@
+"""The weights of a language model, and the temperature of the confidence, that suit a model best on speech of its kind.
+
+The sound is heard once. Then a beam search with each pair of LM weight and word bonus on a grid reads the same
+log-probs, and the fewest word errors win; the grid grows where the best pair lies on its edge.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+
+import numpy as np
+
+from asr.data.manifest import Utterance
+from asr.decoding import rescoring
+from asr.decoding.decoder import Decoder, tempered
+from asr.decoding.greedy import Token
+from asr.decoding.ngram import Ngram
+from asr.decoding.settings import Rescoring, Settings
+from asr.decoding.words import to_words
+from asr.errors import DataError
+from asr.runtime.decoders import beam_search, rescored
+from asr.runtime.description import Description
+from asr.runtime.evaluation import hear, score_transcripts
+from asr.runtime.session import LogProbModel
+from asr.scoring.calibration import Calibration, calibrate
+from asr.scoring.wer import Score, score
+from asr.transcript import Transcript, Word
+
+WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+BONUSES = (-1.0, 0.0, 1.0, 2.0, 3.0)
+"""Where the search for LM weight and word bonus begins."""
+THREADS = os.cpu_count() or 1
+GROWTH = 4
+"""Rows and columns by which a grid grows at most, in each direction."""
+SECOND_WEIGHTS = tuple(np.arange(0.0, 1.55, 0.1).round(2).tolist())
+KEPT_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
+SECOND_BONUSES = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
+"""Of rescoring: the second model's weight, what is kept of the first one's, and what is added to the word bonus."""
+TEMPERATURES = np.geomspace(0.25, 8, 101).round(3).tolist()
+
+Told = Callable[[str, float], None]
+"""Is told what is being done and which share of it is done, from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A dev part, heard once by a model."""
+
+    description: Description
+    """Of the model."""
+    utterances: Sequence[Utterance]
+    log_probs: Sequence[np.ndarray]
+    """Shape of each: (T, V)"""
+    durations_s: Sequence[float]
+    references: Sequence[str]
+
+
+@dataclass(frozen=True, order=True)
+class Trial:
+    """What a pair of weights gives; less is better, in the order of the fields."""
+
+    words: int
+    """Word errors."""
+    characters: int
+    """Character errors."""
+    lm_weight: float
+    word_bonus: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A way of decoding and its score."""
+
+    name: str
+    score: Score
+    decoder: Decoder
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning found."""
+
+    settings: Settings
+    stages: Sequence[Stage]
+    """From greedy decoding to all that was asked for; the last is what the settings stand for."""
+    trials: Sequence[Trial]
+    """Of the grid; empty without an n-gram model."""
+    before: Calibration
+    """Of the confidence at temperature 1."""
+    after: Calibration
+
+
+def tune(
+    heard: Heard,
+    *,
+    width: int = 0,
+    ngram: Ngram | None = None,
+    second: rescoring.SentenceScorer | None = None,
+    told: Told = lambda what, share: None,
+) -> Tuned:
+    """Find all settings one after the other: weights of the n-gram model, of rescoring, the temperature.
+
+    Raises:
+        DataError: not one word is recognised.
+    """
+    settings, trials = Settings(beam=width), []
+    stages = [_stage(heard, "greedy", Decoder())]
+    if width:
+        search = beam_search(heard.description, settings, width, None)
+        stages.append(_stage(heard, "beam", Decoder(search.tokens)))
+        if ngram is not None:
+            trials = weights(heard, ngram, width, told)
+            best = min(trials)
+            settings = replace(
+                settings, lm_weight=best.lm_weight, word_bonus=best.word_bonus, ngrams=tuple(ngram.counts)
+            )
+            search = beam_search(heard.description, settings, width, ngram)
+            stages.append(_stage(heard, "beam + n-gram", Decoder(search.tokens)))
+        if second is not None:
+            by = second_weights(heard, settings, ngram, second, told)
+            settings = replace(settings, rescoring=by)
+            find = partial(rescored, search, second, by)
+            stages.append(_stage(heard, f"{stages[-1].name} + rescoring", Decoder(find)))
+    told("calibrating", 0.0)
+    best_temperature, before, after = temperature(heard, stages[-1].decoder)
+    return Tuned(replace(settings, temperature=best_temperature), stages, trials, before, after)
+
+
+def _stage(heard: Heard, name: str, decoder: Decoder) -> Stage:
+    return Stage(name, judge(heard, decoder), decoder)
+
+
+def listen(model: LogProbModel, utterances: Sequence[Utterance], told: Told) -> Heard:
+    """Hear a dev part. Raises AudioError when an utterance cannot be read."""
+    log_probs: dict[int, np.ndarray] = {}
+    durations_s: dict[int, float] = {}
+    for index, duration_s, rows in hear(model, utterances):
+        log_probs[index], durations_s[index] = rows, duration_s
+        told("hearing", len(log_probs) / len(utterances))
+    order = range(len(utterances))
+    normalise = model.description.tokenizer.normalise
+    return Heard(
+        model.description,
+        utterances,
+        [log_probs[index] for index in order],
+        [durations_s[index] for index in order],
+        [normalise(utterance.text) for utterance in utterances],
+    )
+
+
+def weights(heard: Heard, ngram: Ngram, width: int, told: Told) -> list[Trial]:
+    """Search LM weight and word bonus; the best is the smallest trial. All of one grid, row by row."""
+    tried: dict[tuple[float, float], Trial] = {}
+    rows, columns = list(WEIGHTS), list(BONUSES)
+    for _ in range(GROWTH + 1):
+        pairs = [pair for pair in product(rows, columns) if pair not in tried]
+        for weight, bonus in pairs:
+            settings = Settings(beam=width, lm_weight=weight, word_bonus=bonus)
+            searcher = beam_search(heard.description, settings, width, ngram)
+            texts = [found[0].text for found in searcher.decode_batch(heard.log_probs, threads=THREADS)]
+            counted = score(heard.references, texts)
+            tried[weight, bonus] = Trial(counted.words.errors, counted.characters.errors, weight, bonus)
+            told("trying weights", len(tried) / (len(rows) * len(columns)))
+        best = min(tried.values())
+        rows += [rows[-1] + 0.25] if best.lm_weight == rows[-1] else []
+        if best.word_bonus == columns[0]:
+            columns.insert(0, columns[0] - 1)
+        elif best.word_bonus == columns[-1]:
+            columns.append(columns[-1] + 1)
+        if len(tried) == len(rows) * len(columns):
+            break
+    return [tried[pair] for pair in product(rows, columns) if pair in tried]
+
+
+def second_weights(
+    heard: Heard, settings: Settings, ngram: Ngram | None, second: rescoring.SentenceScorer, told: Told
+) -> Rescoring:
+    """Search the weights of rescoring on the n-best lists that the settings' own search gives."""
+    searcher = beam_search(heard.description, settings, settings.beam, ngram)
+    lists = searcher.decode_batch(heard.log_probs, rescoring.N_BEST, threads=THREADS)
+    seconds, errors = [], []
+    for number, (hypotheses, reference) in enumerate(zip(lists, heard.references, strict=True), start=1):
+        texts = [hypothesis.text for hypothesis in hypotheses]
+        seconds.append(second.score(texts))
+        counts = [score([reference], [text]) for text in texts]
+        errors.append(np.array([(each.words.errors, each.characters.errors) for each in counts]))
+        told("reading the best texts", number / len(lists))
+    trials = {}
+    kept = KEPT_WEIGHTS if ngram is not None else (0.0,)
+    for weight, share, more in product(SECOND_WEIGHTS, kept, SECOND_BONUSES):
+        by = Rescoring(
+            weight=weight,
+            lm_weight=round(share * searcher.lm_weight, 4),
+            word_bonus=round(searcher.word_bonus + more, 4),
+        )
+        chosen = [
+            int(rescoring.totals(hypotheses, told_by, searcher, by).argmax())
+            for hypotheses, told_by in zip(lists, seconds, strict=True)
+        ]
+        words, characters = np.sum([each[place] for each, place in zip(errors, chosen, strict=True)], axis=0)
+        trials[by] = Trial(int(words), int(characters), by.lm_weight, by.word_bonus)
+    return min(trials, key=lambda by: (trials[by], by.weight))
+
+
+def judge(heard: Heard, decoder: Decoder) -> Score:
+    """The score of a decoder."""
+    transcripts = [
+        Transcript(_words(heard, decoder(rows), duration_s), duration_s)
+        for rows, duration_s in zip(heard.log_probs, heard.durations_s, strict=True)
+    ]
+    return score_transcripts(heard.description, heard.utterances, transcripts)
+
+
+def _words(heard: Heard, tokens: Sequence[Token], duration_s: float) -> tuple[Word, ...]:
+    return to_words(tokens, heard.description.tokenizer, heard.description.frame_shift_s, duration_s)
+
+
+def temperature(heard: Heard, decoder: Decoder) -> tuple[float, Calibration, Calibration]:
+    """The temperature at which the confidence of the words foretells best which are right, by their log-likelihood.
+
+    Returns it with the calibration before (at 1) and after.
+
+    Raises:
+        DataError: the decoder finds no word at all.
+    """
+    found = [decoder.search(rows) for rows in heard.log_probs]
+    scored = judge(heard, decoder)
+    correct = np.array([p.kind == "hit" for u in scored.utterances for p in u.pairs if p.hypothesis is not None])
+    if not len(correct):
+        raise DataError(
+            f"The model {heard.description.name!r} finds no word in {len(heard.utterances)} utterances, so there is "
+            "nothing to tune: train it first, or give speech of its kind."
+        )
+
+    def confidence(value: float) -> np.ndarray:
+        return np.array(
+            [
+                word.confidence
+                for tokens, rows, duration_s in zip(found, heard.log_probs, heard.durations_s, strict=True)
+                for word in _words(heard, tempered(tokens, rows, value), duration_s)
+            ]
+        )
+
+    def surprise(value: float) -> float:
+        given = confidence(value).clip(1e-6, 1 - 1e-6)
+        return float(-np.log(np.where(correct, given, 1 - given)).mean())
+
+    best = min(TEMPERATURES, key=surprise)
+    before, after = (calibrate(confidence(value).tolist(), correct.tolist()) for value in (1.0, best))
+    assert before is not None
+    assert after is not None
+    return best, before, after
+
+
+def as_rows(trials: Sequence[Trial]) -> Iterator[tuple[float, Mapping[float, Trial]]]:
+    """Yield (LM weight, word bonus -> trial) of a grid, row by row."""
+    for weight in sorted({trial.lm_weight for trial in trials}):
+        row = sorted((trial for trial in trials if trial.lm_weight == weight), key=lambda trial: trial.word_bonus)
+        yield weight, {trial.word_bonus: trial for trial in row}

@@ -1,0 +1,157 @@
+"""`asr tune` and the decoding options of the other commands, as a user runs them."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from asr.cli import main
+from asr.data import manifest
+from asr.decoding import packed
+from asr.decoding.beam import BeamOptions, BeamSearch
+from asr.runtime import windows
+from asr.runtime.evaluation import reader
+from asr.runtime.session import OnnxModel
+from asr.scoring.wer import score
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+@pytest.fixture(scope="module")
+def lm(smoke_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lm")
+    parts = ("train", "dev")  # the words of the toy's corpus are random, so another part's would be unknown
+    texts = [utterance.text for part in parts for utterance in manifest.read(smoke_corpus / f"{part}.jsonl")]
+    (folder / "text.txt").write_text("\n".join(texts) + "\n")
+    assert run("lm", "train", folder / "text.txt", "-o", folder / "lm.arpa").exit_code == 0
+    return folder / "lm.arpa"
+
+
+@pytest.fixture(scope="module")
+def noisy_dev(smoke_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dev part under just so much noise that the toy makes errors."""
+    import soundfile
+
+    folder = tmp_path_factory.mktemp("noisy")
+    random = np.random.default_rng(0)
+    rows = []
+    for utterance in manifest.read(smoke_corpus / "dev.jsonl"):
+        samples, rate = soundfile.read(utterance.audio_filepath, dtype="float32")
+        noise = random.normal(size=len(samples)).astype(np.float32) * samples.std() * 0.03
+        soundfile.write(folder / f"{utterance.id}.wav", (samples + noise).clip(-1, 1), rate)
+        rows.append(
+            json.dumps(
+                {
+                    "id": utterance.id,
+                    "audio_filepath": f"{utterance.id}.wav",
+                    "duration": len(samples) / rate,
+                    "text": utterance.text,
+                    "speaker": utterance.speaker,
+                }
+            )
+        )
+    (folder / "dev.jsonl").write_text("\n".join(rows) + "\n")
+    return folder / "dev.jsonl"
+
+
+def test_the_best_cell_of_the_grid_is_kept_in_the_file(
+    smoke_model: Path, noisy_dev: Path, lm: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.onnx"
+    shutil.copy(smoke_model, model)
+    picture = tmp_path / "grid.png"
+    result = run("tune", model, noisy_dev, "--lm", lm, "--include-lm", "--beam", 20, "--picture", picture)
+    assert result.exit_code == 0, result.output
+    with Image.open(picture) as image:
+        assert image.size[0] > 300
+
+    loaded = OnnxModel(model)
+    settings = loaded.description.decoding
+    assert (settings.beam, settings.ngrams) == (20, tuple(packed.load(lm).counts))
+    lines = result.stdout.splitlines()
+    bonuses = next(line for line in lines if line.startswith("LM weight ")).split()[2:]
+    grid = {
+        (float(found[1]), float(bonus)): rate
+        for line in lines
+        if (found := re.match(r" +(-?[\d.]+) +(\d+\.\d\d[ *] *)+$", line))
+        for bonus, rate in zip(bonuses, re.findall(r"\d+\.\d\d[ *]?", line)[-len(bonuses) :], strict=True)
+    }
+    assert len(grid) >= 35
+    best = min(float(rate.rstrip("* ")) for rate in grid.values())
+    (marked,) = (pair for pair, rate in grid.items() if rate.endswith("*"))
+    assert marked == (settings.lm_weight, settings.word_bonus)
+    assert float(grid[marked].rstrip("* ")) == best
+
+    # The cell says what a search with these weights gives.
+    utterances = manifest.read(noisy_dev)
+    read = reader(loaded.description.sample_rate)
+    options = BeamOptions(width=20, lm_weight=settings.lm_weight, word_bonus=settings.word_bonus)
+    ngram = packed.loads(packed.dumps(packed.load(lm)), "lm")
+    search = BeamSearch(loaded.description.tokenizer, options, ngram=ngram)
+    texts = [search.decode(windows.log_probs(loaded, read(utterance)))[0].text for utterance in utterances]
+    counted = score([utterance.text for utterance in utterances], texts).words
+    assert f"{100 * counted.errors / counted.reference:.2f}" == f"{best:.2f}"
+
+    # From then on it is what the program does.
+    decoded = json.loads(run("evaluate", model, noisy_dev, "--json").stdout)
+    assert decoded["summary"]["words"]["errors"] == counted.errors
+    assert decoded["decoding"].startswith("beam search of 20 prefixes, the model's own language model")
+    greedy = json.loads(run("evaluate", model, noisy_dev, "--json", "--beam", 0).stdout)
+    assert greedy["decoding"].startswith("greedy")
+    assert greedy["summary"]["words"]["errors"] > counted.errors
+
+
+def test_the_temperature_makes_the_confidence_truer(smoke_model: Path, noisy_dev: Path, tmp_path: Path) -> None:
+    tuned = tmp_path / "tuned.onnx"
+    result = run("tune", smoke_model, noisy_dev, "-o", tuned)
+    assert result.exit_code == 0, result.output
+    found = re.search(r"temperature ([\d.]+), calibration error ([\d.]+) % -> ([\d.]+) %", result.stdout)
+    assert found is not None
+    temperature, before, after = map(float, found.groups())
+    assert after < before
+    assert OnnxModel(tuned).description.decoding.temperature == temperature
+    errors = [
+        100 * json.loads(run("evaluate", model, noisy_dev, "--json").stdout)["calibration"]["error"]
+        for model in (smoke_model, tuned)
+    ]
+    assert errors == pytest.approx([before, after], abs=0.06)
+
+
+def test_a_shipped_model_is_not_changed(noisy_dev: Path) -> None:
+    result = run("tune", "an4", noisy_dev)
+    assert result.exit_code == 2
+    assert "give -o" in result.stderr
+
+
+def test_options_are_repeated_in_the_report(smoke_model: Path, noisy_dev: Path, lm: Path) -> None:
+    arguments = ["--beam", "8", "--lm", str(lm), "--hot-word", "a=2.5"]
+    result = run("evaluate", smoke_model, noisy_dev, "--json", *arguments)
+    assert result.exit_code == 0, result.output
+    command = json.loads(result.stdout)["origin"]["command"]
+    assert command == " ".join(["asr evaluate", str(smoke_model), str(noisy_dev), *arguments])
+    assert "asr tune" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--hot-word", "a=b"], "the boost 'b' is not a number"),
+        (["--hot-word", "ß"], "is not one word in the model's alphabet"),
+        (["--beam", "0", "--hot-word", "a"], "Greedy decoding"),
+        (["--lm", "missing.arpa"], "missing.arpa"),
+        (["--rescore", "missing.onnx"], "missing.onnx"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(smoke_model: Path, noisy_dev: Path, arguments: list[str], message: str) -> None:
+    for command in (["transcribe", "--model", smoke_model], ["evaluate", smoke_model]):
+        result = run(*command, noisy_dev, *arguments)
+        assert result.exit_code != 0
+        assert message in result.stderr
+        assert "Traceback" not in result.stderr
