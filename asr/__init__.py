@@ -39,8 +39,8 @@ def load(
     Args:
         model: the path of an `.onnx` file, the name of a shipped model, or None for the default one.
         beam: prefixes that the beam search keeps; 0 decodes greedily; None: as the model was tuned.
-        lm: an n-gram model, ARPA or packed, in the place of the model's own.
-        no_lm: use no n-gram model, not even the model's own.
+        lm: a language model in the place of the model's own: n-grams, ARPA or packed, or an LSTM (`.onnx`).
+        no_lm: use no language model in the search, not even the model's own.
         rescore: an LSTM language model (`.onnx`) that chooses among the best texts.
         hot_words: word -> what it adds to the score of a text, such as 8.
 

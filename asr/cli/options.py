@@ -72,9 +72,11 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--lm",
                 type=click.Path(path_type=Path),
                 metavar="FILE",
-                help="An n-gram model, ARPA or packed, in the place of the model's own.",
+                help="A language model in the place of the model's own: n-grams, ARPA or packed, or an LSTM, .onnx.",
             ),
-            click.option("--no-lm", is_flag=True, help="Use no n-gram model, not even the model's own."),
+            click.option(
+                "--no-lm", is_flag=True, help="Use no language model in the search, not even the model's own."
+            ),
             click.option(
                 "--rescore",
                 type=click.Path(path_type=Path),

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @click.argument("manifests", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MANIFEST...")
-@click.option("--lm", type=click.Path(path_type=Path), metavar="FILE", help="An n-gram model, ARPA or packed.")
+@click.option(
+    "--lm", type=click.Path(path_type=Path), metavar="FILE", help="An n-gram model, ARPA or packed, or an LSTM (.onnx)."
+)
 @click.option(
     "--rescore",
     type=click.Path(path_type=Path),
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
     help="Tune for an LSTM language model, .onnx, that chooses among the best texts, too.",
 )
 @click.option(
-    "--beam", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="Prefixes that are kept."
+    "--beam",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Prefixes that the search keeps.  [default: 100; with an LSTM 16]",
 )
 @click.option(
     "--include-lm",
@@ -51,7 +56,7 @@ def tune(
     *,
     lm: Path | None,
     rescore: Path | None,
-    beam: int,
+    beam: int | None,
     include_lm: bool,
     output: Path | None,
     picture: Path | None,
@@ -76,24 +81,29 @@ def tune(
     from asr import models
     from asr.data import manifest
     from asr.decoding import packed
-    from asr.runtime import decoders, metadata, tuning
+    from asr.decoding.ngram import Ngram
+    from asr.runtime import metadata, searches, tuning
     from asr.runtime.session import OnnxModel
 
-    if include_lm and lm is None:
-        raise click.UsageError("--include-lm needs a language model: give --lm.")
     if output is None and model in models.shipped():
         raise click.UsageError(f"The model {model!r} belongs to the program: give -o for a tuned copy of it.")
     path = models.find(model)
     loaded = OnnxModel(path)
-    ngram = packed.load(lm) if lm is not None else None
-    contents = packed.dumps(ngram) if ngram is not None and include_lm else b""
-    if contents:
-        ngram = packed.loads(contents, str(lm))  # what is rounded is what is tuned for
-    second = decoders.open_second(loaded.description, rescore) if rescore is not None else None
-    width = beam if ngram is not None or second is not None else 0
+    first = searches.open_first(loaded.description, lm) if lm is not None else None
+    contents = b""
+    if include_lm:
+        if not isinstance(first, Ngram):
+            raise click.UsageError("--include-lm needs an n-gram model: give it with --lm.")
+        contents = packed.dumps(first)
+        first = packed.loads(contents, str(lm))  # what is rounded is what is tuned for
+    second = searches.open_second(loaded.description, rescore) if rescore is not None else None
+    if first is None and second is None:
+        width = 0
+    else:
+        width = beam or (searches.BEAM if first is None or isinstance(first, Ngram) else searches.FUSED_BEAM)
     with options.progress() as told:
         heard = tuning.listen(loaded, [u for each in manifests for u in manifest.read(each)], told)
-        tuned = tuning.tune(heard, width=width, ngram=ngram, second=second, told=told)
+        tuned = tuning.tune(heard, width=width, lm=first, second=second, told=told)
 
     click.echo(_table(tuned.stages))
     if tuned.trials:

@@ -34,8 +34,8 @@ class Settings:
     """None where no second language model was tuned for."""
     temperature: float = 1.0
     """What log-probs are divided by before a word's confidence is read off them (Guo et al. 2017)."""
-    ngrams: tuple[int, ...] = ()
-    """How many n-grams of each order the language model had that the weights were tuned with; () for none."""
+    lm_size: tuple[int, ...] = ()
+    """Of the language model that the weights were tuned with: its n-grams of each order, or an LSTM's parameters."""
     tuned: Mapping[str, Any] = field(default_factory=dict)
     """On what they were tuned, and what came out."""
 
@@ -49,7 +49,7 @@ class Settings:
         fields: dict[str, Any] = dict(found)
         try:
             again = fields.pop("rescoring", None)
-            fields["ngrams"] = tuple(fields.get("ngrams", ()))
+            fields["lm_size"] = tuple(fields.get("lm_size", ()))
             settings = Settings(**fields, rescoring=Rescoring(**again) if again else None)
             numbers = [settings.lm_weight, settings.word_bonus, settings.temperature, *(again or {}).values()]
             is_good = all(map(math.isfinite, numbers)) and settings.temperature > 0 and settings.beam >= 0

@@ -6,6 +6,7 @@ log-probs, and the fewest word errors win; the grid grows where the best pair li
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -14,15 +15,16 @@ import numpy as np
 
 from asr.data.manifest import Utterance
 from asr.decoding import rescoring
+from asr.decoding.beam import BeamSearch
 from asr.decoding.decoder import Decoder, tempered
+from asr.decoding.fusion import FusionSearch
 from asr.decoding.greedy import Token
-from asr.decoding.ngram import Ngram
 from asr.decoding.settings import Rescoring, Settings
 from asr.decoding.words import to_words
-from asr.errors import DataError
-from asr.runtime.decoders import beam_search, rescored
+from asr.errors import AsrError, DataError
 from asr.runtime.description import Description
 from asr.runtime.evaluation import hear, score_transcripts
+from asr.runtime.searches import LanguageModel, make_search, rescored, size_of
 from asr.runtime.session import LogProbModel
 from asr.scoring.calibration import Calibration, calibrate
 from asr.scoring.wer import Score, score
@@ -96,30 +98,30 @@ def tune(
     heard: Heard,
     *,
     width: int = 0,
-    ngram: Ngram | None = None,
+    lm: LanguageModel | None = None,
     second: rescoring.SentenceScorer | None = None,
     told: Told = lambda what, share: None,
 ) -> Tuned:
-    """Find all settings one after the other: weights of the n-gram model, of rescoring, the temperature.
+    """Find all settings one after the other: weights of the language model, of rescoring, the temperature.
 
     Raises:
         DataError: not one word is recognised.
     """
-    settings, trials = Settings(beam=width), []
+    settings, trials = Settings(beam=width, lm_size=size_of(lm)), []
     stages = [_stage(heard, "greedy", Decoder())]
     if width:
-        search = beam_search(heard.description, settings, width, None)
+        search = make_search(heard.description, settings, width, None)
         stages.append(_stage(heard, "beam", Decoder(search.tokens)))
-        if ngram is not None:
-            trials = weights(heard, ngram, width, told)
+        if lm is not None:
+            trials = weights(heard, lm, width, told)
             best = min(trials)
-            settings = replace(
-                settings, lm_weight=best.lm_weight, word_bonus=best.word_bonus, ngrams=tuple(ngram.counts)
-            )
-            search = beam_search(heard.description, settings, width, ngram)
-            stages.append(_stage(heard, "beam + n-gram", Decoder(search.tokens)))
+            settings = replace(settings, lm_weight=best.lm_weight, word_bonus=best.word_bonus)
+            search = make_search(heard.description, settings, width, lm)
+            stages.append(_stage(heard, "beam + language model", Decoder(search.tokens)))
         if second is not None:
-            by = second_weights(heard, settings, ngram, second, told)
+            if not isinstance(search, BeamSearch):
+                raise AsrError("A search with an LSTM (lm) cannot be rescored by another (rescore): give one of them.")
+            by = second_weights(heard, search, second, told)
             settings = replace(settings, rescoring=by)
             find = partial(rescored, search, second, by)
             stages.append(_stage(heard, f"{stages[-1].name} + rescoring", Decoder(find)))
@@ -150,7 +152,7 @@ def listen(model: LogProbModel, utterances: Sequence[Utterance], told: Told) -> 
     )
 
 
-def weights(heard: Heard, ngram: Ngram, width: int, told: Told) -> list[Trial]:
+def weights(heard: Heard, lm: LanguageModel, width: int, told: Told) -> list[Trial]:
     """Search LM weight and word bonus; the best is the smallest trial. All of one grid, row by row."""
     tried: dict[tuple[float, float], Trial] = {}
     rows, columns = list(WEIGHTS), list(BONUSES)
@@ -158,9 +160,7 @@ def weights(heard: Heard, ngram: Ngram, width: int, told: Told) -> list[Trial]:
         pairs = [pair for pair in product(rows, columns) if pair not in tried]
         for weight, bonus in pairs:
             settings = Settings(beam=width, lm_weight=weight, word_bonus=bonus)
-            searcher = beam_search(heard.description, settings, width, ngram)
-            texts = [found[0].text for found in searcher.decode_batch(heard.log_probs, threads=THREADS)]
-            counted = score(heard.references, texts)
+            counted = score(heard.references, _texts(heard, make_search(heard.description, settings, width, lm)))
             tried[weight, bonus] = Trial(counted.words.errors, counted.characters.errors, weight, bonus)
             told("trying weights", len(tried) / (len(rows) * len(columns)))
         best = min(tried.values())
@@ -174,11 +174,16 @@ def weights(heard: Heard, ngram: Ngram, width: int, told: Told) -> list[Trial]:
     return [tried[pair] for pair in product(rows, columns) if pair in tried]
 
 
-def second_weights(
-    heard: Heard, settings: Settings, ngram: Ngram | None, second: rescoring.SentenceScorer, told: Told
-) -> Rescoring:
-    """Search the weights of rescoring on the n-best lists that the settings' own search gives."""
-    searcher = beam_search(heard.description, settings, settings.beam, ngram)
+def _texts(heard: Heard, search: BeamSearch | FusionSearch) -> list[str]:
+    """What a search finds, utterances shared out among threads."""
+    decode = heard.description.tokenizer.decode
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = list(pool.map(search.tokens, heard.log_probs))
+    return [" ".join(decode([token.number for token in tokens]).split()) for tokens in found]
+
+
+def second_weights(heard: Heard, searcher: BeamSearch, second: rescoring.SentenceScorer, told: Told) -> Rescoring:
+    """Search the weights of rescoring on the n-best lists that a search gives."""
     lists = searcher.decode_batch(heard.log_probs, rescoring.N_BEST, threads=THREADS)
     seconds, errors = [], []
     for number, (hypotheses, reference) in enumerate(zip(lists, heard.references, strict=True), start=1):
@@ -188,7 +193,7 @@ def second_weights(
         errors.append(np.array([(each.words.errors, each.characters.errors) for each in counts]))
         told("reading the best texts", number / len(lists))
     trials = {}
-    kept = KEPT_WEIGHTS if ngram is not None else (0.0,)
+    kept = KEPT_WEIGHTS if searcher.lm_weight else (0.0,)
     for weight, share, more in product(SECOND_WEIGHTS, kept, SECOND_BONUSES):
         by = Rescoring(
             weight=weight,

@@ -74,7 +74,7 @@ def test_the_best_cell_of_the_grid_is_kept_in_the_file(
 
     loaded = OnnxModel(model)
     settings = loaded.description.decoding
-    assert (settings.beam, settings.ngrams) == (20, tuple(packed.load(lm).counts))
+    assert (settings.beam, settings.lm_size) == (20, tuple(packed.load(lm).counts))
     lines = result.stdout.splitlines()
     bonuses = next(line for line in lines if line.startswith("LM weight ")).split()[2:]
     grid = {

@@ -62,7 +62,7 @@ def test_a_language_model_changes_the_text_and_the_user_hears_that_it_is_untuned
 def test_a_language_model_inside_the_model_is_used_unless_forbidden(arpa_file: Path) -> None:
     ngram = packed.load(arpa_file)
     own = base64.b64encode(packed.dumps(ngram)).decode()
-    tuned = replace(PLAIN, decoding=Settings(beam=9, ngrams=tuple(ngram.counts)), language_model=own)
+    tuned = replace(PLAIN, decoding=Settings(beam=9, lm_size=tuple(ngram.counts)), language_model=own)
     rows = spelled("abra")
     rows[1] = np.log([0.39, 0.01, 0.40, 0.1, 0.1])
     decoder = decoders.make(tuned)
@@ -104,7 +104,7 @@ def test_settings_survive_the_file() -> None:
         word_bonus=-1.5,
         rescoring=Rescoring(weight=0.4, lm_weight=0.2, word_bonus=0.5),
         temperature=1.7,
-        ngrams=(5, 4, 3),
+        lm_size=(5, 4, 3),
         tuned={"dev_wer": {"greedy": 0.5}},
     )
     assert Settings.from_dict(settings.to_dict()) == settings
