@@ -37,8 +37,8 @@ class BeamOptions:
     """What the language model's log-probabilities are multiplied by."""
     word_bonus: float = 1.0
     """What each word adds to the score where there is a language model, which prefers few words."""
-    unknown_score: float = -10.0
-    """What a word outside the vocabulary adds to the score."""
+    unknown_score: float = -20.0
+    """What a word outside the vocabulary adds to the score. At -10 a weak model gains by writing words together."""
     closed: bool = False
     """Whether only words of the vocabulary may be written."""
 

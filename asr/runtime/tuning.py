@@ -30,9 +30,9 @@ from asr.scoring.calibration import Calibration, calibrate
 from asr.scoring.wer import Score, score
 from asr.transcript import Transcript, Word
 
-WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
-BONUSES = (-1.0, 0.0, 1.0, 2.0, 3.0)
-"""Where the search for LM weight and word bonus begins."""
+WEIGHTS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
+BONUSES = (-0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
+"""Where the search for LM weight and word bonus begins; both go up in equal steps."""
 THREADS = os.cpu_count() or 1
 GROWTH = 4
 """Rows and columns by which a grid grows at most, in each direction."""
@@ -155,7 +155,7 @@ def listen(model: LogProbModel, utterances: Sequence[Utterance], told: Told) -> 
 def weights(heard: Heard, lm: LanguageModel, width: int, told: Told) -> list[Trial]:
     """Search LM weight and word bonus; the best is the smallest trial. All of one grid, row by row."""
     tried: dict[tuple[float, float], Trial] = {}
-    rows, columns = list(WEIGHTS), list(BONUSES)
+    rows, columns, step = list(WEIGHTS), list(BONUSES), BONUSES[1] - BONUSES[0]
     for _ in range(GROWTH + 1):
         pairs = [pair for pair in product(rows, columns) if pair not in tried]
         for weight, bonus in pairs:
@@ -164,11 +164,11 @@ def weights(heard: Heard, lm: LanguageModel, width: int, told: Told) -> list[Tri
             tried[weight, bonus] = Trial(counted.words.errors, counted.characters.errors, weight, bonus)
             told("trying weights", len(tried) / (len(rows) * len(columns)))
         best = min(tried.values())
-        rows += [rows[-1] + 0.25] if best.lm_weight == rows[-1] else []
+        rows += [round(rows[-1] + WEIGHTS[1], 2)] if best.lm_weight == rows[-1] else []
         if best.word_bonus == columns[0]:
-            columns.insert(0, columns[0] - 1)
+            columns.insert(0, columns[0] - step)
         elif best.word_bonus == columns[-1]:
-            columns.append(columns[-1] + 1)
+            columns.append(columns[-1] + step)
         if len(tried) == len(rows) * len(columns):
             break
     return [tried[pair] for pair in product(rows, columns) if pair in tried]

@@ -83,7 +83,7 @@ def test_the_best_cell_of_the_grid_is_kept_in_the_file(
         if (found := re.match(r" +(-?[\d.]+) +(\d+\.\d\d[ *] *)+$", line))
         for bonus, rate in zip(bonuses, re.findall(r"\d+\.\d\d[ *]?", line)[-len(bonuses) :], strict=True)
     }
-    assert len(grid) >= 35
+    assert len(grid) >= 49
     best = min(float(rate.rstrip("* ")) for rate in grid.values())
     (marked,) = (pair for pair, rate in grid.items() if rate.endswith("*"))
     assert marked == (settings.lm_weight, settings.word_bonus)
