@@ -9,12 +9,13 @@ from asr.cli import options
 from asr.scoring.alignment import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from asr.data.manifest import Utterance
     from asr.report.media import Gallery
     from asr.runtime.session import LogProbModel
     from asr.scoring.wer import Score
+    from asr.text import Tokenizer
 
 MEDIA = 50
 """About 6 MB of page when they last 10 s each."""
@@ -113,10 +114,21 @@ def evaluate(
     else:
         click.echo(render(score))
         click.echo(f"Decoding: {decoder.about}.")
+        if wishes["hot_words"]:
+            click.echo(_hot_words(loaded.description.tokenizer, score, wishes["hot_words"]))
         click.echo(f"{duration_s:,.0f} s of sound in {elapsed_s:.1f} s: {duration_s / elapsed_s:.0f} times real time.")
         if output_dir is not None:
             click.echo(f"Report: {output_dir / 'index.html'}")
     options.check_max_wer(score, max_wer)
+
+
+def _hot_words(tokenizer: "Tokenizer", score: "Score", words: "Iterable[str]") -> str:
+    """How often the hot words were found. With a boost of 0 they are only counted."""
+    from asr.scoring.breakdown import recall
+
+    found = recall(score, {tokenizer.normalise(word) for word in words})
+    share = f" ({100 * found.found / found.said:.1f} %)" if found.said else ""
+    return f"Hot words: {found.said} said, {found.found} of them found{share}, {found.false} more where none was said."
 
 
 def load(model: str) -> "LogProbModel":

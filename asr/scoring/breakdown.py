@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -85,6 +85,26 @@ def word_errors(score: Score) -> tuple[WordError, ...]:
         said.update(pair.reference for pair in utterance.pairs if pair.reference is not None)
     by_count = sorted(counts.items(), key=lambda item: (-item[1], [text or "" for text in item[0]]))
     return tuple(WordError(*pair, count, utterances[pair], said[pair.reference]) for pair, count in by_count)
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """How well some words are found."""
+
+    said: int
+    """How often the references have one of them."""
+    found: int
+    """How often it was recognised there."""
+    false: int
+    """How often one of them was recognised where it was not said."""
+
+
+def recall(score: Score, words: Collection[str]) -> Recall:
+    """Count some words over all utterances, by the alignment of each."""
+    pairs = [pair for utterance in score.utterances for pair in utterance.pairs]
+    hits = sum(pair.kind == "hit" and pair.reference in words for pair in pairs)
+    heard = sum(pair.hypothesis in words for pair in pairs)
+    return Recall(sum(pair.reference in words for pair in pairs), hits, heard - hits)
 
 
 def _subset(score: Score, utterances: Sequence[Utterance]) -> Score:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.scoring.breakdown import Part, WordError, by_name, by_range, word_errors
+from asr.scoring.breakdown import Part, Recall, WordError, by_name, by_range, recall, word_errors
 from asr.scoring.wer import Counts, Score, score
 
 TEXTS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=5).map(" ".join)
@@ -93,3 +93,16 @@ def test_word_errors_add_up(rows: list[tuple]) -> None:
 def test_names_must_fit_the_score() -> None:
     with pytest.raises(ValueError, match="zip"):
         by_name(scored([("a", "a")]), ["x", "y"])
+
+
+def test_recall_by_hand() -> None:
+    found = scored([("the kaldi tool", "the kaldi school"), ("kaldi and htk", "called and htk kaldi"), ("", "kaldi")])
+    assert recall(found, {"kaldi", "htk"}) == Recall(said=3, found=2, false=2)
+    assert recall(found, {"julius"}) == Recall(0, 0, 0)
+
+
+@given(UTTERANCES)
+def test_recall_of_all_words_is_the_hits(rows: list[tuple]) -> None:
+    counted, words = recall(scored(rows), {"a", "b", "c"}), scored(rows).words
+    assert (counted.said, counted.found) == (words.reference, words.hits)
+    assert counted.false == words.substitutions + words.insertions
