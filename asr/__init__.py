@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, BinaryIO
 from asr.transcript import Transcript, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
+    from asr.errors import AsrError
     from asr.runtime.transcriber import Transcriber
 
 __version__ = "0.1.0"
-__all__ = ["Transcript", "Word", "__version__", "load", "transcribe"]
+__all__ = ["Transcript", "Word", "__version__", "load", "transcribe", "transcribe_all"]
 
 
 def load(
@@ -33,6 +35,7 @@ def load(
     no_lm: bool = False,
     rescore: str | os.PathLike[str] | None = None,
     hot_words: "Mapping[str, float] | None" = None,
+    threads: int = 0,
 ) -> "Transcriber":
     """Open a model and choose how its text is found.
 
@@ -43,6 +46,7 @@ def load(
         no_lm: use no language model in the search, not even the model's own.
         rescore: an LSTM language model (`.onnx`) that chooses among the best texts.
         hot_words: word -> what it adds to the score of a text, such as 8.
+        threads: windows of a long sound that are heard at a time; 0: one for each core.
 
     Raises:
         ModelError: there is no such model, or it is damaged.
@@ -55,7 +59,7 @@ def load(
     from asr.runtime.session import OnnxModel
     from asr.runtime.transcriber import Transcriber
 
-    opened = OnnxModel(models.find(models.DEFAULT if model is None else os.fspath(model)))
+    opened = OnnxModel(models.find(models.DEFAULT if model is None else os.fspath(model)), threads=1)
     decoder = decoders.make(
         opened.description,
         beam=beam,
@@ -64,7 +68,7 @@ def load(
         rescore=None if rescore is None else Path(rescore),
         hot_words=hot_words,
     )
-    return Transcriber(opened, decoder)
+    return Transcriber(opened, decoder, threads or os.cpu_count() or 1)
 
 
 def transcribe(source: "str | os.PathLike[str] | bytes | BinaryIO", model: str | None = None) -> Transcript:
@@ -75,6 +79,37 @@ def transcribe(source: "str | os.PathLike[str] | bytes | BinaryIO", model: str |
         ModelError: there is no such model, or it is damaged.
     """
     return _loaded(model).transcribe(source)
+
+
+def transcribe_all(
+    sources: "Sequence[str | os.PathLike[str]]",
+    model: str | os.PathLike[str] | None = None,
+    *,
+    workers: int = 0,
+    **wishes: "Any",
+) -> "Iterator[tuple[str, Transcript | AsrError]]":
+    """Yield (source, its transcript or what was wrong with it) for many sound files, as they are ready.
+
+    Several processes share the work, so that a file which crashes a decoder costs that file only. A script calls it
+    below `if __name__ == "__main__":`, for the processes import the script.
+
+    Args:
+        sources: paths.
+        model: as in `load`.
+        workers: processes; 0: one for each core.
+        wishes: as in `load`.
+
+    Raises:
+        ModelError: there is no such model, or it is damaged.
+        AsrError: what is wished for contradicts itself or does not fit the model.
+    """
+    from asr.runtime.workers import transcribe_all
+
+    load(model, **wishes)  # what is wrong with the wishes is said here and not in each process
+    paths = [os.fspath(source) for source in sources]
+    count = min(workers or os.cpu_count() or 1, max(1, len(paths)))
+    for number, found in transcribe_all(paths, load, {"model": model, "threads": 1} | wishes, workers=count):
+        yield paths[number], found
 
 
 _loaded = functools.lru_cache(maxsize=2)(load)

@@ -4,36 +4,36 @@
 """
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
 from pathlib import Path
 
 from asr.errors import AsrError
 from asr.files import replacing
-
-LINE_CHARACTERS = 42
-"""The longest line of a cue, which has two lines at most; a longer word stands alone on its line, uncut."""
-MAX_CUE_MS = 7_000
-"""The longest time a cue is shown."""
-MIN_CUE_MS = 1_000
-"""The shortest time a cue is shown, where the next cue and the end of the sound leave room for it."""
-PAUSE_MS = 700
-"""A silence between two words that ends a cue."""
+from asr.subtitles import cues, label, phrases, to_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One recognised word, without white space in it; `confidence` lies in [0, 1]."""
+    """One recognised word, without white space in it; `confidence` lies in [0, 1].
+
+    `channel` is the number, from 1, of the one it was heard on; None where all channels were mixed.
+    """
 
     text: str
     start_s: float
     end_s: float
     confidence: float
+    channel: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The words of one recording in order of time, where it came from, and what recognised it."""
+    """The words of one recording, where it came from, and what recognised it.
+
+    The words are in order of time; of several channels, those of each channel are, standing in turns (see `merged`).
+    """
 
     words: tuple[Word, ...]
     duration_s: float
@@ -59,73 +59,21 @@ class Transcript:
         return FORMATS[format](self)
 
 
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """What a player shows at one time: `lines` from `start_ms` until just before `end_ms`."""
+def merged(transcripts: Sequence[Transcript]) -> Transcript:
+    """Put the transcripts of the channels 1, 2, ... of one recording together, each word with its channel.
 
-    start_ms: int
-    end_ms: int
-    lines: tuple[str, ...]
-
-
-def cues(transcript: Transcript) -> list[Cue]:
-    """Cut a transcript into cues that people can read.
-
-    A cue ends at a pause of `PAUSE_MS`, or where the next word would need a third line or go beyond `MAX_CUE_MS`.
-    Every word stands in exactly one cue; cues follow each other without overlap, and each lasts 1 ms or more.
-    Times are whole milliseconds from here on, so that the writers round nothing.
+    Each channel is cut into phrases at pauses of `PAUSE_MS`, and the phrases stand in order of their starts, the lower
+    channel first if two start together: people who talk at the same time are not mixed word by word. Within a channel,
+    the words stay in order of time. It lasts as long as the longest; `source` and `model` are those of the first.
     """
-    groups = list(_groups(transcript.words))
-    starts_ms = [_ms(group[0].start_s) for group in groups]
-    limits_ms = [*starts_ms, _ms(transcript.duration_s)][1:]
-    result: list[Cue] = []
-    free_ms = 0
-    for group, own_start_ms, limit_ms in zip(groups, starts_ms, limits_ms, strict=True):
-        start_ms = max(own_start_ms, free_ms)
-        spoken_ms = _ms(group[-1].end_s) - start_ms
-        shown_ms = min(max(spoken_ms, MIN_CUE_MS), MAX_CUE_MS, limit_ms - start_ms)
-        free_ms = start_ms + max(shown_ms, 1)
-        result.append(Cue(start_ms, free_ms, _lines([word.text for word in group])))
-    return result
-
-
-def _groups(words: tuple[Word, ...]) -> Iterator[list[Word]]:
-    """The words of each cue."""
-    group: list[Word] = []
-    for word in words:
-        if group and not (
-            _ms(word.start_s) - _ms(group[-1].end_s) < PAUSE_MS
-            and _ms(word.end_s) - _ms(group[0].start_s) <= MAX_CUE_MS
-            and _fits([*(other.text for other in group), word.text])
-        ):
-            yield group
-            group = []
-        group.append(word)
-    if group:
-        yield group
-
-
-def _fits(texts: list[str]) -> bool:
-    """Whether the words, each put on the current line while there is room, need no more than two lines."""
-    lines, used = 1, -1
-    for text in texts:
-        if used >= 0 and used + 1 + len(text) > LINE_CHARACTERS:
-            lines, used = lines + 1, -1
-        used += 1 + len(text)
-    return lines <= 2
-
-
-def _lines(texts: list[str]) -> tuple[str, ...]:
-    """One line if the words fit in it, else the two lines that are most alike in length."""
-    whole = " ".join(texts)
-    if len(whole) <= LINE_CHARACTERS or len(texts) == 1:
-        return (whole,)
-    splits = [(" ".join(texts[:i]), " ".join(texts[i:])) for i in range(1, len(texts))]
-    return min(splits, key=lambda lines: max(map(len, lines)))
-
-
-def _ms(seconds: float) -> int:
-    return round(1000 * seconds)
+    found = [
+        [replace(word, channel=channel) for word in phrase]
+        for channel, transcript in enumerate(transcripts, start=1)
+        for phrase in phrases(transcript.words)
+    ]
+    found.sort(key=lambda phrase: phrase[0].start_s)
+    duration_s = max(transcript.duration_s for transcript in transcripts)
+    return Transcript(tuple(chain.from_iterable(found)), duration_s, transcripts[0].source, transcripts[0].model)
 
 
 def _clock(ms: int, decimal: str) -> str:
@@ -137,15 +85,18 @@ def _clock(ms: int, decimal: str) -> str:
 
 
 def to_txt(transcript: Transcript) -> str:
-    """The text on one line."""
-    return transcript.text + "\n"
+    """The text on one line; where words have channels, one line a turn: "1: hello there"."""
+    turns = groupby(transcript.words, key=lambda word: word.channel)
+    lines = [label(channel) + " ".join(word.text for word in words) for channel, words in turns]
+    return "\n".join(lines) + "\n"
 
 
 def to_json(transcript: Transcript) -> str:
-    """One object: `text`, `duration_s`, `source`, `model`, `confidence`, and `words` in order of time.
+    """One object: `text`, `duration_s`, `source`, `model`, `confidence`, and `words` as in `Transcript`.
 
-    Each word is an object of `text`, `start_s`, `end_s`, `confidence`. Times are in seconds with at most 3 decimals,
-    confidence lies in [0, 1] with at most 4; `source`, `model` and `confidence` are null when there is none.
+    Each word is an object of `text`, `start_s`, `end_s`, `confidence` and, if it has one, `channel`. Times are in
+    seconds with at most 3 decimals, confidence lies in [0, 1] with at most 4; `source`, `model` and `confidence` are
+    null when there is none.
     """
     confidence = transcript.confidence
     fields = {
@@ -161,6 +112,7 @@ def to_json(transcript: Transcript) -> str:
                 "end_s": round(word.end_s, 3),
                 "confidence": round(word.confidence, 4),
             }
+            | ({} if word.channel is None else {"channel": word.channel})
             for word in transcript.words
         ],
     }
@@ -168,9 +120,10 @@ def to_json(transcript: Transcript) -> str:
 
 
 def to_srt(transcript: Transcript) -> str:
-    """SubRip: numbered cues, the text as it is; an empty transcript is an empty file."""
+    """SubRip: numbered cues, their text as it is, after "1: " where it has a channel; no words are an empty file."""
     blocks = [
         f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n"
+        + label(cue.channel)
         + "".join(line + "\n" for line in cue.lines)
         for number, cue in enumerate(cues(transcript), start=1)
     ]
@@ -178,40 +131,65 @@ def to_srt(transcript: Transcript) -> str:
 
 
 def to_vtt(transcript: Transcript) -> str:
-    """WebVTT (https://www.w3.org/TR/webvtt1/), with `&`, `<` and `>` escaped as it asks."""
+    """WebVTT (https://www.w3.org/TR/webvtt1/), with `&`, `<` and `>` escaped as it asks; a channel is a voice."""
     escapes = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
     blocks = [
         f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n"
+        + ("" if cue.channel is None else f"<v {cue.channel}>")
         + "".join(line.translate(escapes) + "\n" for line in cue.lines)
         for cue in cues(transcript)
     ]
     return "\n".join(["WEBVTT\n", *blocks])
 
 
-def to_ctm(transcript: Transcript) -> str:
-    """NIST's time-marked words, one a line: source, channel 1, start, length, word, confidence.
+def to_tsv(transcript: Transcript) -> str:
+    """Tab-separated as Whisper's: a header, then a line for each cue, with its start and end in whole milliseconds."""
+    rows = [f"{cue.start_ms}\t{cue.end_ms}\t{label(cue.channel)}{' '.join(cue.lines)}\n" for cue in cues(transcript)]
+    return "".join(["start\tend\ttext\n", *rows])
 
-    The source is named by its file, without folders and endings; white space in it becomes "_".
+
+def to_ctm(transcript: Transcript) -> str:
+    """NIST's time-marked words, one a line: source, channel, start, length, word, confidence.
+
+    The source is named by its file, without folders and endings; white space in it becomes "_". The channel is 1 where
+    channels were mixed. Lines are in the order that NIST asks for: by the channel as text, then by start.
     """
     name = "_".join(Path(transcript.source or "-").stem.split()) or "-"
-    lines = []
+    rows = []
     for word in transcript.words:
-        start_ms, end_ms = _ms(word.start_s), _ms(word.end_s)
+        start_ms, end_ms = to_ms(word.start_s), to_ms(word.end_s)
         times = f"{start_ms / 1000:.3f} {(end_ms - start_ms) / 1000:.3f}"
-        lines.append(f"{name} 1 {times} {word.text} {word.confidence:.4f}\n")
-    return "".join(lines)
+        channel = str(word.channel or 1)
+        rows.append((channel, start_ms, f"{name} {channel} {times} {word.text} {word.confidence:.4f}\n"))
+    return "".join(line for *_, line in sorted(rows, key=lambda row: row[:2]))
 
 
 def to_textgrid(transcript: Transcript) -> str:
-    """Praat's TextGrid (its manual, "TextGrid file formats"): one tier of words, with empty intervals between them.
+    """Praat's TextGrid (its manual, "TextGrid file formats"): a tier of words, or one for each channel that has any.
 
-    The intervals of a tier must follow each other without gap or overlap, so a word begins where the one before it
-    ends at the earliest, and a word that has no length left is not shown.
+    The intervals of a tier must follow each other without gap or overlap: between words stand empty ones, a word begins
+    where the one before it ends at the earliest, and a word that has no length left is not shown.
     """
-    duration_ms = _ms(transcript.duration_s)
-    intervals, free_ms = [], 0
+    tiers: dict[int | None, list[Word]] = {}
     for word in transcript.words:
-        start_ms, end_ms = max(_ms(word.start_s), free_ms), min(_ms(word.end_s), duration_ms)
+        tiers.setdefault(word.channel, []).append(word)
+    tiers = dict(sorted(tiers.items(), key=lambda tier: tier[0] or 0)) or {None: []}
+    end = f"{to_ms(transcript.duration_s) / 1000}"
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "0", end, "<exists>", str(len(tiers))]
+    for channel, words in tiers.items():
+        intervals = _intervals(words, to_ms(transcript.duration_s))
+        name = "words" if channel is None else f"channel {channel}"
+        lines += ['"IntervalTier"', f'"{name}"', "0", end, str(len(intervals))]
+        for start_ms, end_ms, text in intervals:
+            lines += [f"{start_ms / 1000}", f"{end_ms / 1000}", f'"{text}"']
+    return "\n".join(lines) + "\n"
+
+
+def _intervals(words: Sequence[Word], duration_ms: int) -> list[tuple[int, int, str]]:
+    """Start, end and text of each interval of a tier."""
+    intervals, free_ms = [], 0
+    for word in words:
+        start_ms, end_ms = max(to_ms(word.start_s), free_ms), min(to_ms(word.end_s), duration_ms)
         if start_ms >= end_ms:
             continue
         if start_ms > free_ms:
@@ -220,11 +198,7 @@ def to_textgrid(transcript: Transcript) -> str:
         free_ms = end_ms
     if free_ms < duration_ms or not intervals:
         intervals.append((free_ms, duration_ms, ""))
-    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "0", f"{duration_ms / 1000}", "<exists>", "1"]
-    lines += ['"IntervalTier"', '"words"', "0", f"{duration_ms / 1000}", str(len(intervals))]
-    for start_ms, end_ms, text in intervals:
-        lines += [f"{start_ms / 1000}", f"{end_ms / 1000}", f'"{text}"']
-    return "\n".join(lines) + "\n"
+    return intervals
 
 
 FORMATS: dict[str, Callable[[Transcript], str]] = {
@@ -232,6 +206,7 @@ FORMATS: dict[str, Callable[[Transcript], str]] = {
     "json": to_json,
     "srt": to_srt,
     "vtt": to_vtt,
+    "tsv": to_tsv,
     "ctm": to_ctm,
     "TextGrid": to_textgrid,
 }

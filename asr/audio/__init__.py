@@ -1,102 +1,166 @@
-"""Sound in, one mono float32 waveform out: the only door to soundfile (libsndfile), soxr and PyAV (FFmpeg).
+"""Sound in, mono float32 samples out: the only door to soundfile (libsndfile), soxr and PyAV (FFmpeg).
 
-`headers` compares what a file's header promises with what is there, `decoders` turns it into samples, and here they
-are mixed, resampled and checked. libmpg123, behind libsndfile, may print a warning of its own on standard error for an
-odd MP3; tags and broken promises, which make it talk most, are dealt with before it is asked.
+`sources` makes a searchable stream of whatever is given, `headers` compares what a file's header promises with what is
+there, `decoders` turns it into samples, and here they are mixed, resampled and checked. libmpg123, behind libsndfile,
+may print a warning of its own on standard error for an odd MP3; tags and broken promises, which make it talk most, are
+dealt with before it is asked.
 """
 
-import io
 import math
-import os
-import stat
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import reduce
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from asr.audio.decoders import SLACK_S, Sound, open_sound
-from asr.audio.headers import is_whole_in_libsndfile, without_id3
+from asr.audio.headers import is_whole_in_libsndfile, leave_out_id3
+from asr.audio.sources import Source, kept, name_of, searchable
 from asr.errors import AudioError
+
+__all__ = ["MAX_RATE", "MIN_RATE", "Source", "blocks", "channels", "duration_s", "kept", "load"]
 
 MIN_RATE, MAX_RATE = 1_000, 768_000
 """Sample rates in Hz; a header with a rate outside is taken for damaged."""
 
-Source = str | os.PathLike | bytes | BinaryIO
+MAX_SAMPLE = 1e10
+"""The largest sample that is taken for sound: far beyond 32-bit integers, and its power is far within a float32."""
 
 
-def load(source: Source, sample_rate: int, *, offset_s: float = 0.0, duration_s: float | None = None) -> np.ndarray:
-    """Read a sound, or a part of it, as one channel.
+def blocks(
+    source: Source,
+    sample_rate: int,
+    *,
+    channel: int | None = None,
+    offset_s: float = 0.0,
+    duration_s: float | None = None,
+) -> Iterator[np.ndarray]:
+    """Read a sound, or a part of it, as one channel, in blocks of some seconds: memory does not grow with its length.
 
     Channels are averaged, other rates are resampled (soxr, HQ). Integer samples are scaled to [-1, 1); float samples,
     and what a decoder or the resampler makes of loud ones, are kept as they are, also beyond ±1.
 
     Args:
-        source: a path, "-" for standard input, the bytes of a file, or a binary stream (read to its end, not closed).
+        source: a path, "-" for standard input, the bytes of a file, or a binary stream (not closed). What cannot be
+            searched, such as a pipe, is first kept whole (up to 16 MiB in memory, then in a temporary file, and
+            4 GiB at most).
         sample_rate: the rate that is wanted, in Hz.
+        channel: the number, from 1, of the only channel to read; None averages all.
         offset_s: where the part begins. Formats that can be searched are read from there on.
         duration_s: how long the part is; None means up to the end. A part that ends more than 0.1 s beyond the end
             of the sound is an error; up to there, it ends with the sound.
 
-    Returns:
-        float32 samples. Shape: (S,) with S > 0.
+    Yields:
+        float32 samples, finite. Shape of each: (S,) with S > 0; there is at least one.
 
     Raises:
         AudioError: the source cannot be read, is not sound, is cut off or damaged, holds no samples or some that are
-            not finite, or does not reach as far as the part.
+            not finite, has no such channel, or does not reach as far as the part. What is wrong in the middle is an
+            error there, or at the end, after the blocks before it.
     """
     if not 0 <= offset_s < math.inf or not (duration_s is None or 0 < duration_s < math.inf):
         raise AudioError(
-            f"The part of {_name(source)} to be read begins at {offset_s} s and lasts {duration_s} s: "
+            f"The part of {name_of(source)} to be read begins at {offset_s} s and lasts {duration_s} s: "
             "the begin must be 0 or more, the length more than 0."
         )
     with _opened(source) as sound:
         start = round(offset_s * sound.rate)
         stop = None if duration_s is None else start + round(duration_s * sound.rate)
-        blocks = list(_resampled(_mixed(sound, start, stop), sound.rate, sample_rate))
-    waveform = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    if not len(waveform):
-        raise AudioError(f"{sound.name} holds no sound: it has a header but no samples.")
-    return waveform
+        is_empty = True
+        for block in _resampled(_mixed(sound, start, stop, channel), sound.rate, sample_rate):
+            if len(block):
+                is_empty = False
+                yield block
+        if is_empty:
+            raise _no_sound(sound)
+
+
+def load(
+    source: Source,
+    sample_rate: int,
+    *,
+    channel: int | None = None,
+    offset_s: float = 0.0,
+    duration_s: float | None = None,
+) -> np.ndarray:
+    """Read a sound, or a part of it, as one channel: all `blocks` in one.
+
+    Args, Raises: as `blocks`.
+
+    Returns:
+        float32 samples. Shape: (S,) with S > 0.
+    """
+    parts = blocks(source, sample_rate, channel=channel, offset_s=offset_s, duration_s=duration_s)
+    return np.concatenate(list(parts))
+
+
+def channels(source: Source) -> int:
+    """The number of channels of a sound.
+
+    Raises:
+        AudioError: as `blocks`, as far as it is noticed without decoding.
+    """
+    with _opened(source) as sound:
+        return sound.channels
 
 
 def duration_s(source: Source) -> float:
     """The length of a sound in seconds, from its header if that can be trusted, else by decoding it.
 
     Raises:
-        AudioError: as `load`, as far as it is noticed without decoding.
+        AudioError: as `blocks`, as far as it is noticed without decoding.
     """
     with _opened(source) as sound:
         frames = sound.frames
         if frames is None:
             frames = max((end for end, _ in sound.blocks(0, None)), default=0)
-    if not frames:
-        raise AudioError(f"{sound.name} holds no sound: it has a header but no samples.")
-    return frames / sound.rate
+        if not frames:
+            raise _no_sound(sound)
+        return frames / sound.rate
 
 
-def _mixed(sound: Sound, start: int, stop: int | None) -> Iterator[np.ndarray]:
-    """Decode a part and average its channels. Shape of each: (S,)."""
+def _no_sound(sound: Sound) -> AudioError:
+    return AudioError(f"{sound.name} holds no sound: it has a header but no samples.")
+
+
+def _mixed(sound: Sound, start: int, stop: int | None, channel: int | None) -> Iterator[np.ndarray]:
+    """Decode a part, and average its channels or pick one. Shape of each: (S,)."""
+    if channel is not None and not 1 <= channel <= sound.channels:
+        count = "1 channel" if sound.channels == 1 else f"{sound.channels} channels"
+        raise AudioError(
+            f"{sound.name} has {count}, but channel {channel} was asked for: give a number from 1 to {sound.channels}."
+        )
     if sound.frames is not None:
         _check_part(sound, start, stop, sound.frames)
     end, bad, first_bad = 0, 0, 0
     for end, block in sound.blocks(start, stop):
-        if np.isfinite(block).all():
-            yield reduce(np.add, block.T / np.float32(block.shape[1]))
-        else:
-            rows = np.flatnonzero(~np.isfinite(block).all(axis=1))
+        is_good = np.abs(block) <= MAX_SAMPLE
+        if not is_good.all():
+            rows = np.flatnonzero(~is_good.all(axis=1))
             first_bad = first_bad if bad else end - len(block) + int(rows[0])
             bad += len(rows)
+        elif len(block) and not bad:
+            yield _one_channel(sound, end, block, channel)
     if bad:
         raise AudioError(
-            f"{sound.name} holds {bad} samples that are infinite or not a number, the first at "
+            f"{sound.name} holds {bad} samples that are infinite, not a number or beyond ±1e10, the first at "
             f"{first_bad / sound.rate:.3f} s: write it again with finite samples."
         )
     if sound.frames is None:
         _check_part(sound, start, stop, end)
+
+
+def _one_channel(sound: Sound, end: int, block: np.ndarray, channel: int | None) -> np.ndarray:
+    """Shape: (S, C) -> (S,)"""
+    count = block.shape[1]
+    if channel is None:
+        return reduce(np.add, block.T / np.float32(count))
+    if channel > count:
+        raise AudioError(
+            f"{sound.name} changes its number of channels from {sound.channels} to {count} before "
+            f"{end / sound.rate:.3f} s: convert it to one number."
+        )
+    return block[:, channel - 1].copy()
 
 
 def _check_part(sound: Sound, start: int, stop: int | None, frames: int) -> None:
@@ -109,68 +173,42 @@ def _check_part(sound: Sound, start: int, stop: int | None, frames: int) -> None
         )
 
 
-def _resampled(blocks: Iterator[np.ndarray], rate: int, sample_rate: int) -> Iterator[np.ndarray]:
+def _resampled(parts: Iterator[np.ndarray], rate: int, sample_rate: int) -> Iterator[np.ndarray]:
     """Convert the rate of a sound that comes in blocks. Shape of each: (S,)."""
     if rate == sample_rate:
-        yield from blocks
+        yield from parts
         return
     import soxr
 
     stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
-    for block in blocks:
-        yield stream.resample_chunk(block)
+    for part in parts:
+        yield stream.resample_chunk(part)
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def _name(source: Source) -> str:
-    """What messages call a source."""
-    if isinstance(source, str | os.PathLike):
-        return "standard input" if source == "-" else f"'{os.fspath(source)}'"
-    return "the given bytes" if isinstance(source, bytes) else "the given stream"
-
-
-def _stream(source: Source) -> BinaryIO:
-    """A searchable stream over the source; only a file is left where it is."""
-    if isinstance(source, bytes):
-        return io.BytesIO(source)
-    if source == "-":
-        return io.BytesIO(sys.stdin.buffer.read())
-    if not isinstance(source, str | os.PathLike):
-        return io.BytesIO(source.read())
-    name = _name(source)
-    try:
-        mode = Path(source).stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise AudioError(f"{name} is a folder: give the path of a sound file.")
-        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-            raise AudioError(f"{name} is a device, not a file: give the path of a sound file.")
-        file = Path(source).open("rb")  # noqa: SIM115 - the caller closes it
-    except FileNotFoundError as error:
-        raise AudioError(f"{name} does not exist: give the path of a sound file.") from error
-    except PermissionError as error:
-        raise AudioError(f"{name} may not be read: ask its owner for permission to read it.") from error
-    except (OSError, ValueError) as error:
+def _check_rate(sound: Sound) -> None:
+    if not MIN_RATE <= sound.rate <= MAX_RATE:
         raise AudioError(
-            f"{name} cannot be opened ({getattr(error, 'strerror', None) or error}): give the path of a sound file."
-        ) from error
-    if file.seekable():
-        return file
-    with file:
-        return io.BytesIO(file.read())
+            f"{sound.name} says that its sample rate is {sound.rate} Hz, but it must be from {MIN_RATE} to "
+            f"{MAX_RATE} Hz: its header is probably damaged."
+        )
 
 
 @contextmanager
 def _opened(source: Source) -> Iterator[Sound]:
     """Open a sound with the decoder that reads all of it, after its header's promises have been checked."""
-    name = _name(source)
-    with _stream(source) as raw:
-        stream = without_id3(raw)
-        if not stream.seek(0, os.SEEK_END):
+    name = name_of(source)
+    with searchable(source) as stream:
+        if not stream.size:
             raise AudioError(f"{name} is empty (0 bytes): record or copy it again.")
-        with open_sound(name, stream, try_libsndfile=is_whole_in_libsndfile(name, stream)) as sound:
-            if not MIN_RATE <= sound.rate <= MAX_RATE:
-                raise AudioError(
-                    f"{name} says that its sample rate is {sound.rate} Hz, but it must be from {MIN_RATE} to "
-                    f"{MAX_RATE} Hz: its header is probably damaged."
-                )
-            yield sound
+        try:
+            leave_out_id3(stream)
+            with open_sound(name, stream, try_libsndfile=is_whole_in_libsndfile(name, stream)) as sound:
+                _check_rate(sound)
+                yield sound
+        except AudioError:
+            if stream.failure is None:
+                raise
+        if stream.failure is not None:
+            reason = getattr(stream.failure, "strerror", None) or stream.failure
+            raise AudioError(f"{name} cannot be read ({reason}): copy it again.") from stream.failure

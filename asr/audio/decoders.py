@@ -3,6 +3,7 @@
 Each gives a sound in blocks, so that memory follows what is there and not what a header says.
 """
 
+import io
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,10 +16,11 @@ import numpy as np
 import soundfile
 
 from asr.audio.headers import cut_off
+from asr.audio.streams import View
 from asr.errors import AudioError
 
 if TYPE_CHECKING:
-    from av import AudioFrame, AudioStream
+    from av import AudioFrame, AudioStream, Packet
     from av.container import InputContainer
 
 SLACK_S = 0.1
@@ -38,6 +40,22 @@ FFMPEG_FORMATS = (
 
 FORMATS_HINT = "give a WAV, FLAC, MP3, Ogg or M4A file, or a video with sound"
 
+LONG_HEADERS = (
+    b"RIFF",
+    b"RIFX",
+    b"RF64",
+    b"riff",
+    b"FORM",
+    b"caff",
+    b"fLaC",
+    b"OggS",
+    b"ID3",
+    b"\x1aE\xdf\xa3",
+    b"0&\xb2u",
+)
+LONG_HEADER_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+"""How formats begin whose sound may come after a picture or an index of any size; the boxes are those of MP4."""
+
 Blocks = Iterator[tuple[int, np.ndarray]]
 
 
@@ -47,23 +65,34 @@ class Sound:
 
     name: str
     rate: int
+    channels: int
     frames: int | None
     """The number of samples per channel if the header can be trusted with it."""
     blocks: Callable[[int, int | None], Blocks]
     """`blocks(start, stop)` decodes a part and gives blocks with the position where they end; Shape: (S, C)."""
 
 
-def _open_libsndfile(stream: BinaryIO) -> soundfile.SoundFile | None:
+def _open_libsndfile(name: str, stream: View) -> soundfile.SoundFile | None:
     """Let libsndfile open a sound; None if it does not know the format, or the number of samples."""
-    stream.seek(0)
-    try:
-        file = soundfile.SoundFile(stream)
-    except (soundfile.LibsndfileError, TypeError):  # soundfile takes the name `x.raw` at its word
-        return None
-    if file.frames < 2**60:
+    file = _sound_file(stream)
+    if file is not None and file.subtype == "VORBIS" and file.frames:
+        # It takes no notice of what is wrong in the headers, decodes nothing then, and crashes on seeking.
+        with file:
+            if not len(file.read(1)):
+                raise AudioError(f"{name} is damaged: none of its sound can be decoded; copy it again.")
+        file = _sound_file(stream)  # anew, for after reading it seeks wrongly
+    if file is None or file.frames < 2**60:
         return file
     file.close()
     return None
+
+
+def _sound_file(stream: View) -> soundfile.SoundFile | None:
+    stream.seek(0)
+    try:
+        return soundfile.SoundFile(cast(BinaryIO, stream))
+    except (soundfile.LibsndfileError, TypeError):  # soundfile takes the name `x.raw` at its word
+        return None
 
 
 def _libsndfile_blocks(name: str, file: soundfile.SoundFile, start: int, stop: int | None) -> Blocks:
@@ -71,8 +100,10 @@ def _libsndfile_blocks(name: str, file: soundfile.SoundFile, start: int, stop: i
     limit = file.frames if stop is None else min(file.frames, stop)
     most = max(1, BLOCK_VALUES // file.channels)
     try:
-        if start:
-            file.seek(start)
+        if start and file.seek(start) != start:
+            raise AudioError(
+                f"{name} is damaged: the place {start / file.samplerate:.3f} s cannot be found in it; copy it again."
+            )
         while position < limit:
             block = file.read(min(most, limit - position), dtype="float32", always_2d=True)
             if not len(block):
@@ -89,7 +120,7 @@ def _libsndfile_blocks(name: str, file: soundfile.SoundFile, start: int, stop: i
         raise cut_off(name, f"its header promises {promised_s:.3f} s, but it ends after {there_s:.3f} s")
 
 
-def _open_ffmpeg(name: str, stream: BinaryIO) -> "InputContainer":
+def _open_ffmpeg(name: str, stream: View) -> "InputContainer":
     import av
     from av.error import FFmpegError
 
@@ -111,10 +142,18 @@ def _ffmpeg_sound(name: str, container: "InputContainer") -> Sound:
         raise AudioError(f"{name} has no sound track: {FORMATS_HINT}.")
     if track.codec_context is None:
         raise AudioError(f"{name} has a sound track that FFmpeg cannot decode: {FORMATS_HINT}.")
+    if track.codec_context.format is not None and track.codec_context.format.name in ("s64", "s64p"):
+        raise AudioError(f"{name} has samples of 64-bit integers, which are not read: convert them to 32 bits.")
     rate = track.codec_context.sample_rate
     counts_samples = "mov" in container.format.name and track.time_base == Fraction(1, max(1, rate))
     frames = (track.duration or None) if counts_samples else None
-    return Sound(name, rate, frames, partial(_av_blocks, name, track, frames))
+    return Sound(
+        name,
+        rate,
+        track.codec_context.channels,
+        frames,
+        lambda start, stop: _gathered(_av_blocks(name, track, frames, start, stop)),
+    )
 
 
 def _av_blocks(name: str, track: "AudioStream", frames: int | None, start: int, stop: int | None) -> Blocks:
@@ -142,20 +181,37 @@ def _av_blocks(name: str, track: "AudioStream", frames: int | None, start: int, 
     yield position, np.zeros((0, 1), np.float32)
 
 
+def _gathered(blocks: Blocks) -> Blocks:
+    """Join the small blocks that FFmpeg makes: handled one by one, they cost more time than to decode them."""
+    parts: list[np.ndarray] = []
+    end = size = 0
+    for block_end, block in blocks:
+        if parts and (block.shape[1] != parts[0].shape[1] or size >= BLOCK_VALUES):
+            yield end, np.concatenate(parts)
+            parts, size = [], 0
+        parts.append(block)
+        end, size = block_end, size + block.size
+    if parts:
+        yield end, np.concatenate(parts)
+
+
 def _av_frames(name: str, track: "AudioStream", begin: int) -> Iterator["AudioFrame"]:
     """Decode from time stamp `begin`, or somewhat earlier, to the end."""
     from av.error import FFmpegError
 
     container = cast("InputContainer", track.container)
+    ticks_s = {stream.index: float(stream.time_base or 0) for stream in container.streams}
     lost_s = reached_s = 0.0
     try:
         if begin > 0:
             container.seek(begin + (track.start_time or 0), stream=track)
-        for packet in container.demux():
-            packet_s = float((packet.duration or 0) * packet.time_base)
+        for packet in _packets(container):
+            index = packet.stream.index  # `packet.stream_index` is 0 for the last packet of any stream
+            tick_s = ticks_s.get(index, 0.0)
+            packet_s = (packet.duration or 0) * tick_s
             if packet.pts is not None:
-                reached_s = max(reached_s, float(packet.pts * packet.time_base) + packet_s)
-            if packet.stream_index == track.index:
+                reached_s = max(reached_s, packet.pts * tick_s + packet_s)
+            if index == track.index:
                 try:
                     yield from cast("list[AudioFrame]", packet.decode())
                 except FFmpegError:  # one alone may be a tag between two pieces of an MP3
@@ -171,28 +227,51 @@ def _av_frames(name: str, track: "AudioStream", begin: int) -> Iterator["AudioFr
         raise cut_off(name, f"its header promises {promised_s:.3f} s, but it ends after {reached_s:.3f} s")
 
 
+def _packets(container: "InputContainer") -> Iterator["Packet"]:
+    """All packets, and at the end an empty one for each stream, which makes its decoder give what it holds back."""
+    try:
+        yield from container.demux()
+    except IndexError:  # PyAV 18: this stream was not known at the beginning; the others have had their empty packet
+        return
+
+
 def _floats(frame: "AudioFrame") -> np.ndarray:
     """Scale integer samples to [-1, 1). Shape: (S, C)."""
     data = frame.to_ndarray()
     samples = data.T if frame.format.is_planar else data.reshape(frame.samples, -1)
     if samples.dtype.kind == "f":
-        return samples.astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # what does not fit becomes infinite
+            return samples.astype(np.float32)
     full = 2.0 ** (8 * samples.itemsize - 1)
     middle = full if samples.dtype.kind == "u" else 0.0
     return ((samples - middle) / full).astype(np.float32)
 
 
 @contextmanager
-def open_sound(name: str, stream: BinaryIO, *, try_libsndfile: bool) -> Iterator[Sound]:
+def open_sound(name: str, stream: View, *, try_libsndfile: bool) -> Iterator[Sound]:
     """Open a sound with the decoder that reads all of it.
 
     Raises:
         AudioError: neither knows the format, or there is no sound track.
     """
-    file = _open_libsndfile(stream) if try_libsndfile else None
+    file = _open_libsndfile(name, stream) if try_libsndfile else None
     if file is not None:
         with file:
-            yield Sound(name, file.samplerate, file.frames, partial(_libsndfile_blocks, name, file))
+            yield Sound(name, file.samplerate, file.channels, file.frames, partial(_libsndfile_blocks, name, file))
     else:
         with _open_ffmpeg(name, stream) as container:
             yield _ffmpeg_sound(name, container)
+
+
+def may_begin_sound(head: bytes) -> bool:
+    """Whether a sound can begin with these bytes, a megabyte or so."""
+    if head.startswith(LONG_HEADERS) or head[4:8] in LONG_HEADER_BOXES:
+        return True
+    stream = View(io.BytesIO(head), 0, len(head))
+    try:
+        opened = _open_ffmpeg("", stream)
+    except AudioError:
+        opened = _sound_file(stream)
+    if opened is not None:
+        opened.close()
+    return opened is not None

@@ -67,6 +67,7 @@ def evaluate(
       asr evaluate an4 data/an4/test.jsonl -o report
     """
     import json
+    import os
     import time
 
     from rich.console import Console
@@ -75,11 +76,13 @@ def evaluate(
     from asr.report import corpus, document, folder
     from asr.runtime import decoders
     from asr.runtime.evaluation import recognise, score_transcripts
+    from asr.runtime.session import OnnxModel
     from asr.scoring.summary import render
 
     if output_dir is not None:
         folder.prepare(output_dir)
     loaded = load(model)
+    threads = (os.cpu_count() or 1) if isinstance(loaded, OnnxModel) else 1  # torch has threads of its own
     decoder = decoders.make(loaded.description, **wishes)
     if decoder.remark:
         click.echo(f"Note: {decoder.remark}", err=True)
@@ -91,7 +94,9 @@ def evaluate(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("transcribing", total=duration_s)
         started = time.monotonic()
-        transcripts = recognise(loaded, utterances, decoder, progress=lambda u: progress.advance(task, u.duration))
+        transcripts = recognise(
+            loaded, utterances, decoder, progress=lambda u: progress.advance(task, u.duration), threads=threads
+        )
         elapsed_s = time.monotonic() - started
         score = score_transcripts(loaded.description, utterances, transcripts, rule)
         if as_json or output_dir is not None:
@@ -141,7 +146,7 @@ def load(model: str) -> "LogProbModel":
         return checkpoint.load(path)
     from asr.runtime.session import OnnxModel
 
-    return OnnxModel(models.find(model))
+    return OnnxModel(models.find(model), threads=1)
 
 
 def _about(loaded: "LogProbModel", model: str) -> dict[str, Any]:

@@ -28,12 +28,15 @@ def info(model: str | None, as_json: bool) -> None:
         "about": description.about,
         "licence": description.licence,
         "parameters": description.parameters,
+        "precision": description.precision,
+        "language_model_mb": round(len(description.language_model) * 3 / 4e6, 1),
         "sample_rate": description.sample_rate,
         "frame_shift_s": description.frame_shift_s,
         "tokenizer": tokenizer,
         "made_with": description.made_with,
         "created": description.created,
         "scores": description.scores,
+        "decoding": description.decoding.to_dict(),
         "recipe": description.recipe,
     }
     if as_json:
@@ -45,7 +48,7 @@ def info(model: str | None, as_json: bool) -> None:
     facts["tokenizer"] = f"{description.tokenizer.size} {tokenizer['type']}, blank included: {tokenizer['alphabet']!r}"
     facts["made_with"] = f"asr {description.made_with}, {description.created}"
     del facts["created"]
-    nested = {name: facts.pop(name) for name in ("scores", "recipe")}
+    nested = {name: facts.pop(name) for name in ("scores", "decoding", "recipe")}
     width = max(map(len, facts))
     for name, value in facts.items():
         click.echo(f"{name:<{width}}  {value}")

@@ -1,8 +1,11 @@
 """`asr transcribe`."""
 
 import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,70 +13,238 @@ from asr.cli import options
 from asr.errors import AsrError
 from asr.transcript import FORMATS
 
+if TYPE_CHECKING:
+    from asr.runtime.inputs import Input
+    from asr.runtime.transcriber import Channel, Transcriber
+    from asr.transcript import Transcript
+
+
+class ChannelType(click.ParamType):
+    """A number from 1, or the word `split`."""
+
+    name = "channel"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "split" or isinstance(value, int):
+            return value
+        if not value.isdecimal() or not int(value):
+            self.fail(f"{value!r} is neither the number of a channel, from 1, nor the word split.", param, ctx)
+        return int(value)
+
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILES...")
+@click.argument("inputs", nargs=-1, metavar="INPUTS...")
 @click.option("--model", help="An .onnx file or a shipped model.  [default: an4: spelled words, numbers]")
-@click.option("--format", "format_", type=click.Choice(list(FORMATS)), default="txt", show_default=True)
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(list(FORMATS)),
+    multiple=True,
+    default=["txt"],
+    show_default=True,
+    help="May be repeated, with --output-dir.",
+)
 @click.option(
     "--output-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write one file for each input into this folder, made if need be, instead of printing.",
+    help="Write files into this folder, made if need be, in folders like those of the inputs, instead of printing.",
 )
+@click.option(
+    "--list", "listed", metavar="FILE", help='Also the sounds whose paths FILE holds, one a line; "-" reads it.'
+)
+@click.option("--resume", is_flag=True, help="With --output-dir: leave out what is written and newer than its sound.")
+@click.option("--channel", type=ChannelType(), metavar="N|split", help="Hear channel N alone, or each as a speaker.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes.  [default: one for each core]")
 @options.decoding
 def transcribe(
-    files: tuple[str, ...], *, model: str | None, format_: str, output_dir: Path | None, **wishes: Any
+    inputs: tuple[str, ...],
+    *,
+    model: str | None,
+    formats: tuple[str, ...],
+    output_dir: Path | None,
+    listed: str | None,
+    resume: bool,
+    channel: "Channel",
+    workers: int | None,
+    **wishes: Any,
 ) -> None:
-    """Turn sound FILES into text.
+    """Turn sounds into text.
 
-    Any format that libsndfile or FFmpeg reads, any sample rate; "-" is standard input. The text is lower case
-    without punctuation; it is found as the model was tuned (`asr tune`), else greedily. A file that cannot be read is
-    reported, the others go on, and the exit status is 1 then.
+    INPUTS are files, folders (with all sounds below them), patterns such as "calls/**/*.mp3", or "-" for standard
+    input. Any format that libsndfile or FFmpeg reads, videos too, any sample rate, any length. The text is lower case
+    without punctuation; it is found as the model was tuned (`asr tune`), else greedily.
+
+    A file that cannot be read is reported, the others go on, and the exit status is 1 then.
 
     \b
     Example:
-      asr transcribe interview.wav --format srt > interview.srt
+      asr transcribe interviews --format srt --format txt --output-dir text --resume
     """
     import asr
-    from asr.transcript import write
+    from asr.runtime.inputs import expand
 
-    if len(files) > 1 and format_ != "txt" and output_dir is None:
-        raise click.UsageError(f"Several {format_} documents in one stream are none: give --output-dir, or one file.")
+    if not inputs and listed is None:
+        raise click.UsageError("There is nothing to transcribe: name files, folders, or a list by --list.")
+    sounds = expand(inputs, listed)
+    if output_dir is None and (resume or len(formats) > 1 or (len(sounds) > 1 and formats != ("txt",))):
+        raise click.UsageError("Several documents in one stream are none, and it keeps nothing: give --output-dir.")
     transcriber = asr.load(model, **wishes)
     if transcriber.decoder.remark:
         click.echo(f"Note: {transcriber.decoder.remark}", err=True)
-    targets = _targets(files, format_, output_dir)
-    failed = 0
-    for file in files:
-        try:
-            transcript = transcriber.transcribe(file)
-            if output_dir:
-                write(transcript, targets[file], format_)
-        except AsrError as error:
-            click.echo(f"Error: {error}", err=True)
-            failed += 1
-            continue
-        if output_dir:
-            click.echo(click.format_filename(targets[file]))
-        else:
-            label = f"{click.format_filename(file)}: " if len(files) > 1 else ""
-            click.echo(label + transcript.to(format_), nl=False)
+    if output_dir is not None:
+        output_dir.mkdir(parents=True, exist_ok=True)
+    waiting = [sound for sound in sounds if not (resume and output_dir and _is_done(sound, output_dir, formats))]
+    work = _one_by_one(transcriber, waiting, channel)
+    if len(waiting) > 1 and workers != 1 and all(sound.source != "-" for sound in waiting):
+        work = _in_processes({"model": model} | wishes, waiting, workers, channel)
+
+    started = time.monotonic()
+    failed, heard_s = 0, 0.0
+    with _bar(waiting) as (told, say):
+        for sound, found in _in_order(work(told), waiting, output_dir is None):
+            try:
+                if isinstance(found, AsrError):
+                    raise found
+                heard_s += found.duration_s
+                for line in _deliver(sound, found, formats, output_dir, len(sounds) > 1):
+                    say(line)
+            except AsrError as error:
+                failed += 1
+                say(f"Error: {error}\n", err=True)
+    if len(sounds) > 1:
+        click.echo(_summary(len(waiting) - failed, failed, len(sounds) - len(waiting), heard_s, started), err=True)
     if failed:
-        if len(files) > 1:
-            click.echo(f"{failed} of {len(files)} files could not be transcribed.", err=True)
         sys.exit(1)
 
 
-def _targets(files: tuple[str, ...], format_: str, output_dir: Path | None) -> dict[str, Path]:
-    """Which input goes to which file. Raises AsrError when two would go to the same one."""
+Told = Callable[[int, float], None]
+Found = Iterator[tuple[int, "Transcript | AsrError"]]
+
+
+def _one_by_one(transcriber: "Transcriber", sounds: Sequence["Input"], channel: "Channel") -> Callable[[Told], Found]:
+    """In this process, which starts at once and hears several parts of a long sound at a time."""
+
+    def work(told: Told) -> Found:
+        for number, sound in enumerate(sounds):
+            try:
+                yield number, transcriber.transcribe(sound.source, channel=channel, told=lambda s, n=number: told(n, s))
+            except AsrError as error:
+                yield number, error
+
+    return work
+
+
+def _in_processes(
+    load: dict[str, Any], sounds: Sequence["Input"], workers: int | None, channel: "Channel"
+) -> Callable[[Told], Found]:
+    """In several processes, each with one thread."""
+    import os
+
+    import asr
+    from asr.runtime.workers import transcribe_all
+
+    count = min(workers or os.cpu_count() or 1, len(sounds))
+    sources = [sound.source for sound in sounds]
+    return lambda told: transcribe_all(
+        sources, asr.load, load | {"threads": 1}, workers=count, channel=channel, told=told
+    )
+
+
+def _in_order(found: Found, sounds: Sequence["Input"], wanted: bool) -> "Iterator[tuple[Input, Transcript | AsrError]]":
+    """What is found as it comes, or in the order of the sounds."""
+    early: dict[int, Transcript | AsrError] = {}
+    following = 0
+    for number, result in found:
+        if not wanted:
+            yield sounds[number], result
+            continue
+        early[number] = result
+        while following in early:
+            yield sounds[following], early.pop(following)
+            following += 1
+
+
+def _targets(sound: "Input", output_dir: Path, formats: Sequence[str]) -> dict[str, Path]:
+    """Format -> the file for it."""
+    return {format_: output_dir / f"{sound.name}.{format_}" for format_ in formats}
+
+
+def _is_done(sound: "Input", output_dir: Path, formats: Sequence[str]) -> bool:
+    """Whether all that is to be written is there and not older than the sound."""
+    try:
+        changed = Path(sound.source).stat().st_mtime
+        return all(target.stat().st_mtime >= changed for target in _targets(sound, output_dir, formats).values())
+    except OSError:
+        return False
+
+
+def _deliver(
+    sound: "Input", found: "Transcript", formats: Sequence[str], output_dir: Path | None, many: bool
+) -> Iterator[str]:
+    """Write files, and yield what is to be printed."""
+    from asr.transcript import write
+
     if output_dir is None:
-        return {}
-    output_dir.mkdir(parents=True, exist_ok=True)
-    targets: dict[str, Path] = {}
-    for file in files:
-        target = output_dir / f"{'stdin' if file == '-' else Path(file).stem}.{format_}"
-        for other, taken in targets.items():
-            if taken == target and other != file:
-                raise AsrError(f"'{other}' and '{file}' would both be written to '{target}': transcribe them apart.")
-        targets[file] = target
-    return targets
+        yield (f"{click.format_filename(sound.source)}: " if many else "") + found.to(formats[0])
+        return
+    for format_, target in _targets(sound, output_dir, formats).items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write(found, target, format_)
+        yield f"{click.format_filename(target)}\n"
+
+
+def _summary(done: int, failed: int, left_out: int, heard_s: float, started: float) -> str:
+    from datetime import timedelta
+
+    elapsed_s = time.monotonic() - started
+    files = f"{done} file{'' if done == 1 else 's'}"
+    parts = [f"{files}, {timedelta(seconds=round(heard_s))} h of sound in {timedelta(seconds=round(elapsed_s))} h"]
+    if heard_s:
+        parts[0] += f", {heard_s / max(elapsed_s, 1e-3):.0f} times real time"
+    parts += [f"{left_out} were there already"] if left_out else []
+    parts += [f"{failed} could not be transcribed"] if failed else []
+    return "; ".join(parts) + "."
+
+
+@contextmanager
+def _bar(sounds: Sequence["Input"]) -> Iterator[tuple[Told, Callable[..., None]]]:
+    """A progress bar on standard error while it is a terminal, and a function that prints beside it."""
+    if not sys.stderr.isatty():
+        yield (lambda number, seconds: None), (lambda text, err=False: click.echo(text, nl=False, err=err))
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from asr import audio
+
+    durations_s: dict[int, float] = {}
+    heard: dict[int, float] = {}
+    started = time.monotonic()
+
+    def length(number: int) -> float:
+        """The seconds of a sound, as its header says; a guess if it does not."""
+        if number not in durations_s:
+            try:
+                source = sounds[number].source
+                durations_s[number] = audio.duration_s(source) if source != "-" else 60.0
+            except AsrError:
+                durations_s[number] = 0.0
+        return durations_s[number]
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("transcribing", total=sum(map(length, range(len(sounds)))), rate="")
+
+        def told(number: int, seconds: float) -> None:
+            heard[number] = heard.get(number, 0.0) + seconds
+            total = sum(heard.values())
+            rate = f"{total / max(time.monotonic() - started, 1e-3):.0f} times real time"
+            progress.update(task, completed=total, rate=rate)
+
+        def say(text: str, err: bool = False) -> None:
+            if sys.stdout.isatty() or err:
+                progress.console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+            else:
+                click.echo(text, nl=False)
+
+        yield told, say

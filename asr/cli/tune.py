@@ -88,7 +88,7 @@ def tune(
     if output is None and model in models.shipped():
         raise click.UsageError(f"The model {model!r} belongs to the program: give -o for a tuned copy of it.")
     path = models.find(model)
-    loaded = OnnxModel(path)
+    loaded = OnnxModel(path, threads=1)
     first = searches.open_first(loaded.description, lm) if lm is not None else None
     contents = b""
     if include_lm:

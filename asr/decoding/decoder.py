@@ -1,12 +1,15 @@
 """Log-probs -> tokens with confidence, however they are searched for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from asr.decoding.greedy import Token, greedy
-from asr.text import BLANK
+from asr.text import BLANK, Tokenizer
+
+LIMIT = 1_000
+"""Frames of a piece where nothing else is said: 40 s at 25 a second."""
 
 Search = Callable[[np.ndarray], list[Token]]
 """Finds the tokens in log-probs. Shape: (T, V) -> tokens in order of time"""
@@ -24,9 +27,29 @@ class Decoder:
     remark: str = ""
     """What the user should know, such as weights that were not tuned; empty for nothing."""
 
-    def __call__(self, log_probs: np.ndarray) -> list[Token]:
+    def __call__(self, log_probs: np.ndarray, tokenizer: Tokenizer, limit: int = LIMIT) -> list[Token]:
         """The tokens of a recording. Shape: log_probs (T, V), natural logarithm."""
-        return tempered(self.search(log_probs), log_probs, self.temperature)
+        return [token for tokens in self.stream([log_probs], tokenizer, limit) for token in tokens]
+
+    def stream(
+        self, stretches: Iterable[np.ndarray], tokenizer: Tokenizer, limit: int = LIMIT
+    ) -> Iterator[list[Token]]:
+        """The tokens of a recording whose log-probs come a stretch at a time, found piece by piece.
+
+        The pieces, and so the tokens, are the same however the log-probs are cut into stretches.
+
+        Shape: stretches (T_i, V), natural logarithm
+
+        Args:
+            stretches: the log-probs, in order.
+            tokenizer: of the model.
+            limit: frames of a piece at most; pieces are cut between words.
+        """
+        for first, log_probs in pieces(stretches, tokenizer, limit):
+            yield [
+                replace(token, start=token.start + first, end=token.end + first)
+                for token in tempered(self.search(log_probs), log_probs, self.temperature)
+            ]
 
 
 def tempered(tokens: Sequence[Token], log_probs: np.ndarray, temperature: float) -> list[Token]:
@@ -41,36 +64,32 @@ def tempered(tokens: Sequence[Token], log_probs: np.ndarray, temperature: float)
     return [replace(token, log_prob=float(scaled[token.start : token.end, token.number].max())) for token in tokens]
 
 
-def in_pieces(search: Search, limit: int) -> Search:
-    """The same search, of a recording of any length piece by piece, each of at most `limit` frames."""
+def pieces(stretches: Iterable[np.ndarray], tokenizer: Tokenizer, limit: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Cut a recording between words: yield the number of each piece's first frame and its log-probs.
 
-    def search_all(log_probs: np.ndarray) -> list[Token]:
-        return [
-            replace(token, start=token.start + first, end=token.end + first)
-            for first, last in pieces(log_probs, limit)
-            for token in search(log_probs[first:last])
-        ]
-
-    return search_all
-
-
-def pieces(log_probs: np.ndarray, limit: int) -> list[tuple[int, int]]:
-    """Cut a recording where nothing is said: (first frame, one past the last) of each piece, in order.
-
-    What fits into `limit` frames is one piece. From more, pieces are cut off in the middle of the longest stretch in
-    which the blank is the likeliest token, or else at the likeliest blank, not before a third of `limit`.
-    Shape: log_probs (T, V)
+    What fits into `limit` frames is one piece. From more, pieces are cut off, not before a third of `limit`, in the
+    middle of the longest pause between two words that greedy decoding finds, or else at the likeliest blank.
+    Shape: stretches (T_i, V) -> (T_p, V) with T_p <= limit, and a piece without frames for a recording without any
     """
-    cuts = [0]
-    while len(log_probs) - cuts[-1] > limit:
-        low, high = cuts[-1] + max(1, limit // 3), cuts[-1] + limit + 1
-        rows = log_probs[low:high]
-        edges = np.diff(np.r_[False, rows.argmax(axis=1) == BLANK, False].astype(np.int8))
-        starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-        if len(starts):
-            longest = int((ends - starts).argmax())
-            cut = low + int(starts[longest] + ends[longest]) // 2
-        else:
-            cut = low + int(rows[:, BLANK].argmax())
-        cuts.append(cut)
-    return list(zip(cuts, [*cuts[1:], len(log_probs)], strict=True))
+    held, first = np.zeros((0, 0), np.float32), 0
+    for rows in stretches:
+        held = np.concatenate([held, rows]) if held.size else rows
+        while len(held) > limit:
+            cut = _cut(held[: limit + 1], tokenizer, max(1, limit // 3))
+            yield first, held[:cut]
+            held, first = held[cut:], first + cut
+    if len(held) or not first:
+        yield first, held
+
+
+def _cut(log_probs: np.ndarray, tokenizer: Tokenizer, low: int) -> int:
+    """The best frame for a cut from `low` on. Shape: log_probs (T, V)"""
+    tokens = greedy(log_probs)
+    spans = tokenizer.words([token.number for token in tokens])
+    starts, ends = [tokens[first].start for first, _ in spans], [tokens[last - 1].end for _, last in spans]
+    pauses = [
+        (start - end, (start + end) // 2)
+        for end, start in zip([0, *ends], [*starts, len(log_probs)], strict=True)
+        if start > end and low <= (start + end) // 2
+    ]
+    return max(pauses)[1] if pauses else low + int(log_probs[low:, BLANK].argmax())

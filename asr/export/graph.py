@@ -16,30 +16,32 @@ IR_VERSION = 8
 class Graph:
     """Nodes and weights in the order in which they were added."""
 
-    def __init__(self) -> None:
-        self._nodes: list[onnx.NodeProto] = []
-        self._weights: list[onnx.TensorProto] = []
+    def __init__(self, prefix: str = "") -> None:
+        """All names that the graph makes up begin with `prefix`, so that two graphs can be joined."""
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+        self._prefix = prefix
 
     def weight(self, value: np.ndarray | float | int | Sequence[int]) -> str:
-        """Store a constant and return its name. Whole numbers become int64, others float32."""
+        """Store a constant and return its name. int8 stays, other whole numbers become int64, the rest float32."""
         array = np.asarray(value)
-        whole = np.issubdtype(array.dtype, np.integer)
-        array = np.ascontiguousarray(array.astype(np.int64 if whole else np.float32))
-        name = f"weight_{len(self._weights)}"
-        self._weights.append(numpy_helper.from_array(array, name))
+        if array.dtype != np.int8:
+            array = array.astype(np.int64 if np.issubdtype(array.dtype, np.integer) else np.float32)
+        name = f"{self._prefix}weight_{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
     def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         """Append a node with one output, named `output` if given, and return that output's name."""
-        output = output or f"{kind.lower()}_{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, inputs, [output], name=f"{output}_node", **attributes))
+        output = output or f"{self._prefix}{kind.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [output], name=f"{output}_node", **attributes))
         return output
 
     def ops(self, kind: str, *inputs: str, count: int, **attributes: Any) -> list[str]:
         """Append a node with several outputs, and return their names; an input "" is one that is left out."""
-        name = f"{kind.lower()}_{len(self._nodes)}"
+        name = f"{self._prefix}{kind.lower()}_{len(self.nodes)}"
         outputs = [f"{name}_{number}" for number in range(count)]
-        self._nodes.append(helper.make_node(kind, inputs, outputs, name=f"{name}_node", **attributes))
+        self.nodes.append(helper.make_node(kind, inputs, outputs, name=f"{name}_node", **attributes))
         return outputs
 
     def model(
@@ -50,11 +52,11 @@ class Graph:
     ) -> onnx.ModelProto:
         """The finished model; inputs and outputs are name -> (TensorProto type, shape)."""
         graph = helper.make_graph(
-            self._nodes,
+            self.nodes,
             "asr",
             [helper.make_tensor_value_info(name, *spec) for name, spec in inputs.items()],
             [helper.make_tensor_value_info(name, *spec) for name, spec in outputs.items()],
-            self._weights,
+            self.weights,
         )
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="asr"

@@ -60,6 +60,8 @@ class Description(LanguageDescription):
     frame_shift_s: float
     """Seconds from one row of log-probs to the next."""
 
+    precision: str = "float"
+    """How its weights are kept: "float", or "int8" (`asr export --int8`)."""
     decoding: Settings = field(default_factory=Settings)
     """How its log-probs are turned into text."""
     language_model: str = field(default="", repr=False)
@@ -70,6 +72,8 @@ class Description(LanguageDescription):
     def to_metadata(self) -> dict[str, str]:
         """As the strings that an ONNX or safetensors file holds."""
         own = {"sample_rate": str(self.sample_rate), "frame_shift_s": repr(self.frame_shift_s)}
+        if self.precision != "float":
+            own["precision"] = self.precision
         if self.decoding != Settings():
             own["decoding"] = json.dumps(self.decoding.to_dict(), ensure_ascii=False)
         if self.language_model:
@@ -94,6 +98,7 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> Description:
         **common,
         sample_rate=sample_rate,
         frame_shift_s=frame_shift_s,
+        precision=metadata.get("precision", "float"),
         decoding=decoding,
         language_model=metadata.get("language_model", ""),
     )

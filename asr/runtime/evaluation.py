@@ -11,6 +11,7 @@ from asr.decoding.words import to_words
 from asr.runtime import windows
 from asr.runtime.description import Description
 from asr.runtime.session import LogProbModel
+from asr.runtime.threads import ahead
 from asr.scoring.alignment import Rule
 from asr.scoring.wer import Score, score
 from asr.transcript import Transcript
@@ -46,25 +47,32 @@ def recognise(
     *,
     read: Read | None = None,
     progress: Progress = lambda utterance: None,
+    threads: int = 1,
 ) -> list[Transcript]:
     """The transcript of each utterance, in their order; greedy without a decoder.
+
+    `threads` batches are heard at a time.
 
     Raises:
         AudioError: an utterance cannot be read (`read`'s default reads its file).
     """
     decoder, description = decoder or Decoder(), model.description
     transcripts: dict[int, Transcript] = {}
-    for index, duration_s, rows in hear(model, utterances, read=read):
-        words = to_words(decoder(rows), description.tokenizer, description.frame_shift_s, duration_s)
+    for index, duration_s, rows in hear(model, utterances, read=read, threads=threads):
+        words = to_words(
+            decoder(rows, description.tokenizer), description.tokenizer, description.frame_shift_s, duration_s
+        )
         transcripts[index] = Transcript(words, duration_s, model=description.name)
         progress(utterances[index])
     return [transcripts[index] for index in range(len(utterances))]
 
 
 def hear(
-    model: LogProbModel, utterances: Sequence[Utterance], *, read: Read | None = None
+    model: LogProbModel, utterances: Sequence[Utterance], *, read: Read | None = None, threads: int = 1
 ) -> Iterator[tuple[int, float, np.ndarray]]:
     """Yield (index, duration in seconds, log-probs) of each utterance, the longest first. Shape of log-probs: (T, V)
+
+    `threads` batches are heard at a time.
 
     Raises:
         AudioError: an utterance cannot be read (`read`'s default reads its file).
@@ -72,12 +80,16 @@ def hear(
     sample_rate = model.description.sample_rate
     read = read or reader(sample_rate)
     longest_first = sorted(range(len(utterances)), key=lambda index: -utterances[index].duration)
-    for first in range(0, len(utterances), BATCH):
-        batch = longest_first[first : first + BATCH]
+
+    def one(batch: Sequence[int]) -> list[tuple[int, float, np.ndarray]]:
         waveforms = [read(utterances[index]) for index in batch]
         log_probs = windows.batch_log_probs(model, waveforms)
-        for index, waveform, rows in zip(batch, waveforms, log_probs, strict=True):
-            yield index, len(waveform) / sample_rate, rows
+        durations_s = [len(waveform) / sample_rate for waveform in waveforms]
+        return list(zip(batch, durations_s, log_probs, strict=True))
+
+    batches = [longest_first[first : first + BATCH] for first in range(0, len(utterances), BATCH)]
+    for found in ahead(one, batches, threads):
+        yield from found
 
 
 def score_transcripts(

@@ -11,7 +11,7 @@ import numpy as np
 from asr.decoding import packed, rescoring
 from asr.decoding.alignment import align
 from asr.decoding.beam import BeamOptions, BeamSearch
-from asr.decoding.decoder import Decoder, in_pieces
+from asr.decoding.decoder import Decoder
 from asr.decoding.fusion import FusionSearch
 from asr.decoding.greedy import Token
 from asr.decoding.ngram import Ngram
@@ -22,8 +22,6 @@ from asr.runtime.language import OnnxLanguageModel
 
 BEAM, FUSED_BEAM = 100, 16
 """Prefixes that are kept where no number was given or tuned, and where an LSTM reads all of them."""
-PIECE_S = 40.0
-"""A search hears a recording in pieces of this length at most, cut at pauses."""
 UNTUNED = Rescoring(weight=0.5, lm_weight=0.25, word_bonus=1.0)
 """Where a second language model is given and the model was not tuned for one."""
 
@@ -64,8 +62,7 @@ def make(
         parts.append(f"best texts rescored by {rescore} (weight {by.weight:g})")
     if hot_words:
         parts.append(f"{len(hot_words)} hot word{'s' if len(hot_words) > 1 else ''}")
-    limit = max(1, round(PIECE_S / description.frame_shift_s))
-    return Decoder(in_pieces(find, limit), settings.temperature, ", ".join(parts), _remark(settings, first, rescore))
+    return Decoder(find, settings.temperature, ", ".join(parts), _remark(settings, first, rescore))
 
 
 def make_search(

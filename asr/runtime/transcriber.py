@@ -1,44 +1,126 @@
 """Sound in, transcript out."""
 
 import os
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
 
 import numpy as np
 
 from asr import audio
+from asr.audio.samples import mono
 from asr.decoding.decoder import Decoder
 from asr.decoding.words import to_words
+from asr.errors import AudioError
 from asr.runtime import windows
 from asr.runtime.session import LogProbModel
-from asr.transcript import Transcript
+from asr.transcript import Transcript, Word
+
+Channel = int | Literal["split"] | None
+Told = Callable[[float], None]
+
+PIECE_S = 40.0
+"""Seconds of log-probs that are decoded at once, at most; longer recordings are cut at pauses."""
 
 
 class Transcriber:
     """A model with its decoder. Safe to use from several threads."""
 
-    def __init__(self, model: LogProbModel, decoder: Decoder | None = None) -> None:
-        """Without a decoder: greedily."""
-        self.model, self.decoder = model, decoder or Decoder()
+    def __init__(self, model: LogProbModel, decoder: Decoder | None = None, threads: int = 1) -> None:
+        """Without a decoder: greedily. `threads` windows of a long sound are heard at a time."""
+        self.model, self.decoder, self.threads = model, decoder or Decoder(), threads
 
-    def transcribe(self, source: str | os.PathLike | bytes | BinaryIO) -> Transcript:
-        """Transcribe a sound file, its bytes, an open binary file, or standard input ("-").
+    def transcribe(
+        self,
+        source: audio.Source | np.ndarray,
+        sample_rate: int | None = None,
+        *,
+        channel: Channel = None,
+        told: Told = lambda seconds: None,
+    ) -> Transcript:
+        """Transcribe a sound of any length.
+
+        Args:
+            source: a sound file, its bytes, an open binary file, standard input ("-"), or samples. Samples are
+                in -1..1, shape (S,) or (S, channels).
+            sample_rate: of samples, in Hz; None means the model's. Files say theirs.
+            channel: the number, from 1, of the only channel to hear; "split" hears each by itself, as a speaker of
+                its own; None hears the average of all.
+            told: is told how many more seconds have been heard.
 
         Raises:
-            AudioError: `source` cannot be read as sound.
+            AudioError: `source` cannot be read as sound, or has no such channel.
         """
-        waveform = audio.load(source, self.model.description.sample_rate)
+        if channel == "split":
+            return self._split(source, sample_rate, told)
+        heard = _Counted(self._blocks(source, sample_rate, channel), self.model.description.sample_rate, told)
+        words = tuple(self._words(heard))
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
-        return self.transcribe_waveform(waveform, str(name) if name is not None else None)
-
-    def transcribe_waveform(self, waveform: np.ndarray, source: str | None = None) -> Transcript:
-        """Transcribe float32 samples in -1..1 at the model's sample rate. Shape: (S,)"""
-        description = self.model.description
-        duration_s = len(waveform) / description.sample_rate
-        is_sound = duration_s >= description.frame_shift_s  # less than a frame holds no word, whatever the model says
-        tokens = self.decoder(windows.log_probs(self.model, waveform)) if is_sound else []
         return Transcript(
-            words=to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s),
-            duration_s=duration_s,
-            source=source,
-            model=description.name,
+            words,
+            heard.duration_s,
+            source=str(name) if name is not None else None,
+            model=self.model.description.name,
         )
+
+    def words(
+        self, source: audio.Source | np.ndarray, sample_rate: int | None = None, *, channel: int | None = None
+    ) -> Iterator[Word]:
+        """Yield the words of a sound as they are found, about half a minute after each other. As `transcribe`."""
+        yield from self._words(
+            _Counted(
+                self._blocks(source, sample_rate, channel), self.model.description.sample_rate, lambda seconds: None
+            )
+        )
+
+    def _split(self, source: audio.Source | np.ndarray, sample_rate: int | None, told: Told) -> Transcript:
+        """Each channel by itself, one after the other, and all words together."""
+        from asr.transcript import merged
+
+        if isinstance(source, np.ndarray):
+            count = source.shape[1] if source.ndim > 1 else 1
+        else:
+            source = audio.kept(source)
+            count = audio.channels(source)
+        heard = [
+            self.transcribe(source, sample_rate, channel=number, told=lambda seconds: told(seconds / count))
+            for number in range(1, count + 1)
+        ]
+        return merged(heard) if count > 1 else heard[0]
+
+    def _words(self, heard: "_Counted") -> Iterator[Word]:
+        description = self.model.description
+        rows = windows.stream(self.model, heard, self.threads)
+        for tokens in self.decoder.stream(
+            rows, description.tokenizer, max(1, round(PIECE_S / description.frame_shift_s))
+        ):
+            duration_s = heard.duration_s
+            if duration_s >= description.frame_shift_s:  # less than a frame holds no word, whatever the model says
+                yield from to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s)
+
+    def _blocks(
+        self, source: audio.Source | np.ndarray, sample_rate: int | None, channel: int | None
+    ) -> Iterable[np.ndarray]:
+        wanted = self.model.description.sample_rate
+        if isinstance(source, np.ndarray):
+            return [mono(source, sample_rate or wanted, wanted, channel=channel)]
+        if sample_rate is not None:
+            raise AudioError("A file says its own sample rate: give `sample_rate` with samples alone.")
+        return audio.blocks(source, wanted, channel=channel)
+
+
+class _Counted:
+    """Blocks of sound, and how much of it went by."""
+
+    def __init__(self, blocks: Iterable[np.ndarray], sample_rate: int, told: Told) -> None:
+        self.blocks, self.sample_rate, self.told = blocks, sample_rate, told
+        self.samples = 0
+
+    @property
+    def duration_s(self) -> float:
+        return self.samples / self.sample_rate
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for block in self.blocks:
+            self.samples += len(block)
+            yield block
+            self.told(len(block) / self.sample_rate)

@@ -138,7 +138,7 @@ def listen(model: LogProbModel, utterances: Sequence[Utterance], told: Told) -> 
     """Hear a dev part. Raises AudioError when an utterance cannot be read."""
     log_probs: dict[int, np.ndarray] = {}
     durations_s: dict[int, float] = {}
-    for index, duration_s, rows in hear(model, utterances):
+    for index, duration_s, rows in hear(model, utterances, threads=THREADS):
         log_probs[index], durations_s[index] = rows, duration_s
         told("hearing", len(log_probs) / len(utterances))
     order = range(len(utterances))
@@ -212,7 +212,7 @@ def second_weights(heard: Heard, searcher: BeamSearch, second: rescoring.Sentenc
 def judge(heard: Heard, decoder: Decoder) -> Score:
     """The score of a decoder."""
     transcripts = [
-        Transcript(_words(heard, decoder(rows), duration_s), duration_s)
+        Transcript(_words(heard, decoder(rows, heard.description.tokenizer), duration_s), duration_s)
         for rows, duration_s in zip(heard.log_probs, heard.durations_s, strict=True)
     ]
     return score_transcripts(heard.description, heard.utterances, transcripts)

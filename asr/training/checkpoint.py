@@ -128,7 +128,10 @@ def load(path: Path) -> TorchModel:
 
 def kind(path: Path) -> str:
     """What kind of model a checkpoint or a run folder holds, by its description. Raises ModelError."""
-    metadata, _ = read_weights(find(path))
+    file = find(path)
+    if file.suffix == ".onnx":
+        return Description.kind  # `load` reads no other
+    metadata, _ = read_weights(file)
     return metadata.get("kind", Description.kind)
 
 

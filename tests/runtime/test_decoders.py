@@ -40,7 +40,7 @@ def spelled(text: str, sure: float = 0.9) -> np.ndarray:
 
 
 def text(decoder: decoders.Decoder, rows: np.ndarray) -> str:
-    return PLAIN.tokenizer.decode([token.number for token in decoder(rows)])
+    return PLAIN.tokenizer.decode([token.number for token in decoder(rows, PLAIN.tokenizer)])
 
 
 def test_an_untuned_model_is_decoded_greedily() -> None:

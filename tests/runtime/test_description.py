@@ -81,7 +81,7 @@ def test_a_file_of_another_program_is_refused(metadata: dict[str, str]) -> None:
         from_metadata(metadata, "'x.onnx'")
 
 
-OPTIONAL = {"decoding", "language_model"}  # what `asr tune` adds
+OPTIONAL = {"precision", "decoding", "language_model"}  # what `asr export --int8` and `asr tune` add
 
 
 @pytest.mark.parametrize(

@@ -84,5 +84,5 @@ def test_words_have_the_times_and_confidence_of_transcription() -> None:
 
     transcripts = recognise(model, utterances, read=read)
     for utterance, transcript in zip(utterances, transcripts, strict=True):
-        assert transcript == Transcriber(model).transcribe_waveform(read(utterance))
+        assert transcript == Transcriber(model).transcribe(read(utterance))
         assert [word.text for word in transcript.words] == [letters(int(utterance.id))]

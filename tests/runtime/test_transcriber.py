@@ -57,7 +57,7 @@ def test_path_bytes_and_stream_agree_at_any_rate(transcriber, smoke_corpus: Path
         transcriber.transcribe(str(path)).text,
         transcriber.transcribe(path.read_bytes()).text,
         transcriber.transcribe(io.BytesIO(path.read_bytes())).text,
-        transcriber.transcribe_waveform(soundfile.read(path, dtype="float32")[0]).text,
+        transcriber.transcribe(soundfile.read(path, dtype="float32")[0]).text,
     }
     assert texts == {utterance.text}
     stereo, rate = soundfile.read(path)
@@ -82,7 +82,7 @@ def test_a_batch_gives_what_each_gives_alone(smoke_model: Path, smoke_corpus: Pa
 
 def test_silence_has_no_words(transcriber) -> None:
     for waveform in (np.zeros(1), np.zeros(RATE), silence(3.0)):
-        assert transcriber.transcribe_waveform(waveform.astype(np.float32)).text == ""
+        assert transcriber.transcribe(waveform.astype(np.float32)).text == ""
 
 
 def test_a_minute_of_sound_reads_like_its_parts(transcriber, smoke_corpus: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_minute_of_sound_reads_like_its_parts(transcriber, smoke_corpus: Path)
         texts.append(utterance.text)
         duration_s += utterance.duration + 0.12
     assert duration_s > 100
-    transcript = transcriber.transcribe_waveform(np.concatenate(parts).astype(np.float32))
+    transcript = transcriber.transcribe(np.concatenate(parts).astype(np.float32))
     assert transcript.text == " ".join(texts)
     starts = [word.start_s for word in transcript.words]
     assert starts == sorted(starts)
@@ -148,7 +148,7 @@ def test_a_missing_file_is_an_audio_error(transcriber, tmp_path: Path) -> None:
 
 
 def test_less_than_a_frame_holds_no_word(transcriber) -> None:
-    assert transcriber.transcribe_waveform(np.full(10, 0.5, np.float32)).words == ()
+    assert transcriber.transcribe(np.full(10, 0.5, np.float32)).words == ()
 
 
 def test_a_model_whose_tokens_do_not_fit_is_refused(smoke_model: Path, tmp_path: Path) -> None:
@@ -161,3 +161,66 @@ def test_a_model_whose_tokens_do_not_fit_is_refused(smoke_model: Path, tmp_path:
     onnx.save(model, tmp_path / "short.onnx")
     with pytest.raises(ModelError, match="does not give log_probs of its 5 tokens"):
         asr.load(tmp_path / "short.onnx")
+
+
+def test_samples_of_any_kind_agree_with_the_file(transcriber, smoke_corpus: Path) -> None:
+    utterance = read(smoke_corpus / "dev.jsonl")[0]
+    samples, rate = soundfile.read(utterance.audio_filepath, dtype="int16")
+    left = np.stack([samples, np.zeros_like(samples)], axis=1)
+    for given, options in (
+        (samples, {}),
+        (samples / 32768.0, {"sample_rate": rate}),
+        (np.repeat(samples, 2), {"sample_rate": 2 * rate}),
+        (left, {"channel": 1}),
+    ):
+        found = transcriber.transcribe(given, **options)
+        assert found.text == utterance.text
+        assert found.duration_s == pytest.approx(len(samples) / rate, abs=1e-4)
+    assert transcriber.transcribe(left, channel=2).text == ""
+
+
+@pytest.mark.parametrize(
+    ("samples", "options", "message"),
+    [
+        (np.zeros((2, 2, 2)), {}, r"shape \(2, 2, 2\)"),
+        (np.zeros(0), {}, r"shape \(0,\)"),
+        (np.zeros(9, complex), {}, "type complex128"),
+        (np.full(9, np.nan), {}, "not a number"),
+        (np.zeros(9), {"channel": 2}, "have 1 channels, and channel 2"),
+        (np.zeros(9), {"sample_rate": -1}, "rate is -1 Hz"),
+    ],
+)
+def test_bad_samples_are_one_sentence(transcriber, samples: np.ndarray, options: dict, message: str) -> None:
+    with pytest.raises(AudioError, match=message):
+        transcriber.transcribe(samples, **options)
+
+
+def test_words_come_while_the_sound_goes_on(smoke_model: Path, smoke_corpus: Path, monkeypatch) -> None:
+    """The first words of a long recording are there before its end has been read."""
+    transcriber = asr.load(smoke_model)
+    parts = [soundfile.read(u.audio_filepath, dtype="float32")[0] for u in 12 * read(smoke_corpus / "dev.jsonl")]
+    waveform = np.concatenate([np.concatenate([part, silence(0.12).astype(np.float32)]) for part in parts])
+    taken = []
+
+    def blocks(*_: object, **__: object):
+        for first in range(0, len(waveform), RATE):
+            taken.append(first)
+            yield waveform[first : first + RATE]
+
+    monkeypatch.setattr(transcriber, "_blocks", blocks)
+    words = transcriber.words("anything")
+    first = next(words)
+    assert len(taken) < 0.7 * len(waveform) / RATE
+    assert (first, *words) == transcriber.transcribe("anything").words
+
+
+def test_many_files_in_processes(smoke_model: Path, smoke_corpus: Path, tmp_path: Path) -> None:
+    utterances = read(smoke_corpus / "dev.jsonl")[:4]
+    (tmp_path / "bad.wav").write_text("no sound")
+    paths = [*(u.audio_filepath for u in utterances), tmp_path / "bad.wav"]
+    found = dict(asr.transcribe_all(paths, smoke_model, workers=2, beam=4))
+    assert isinstance(found.pop(str(tmp_path / "bad.wav")), AudioError)
+    texts = {path: transcript.text for path, transcript in found.items() if isinstance(transcript, asr.Transcript)}
+    assert texts == {str(u.audio_filepath): u.text for u in utterances}
+    with pytest.raises(ModelError):
+        next(asr.transcribe_all(paths, tmp_path / "no.onnx"))

@@ -99,3 +99,55 @@ def test_the_fake_would_notice_too_little_context() -> None:
     model = NearSighted(sight_s=windows.CONTEXT_S + 0.5)
     waveform = whole_numbers(10_000)
     assert not np.array_equal(windows.log_probs(model, waveform), model.log_probs([waveform])[0])
+
+
+class Marked:
+    """A model that writes into its log-probs which call they are of; the blank is likely in given frames alone."""
+
+    def __init__(self, pauses: Sequence[tuple[int, int]]) -> None:
+        self.description = Description(name="fake", sample_rate=100, frame_shift_s=0.04, tokenizer=CharTokenizer(" a"))
+        self.pauses = pauses
+        self.calls = 0
+
+    def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+        (waveform,) = waveforms
+        self.calls += 1
+        first = int(waveform[0]) // 4  # the samples count themselves
+        frames = np.arange(first, first + -(-len(waveform) // 4))
+        rows = np.full((len(frames), TOKENS), -5.0)
+        for begin, end in self.pauses:
+            rows[(begin <= frames) & (frames < end), 0] = -0.01
+        rows[:, 2] = self.calls
+        return [rows]
+
+
+def seams(model: Marked, num_samples: int) -> list[int]:
+    rows = windows.log_probs(model, np.arange(num_samples, dtype=np.float32))
+    return (np.flatnonzero(np.diff(rows[:, 2])) + 1).tolist()
+
+
+def test_a_seam_lies_in_the_pause_that_is_nearest_to_the_edge_of_a_centre() -> None:
+    edge = round(windows.CENTRE_S / 0.04)
+    assert seams(Marked([]), 10_000) == [edge, 2 * edge, 3 * edge]
+    first, second, third = seams(Marked([(edge + 8, edge + 22), (2 * edge - 24, 2 * edge - 14)]), 10_000)
+    assert edge + 12 <= first <= edge + 18
+    assert abs(second - (2 * edge - 19)) <= 1
+    assert third == 3 * edge
+
+
+@pytest.mark.parametrize("level_db", [-200, -72])
+def test_silent_windows_are_not_heard_and_hold_no_word(level_db: float) -> None:
+    model = Marked([])
+    noise = np.random.default_rng(0).normal(size=30_000).astype(np.float32) * 10 ** (level_db / 20) * 0.9
+    rows = windows.log_probs(model, noise)
+    assert model.calls == 1, "the last is short, and heard"
+    assert len(rows) == 7_500
+    assert (rows[: -round((windows.CENTRE_S + windows.CONTEXT_S) / 0.04)].argmax(axis=1) == 0).all()
+
+
+def test_a_tenth_of_a_second_of_speech_has_its_window_heard() -> None:
+    model = Marked([])
+    waveform = np.zeros(30_000, np.float32)
+    waveform[10_000:10_010] = 0.01
+    windows.log_probs(model, waveform)
+    assert model.calls > 1

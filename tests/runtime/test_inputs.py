@@ -1,0 +1,69 @@
+"""Which sounds files, folders, patterns and lists mean, and what is written about them is called."""
+
+from pathlib import Path
+
+import pytest
+
+from asr.errors import AsrError, DataError
+from asr.runtime.inputs import Input, expand
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("a.wav", "b/c.MP3", "b/d/e.mkv", "b/notes.txt", "b/.hidden.wav", "twin.wav", "twin.flac"):
+        path = tmp_path / "calls" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def names(found: list[Input]) -> dict[str, str]:
+    return {each.source: each.name for each in found}
+
+
+def test_a_folder_is_all_its_sounds_sorted_and_named_like_its_tree(tree: Path) -> None:
+    assert list(names(expand(["calls"])).items()) == [
+        ("calls/a.wav", "a"),
+        ("calls/b/c.MP3", "b/c"),
+        ("calls/b/d/e.mkv", "b/d/e"),
+        ("calls/twin.flac", "twin.flac"),
+        ("calls/twin.wav", "twin.wav"),
+    ]
+
+
+def test_files_patterns_and_standard_input(tree: Path) -> None:
+    assert names(expand(["calls/b/notes.txt", "-"])) == {"calls/b/notes.txt": "notes", "-": "stdin"}
+    assert names(expand(["calls/**/*.mkv", "calls/b/*.MP3"])) == {"calls/b/d/e.mkv": "b/d/e", "calls/b/c.MP3": "c"}
+    assert names(expand(["calls/t*.flac"])) == {"calls/twin.flac": "twin"}
+
+
+def test_what_is_not_there_stays_to_be_told(tree: Path) -> None:
+    assert [each.source for each in expand(["no.wav", "empty", "calls/*.opus"])] == ["no.wav", "empty", "calls/*.opus"]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tree: Path) -> None:
+    (tree / "[1].wav").write_bytes(b"")
+    assert names(expand(["[1].wav"])) == {"[1].wav": "[1]"}
+
+
+def test_a_sound_that_is_named_twice_is_one(tree: Path) -> None:
+    assert len(expand(["calls/a.wav", "calls", "calls/a.wav"])) == 5
+
+
+def test_a_list_keeps_the_folders_in_which_its_sounds_differ(tree: Path) -> None:
+    (tree / "list.txt").write_text(f"calls/a.wav\n\n{tree}/calls/b/c.MP3\n")
+    assert names(expand([], "list.txt")) == {"calls/a.wav": "a", f"{tree}/calls/b/c.MP3": "b/c"}
+    for content, message in (("\n", "is empty"), (None, "cannot be read")):
+        (tree / "list.txt").unlink(missing_ok=True)
+        if content is not None:
+            (tree / "list.txt").write_text(content)
+        with pytest.raises(DataError, match=message):
+            expand([], "list.txt")
+
+
+def test_two_sounds_of_one_name_are_refused(tree: Path) -> None:
+    (tree / "a.wav").write_bytes(b"")
+    with pytest.raises(AsrError, match=r"'a\.wav' and 'calls/a\.wav' would both be written to 'a\.wav'"):
+        expand(["a.wav", "calls/a.wav"])
