@@ -66,9 +66,7 @@ def main() -> None:
             differing.append(
                 f"  {pair.reference or '(nothing)'} -> {pair.hypothesis or '(nothing)'}, {off:.1f} s from a seam"
             )
-    print(
-        f"At once and in windows, {len(begin) / rate:.0f} s: {len(differing)} of {len(whole.words):,} words differ"
-    )
+    print(f"At once and in windows, {len(begin) / rate:.0f} s: {len(differing)} of {len(whole.words):,} words differ")
     print("\n".join(differing))
 
 

@@ -14,6 +14,9 @@ import audio_corpus
 import pytest
 from audio_corpus import case, try_all
 
+from asr import audio
+from asr.errors import AudioError
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits of memory and time are set as on Unix")
 
 WHOLE = len(audio_corpus.originals())
@@ -55,6 +58,16 @@ def test_vorbis_with_broken_codebooks() -> None:
     assert done.stdout.decode().splitlines() == 2 * [
         "the given bytes is damaged: none of its sound can be decoded; copy it again."
     ]
+
+
+def test_opus_with_a_page_out_of_order() -> None:
+    """libsndfile reads it, but lands somewhere else when it seeks."""
+    data = bytearray(audio_corpus.originals()["OGG/OPUS"])
+    data[data.index(b"OggS", 4) + 18] ^= 1
+    broken = audio_corpus.ogg(bytes(data))
+    assert len(audio.load(broken, audio_corpus.RATE)) > 4000
+    with pytest.raises(AudioError, match=r"is damaged: the place 0\.100 s cannot be found in it; copy it again"):
+        audio.load(broken, audio_corpus.RATE, offset_s=0.1, duration_s=0.1)
 
 
 def test_the_corpus_is_the_same_every_time() -> None:

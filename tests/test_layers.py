@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asr"
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "config", "files"},
+    {"errors", "config", "files", "subtitles"},
     {"audio", "text", "transcript", "models"},
     {"decoding", "scoring", "data", "lm"},
     {"runtime", "model", "report"},

@@ -40,19 +40,7 @@ FFMPEG_FORMATS = (
 
 FORMATS_HINT = "give a WAV, FLAC, MP3, Ogg or M4A file, or a video with sound"
 
-LONG_HEADERS = (
-    b"RIFF",
-    b"RIFX",
-    b"RF64",
-    b"riff",
-    b"FORM",
-    b"caff",
-    b"fLaC",
-    b"OggS",
-    b"ID3",
-    b"\x1aE\xdf\xa3",
-    b"0&\xb2u",
-)
+LONG_HEADERS = (b"RIF", b"RF64", b"riff", b"FORM", b"caff", b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3", b"0&\xb2u")
 LONG_HEADER_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 """How formats begin whose sound may come after a picture or an index of any size; the boxes are those of MP4."""
 
@@ -78,10 +66,10 @@ def _open_libsndfile(name: str, stream: View) -> soundfile.SoundFile | None:
     if file is not None and file.subtype == "VORBIS" and file.frames:
         # It takes no notice of what is wrong in the headers, decodes nothing then, and crashes on seeking.
         with file:
-            if not len(file.read(1)):
+            if next(_libsndfile_blocks(name, file, 0, 1), None) is None:
                 raise AudioError(f"{name} is damaged: none of its sound can be decoded; copy it again.")
         file = _sound_file(stream)  # anew, for after reading it seeks wrongly
-    if file is None or file.frames < 2**60:
+    if file is None or 0 <= file.frames < 2**60:
         return file
     file.close()
     return None
@@ -91,7 +79,7 @@ def _sound_file(stream: View) -> soundfile.SoundFile | None:
     stream.seek(0)
     try:
         return soundfile.SoundFile(cast(BinaryIO, stream))
-    except (soundfile.LibsndfileError, TypeError):  # soundfile takes the name `x.raw` at its word
+    except soundfile.LibsndfileError:
         return None
 
 
@@ -147,17 +135,25 @@ def _ffmpeg_sound(name: str, container: "InputContainer") -> Sound:
     rate = track.codec_context.sample_rate
     counts_samples = "mov" in container.format.name and track.time_base == Fraction(1, max(1, rate))
     frames = (track.duration or None) if counts_samples else None
-    return Sound(
-        name,
-        rate,
-        track.codec_context.channels,
-        frames,
-        lambda start, stop: _gathered(_av_blocks(name, track, frames, start, stop)),
-    )
+    return Sound(name, rate, track.codec_context.channels, frames, partial(_ffmpeg_blocks, name, track, frames))
+
+
+def _ffmpeg_blocks(name: str, track: "AudioStream", frames: int | None, start: int, stop: int | None) -> Blocks:
+    """As `Sound.blocks`. The small blocks of FFmpeg are joined: one by one, they take more time than to decode them."""
+    parts: list[np.ndarray] = []
+    end = size = 0
+    for block_end, block in _av_blocks(name, track, frames, start, stop):
+        if parts and (block.shape[1] != parts[0].shape[1] or size >= BLOCK_VALUES):
+            yield end, np.concatenate(parts)
+            parts, size = [], 0
+        parts.append(block)
+        end, size = block_end, size + block.size
+    if parts:
+        yield end, np.concatenate(parts)
 
 
 def _av_blocks(name: str, track: "AudioStream", frames: int | None, start: int, stop: int | None) -> Blocks:
-    """As `Sound.blocks`. If `frames` is known, time stamps count samples, and a search can be exact to the sample."""
+    """One block a frame. If `frames` is known, time stamps count samples, and a search can be exact to the sample."""
     rate, position = track.codec_context.sample_rate, 0
     limit = min(frames or math.inf, math.inf if stop is None else stop)
     is_sought = bool(frames and start)
@@ -179,20 +175,6 @@ def _av_blocks(name: str, track: "AudioStream", frames: int | None, start: int, 
     if frames and position + SLACK_S * rate < limit:
         raise cut_off(name, f"its header promises {frames / rate:.3f} s, but it ends after {position / rate:.3f} s")
     yield position, np.zeros((0, 1), np.float32)
-
-
-def _gathered(blocks: Blocks) -> Blocks:
-    """Join the small blocks that FFmpeg makes: handled one by one, they cost more time than to decode them."""
-    parts: list[np.ndarray] = []
-    end = size = 0
-    for block_end, block in blocks:
-        if parts and (block.shape[1] != parts[0].shape[1] or size >= BLOCK_VALUES):
-            yield end, np.concatenate(parts)
-            parts, size = [], 0
-        parts.append(block)
-        end, size = block_end, size + block.size
-    if parts:
-        yield end, np.concatenate(parts)
 
 
 def _av_frames(name: str, track: "AudioStream", begin: int) -> Iterator["AudioFrame"]:

@@ -13,7 +13,7 @@ from asr.decoding.words import to_words
 from asr.errors import AudioError
 from asr.runtime import windows
 from asr.runtime.session import LogProbModel
-from asr.transcript import Transcript, Word
+from asr.transcript import Transcript, Word, merged
 
 Channel = int | Literal["split"] | None
 Told = Callable[[float], None]
@@ -74,8 +74,6 @@ class Transcriber:
 
     def _split(self, source: audio.Source | np.ndarray, sample_rate: int | None, told: Told) -> Transcript:
         """Each channel by itself, one after the other, and all words together."""
-        from asr.transcript import merged
-
         if isinstance(source, np.ndarray):
             count = source.shape[1] if source.ndim > 1 else 1
         else:
