@@ -363,6 +363,14 @@ def test_any_pieces_of_a_compressed_sound(kind: str, values: int, piece: int, ch
     np.testing.assert_allclose(np.concatenate(parts), expected, rtol=0, atol=1e-7 if kind == "MP3" else 0)
 
 
+@pytest.mark.parametrize("left", [1, 30, 100])
+def test_the_end_of_opus_does_not_depend_on_the_blocks(left: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = compressed("OGG/OPUS")
+    whole = load(data, 48_000)
+    monkeypatch.setattr(decoders, "BLOCK_VALUES", len(whole) - left)
+    np.testing.assert_array_equal(load(data, 48_000), whole)
+
+
 @cache
 def compressed(kind: str) -> bytes:
     """A second and a half at 48 kHz."""

@@ -32,6 +32,9 @@ SLACK_CONTAINER_S = 0.5
 BLOCK_VALUES = 2**18
 """Decoding goes in blocks of about this many values, so that memory follows what is there, not what a header says."""
 
+LAST_SAMPLES = 1000
+"""No last block is shorter: libsndfile gives other samples where a read begins in the last 6 ms of an Opus file."""
+
 FFMPEG_FORMATS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,loas,matroska,mov,mp3,mpeg,mpegts,"
     "mpc,mpc8,mxf,nistsphere,ogg,rm,shn,tak,tta,voc,w64,wav,wv"
@@ -93,7 +96,8 @@ def _libsndfile_blocks(name: str, file: soundfile.SoundFile, start: int, stop: i
                 f"{name} is damaged: the place {start / file.samplerate:.3f} s cannot be found in it; copy it again."
             )
         while position < limit:
-            block = file.read(min(most, limit - position), dtype="float32", always_2d=True)
+            left = limit - position
+            block = file.read(left if left < most + LAST_SAMPLES else most, dtype="float32", always_2d=True)
             if not len(block):
                 break
             position += len(block)

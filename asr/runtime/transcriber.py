@@ -75,10 +75,15 @@ class Transcriber:
     def _split(self, source: audio.Source | np.ndarray, sample_rate: int | None, told: Told) -> Transcript:
         """Each channel by itself, one after the other, and all words together."""
         if isinstance(source, np.ndarray):
-            count = source.shape[1] if source.ndim > 1 else 1
-        else:
-            source = audio.kept(source)
-            count = audio.channels(source)
+            return self._each(source, sample_rate, source.shape[1] if source.ndim > 1 else 1, told)
+        kept = audio.kept(source)  # a pipe can be read only once
+        try:
+            return self._each(kept, sample_rate, audio.channels(kept), told)
+        finally:
+            if kept is not source and not isinstance(kept, str | os.PathLike | bytes):
+                kept.close()
+
+    def _each(self, source: audio.Source | np.ndarray, sample_rate: int | None, count: int, told: Told) -> Transcript:
         heard = [
             self.transcribe(source, sample_rate, channel=number, told=lambda seconds: told(seconds / count))
             for number in range(1, count + 1)
