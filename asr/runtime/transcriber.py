@@ -18,9 +18,6 @@ from asr.transcript import Transcript, Word, merged
 Channel = int | Literal["split"] | None
 Told = Callable[[float], None]
 
-PIECE_S = 40.0
-"""Seconds of log-probs that are decoded at once, at most; longer recordings are cut at pauses."""
-
 
 class Transcriber:
     """A model with its decoder. Safe to use from several threads."""
@@ -93,9 +90,7 @@ class Transcriber:
     def _words(self, heard: "_Counted") -> Iterator[Word]:
         description = self.model.description
         rows = windows.stream(self.model, heard, self.threads)
-        for tokens in self.decoder.stream(
-            rows, description.tokenizer, max(1, round(PIECE_S / description.frame_shift_s))
-        ):
+        for tokens in self.decoder.stream(rows, description.tokenizer):
             duration_s = heard.duration_s
             if duration_s >= description.frame_shift_s:  # less than a frame holds no word, whatever the model says
                 yield from to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s)
