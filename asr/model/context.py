@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from asr.config import Section
+from asr.model.lstm import lstm
 
 
 class ContextConfig(Section):
@@ -83,8 +84,8 @@ class BiLSTM(nn.Module):
         super().__init__()
         self.ahead = nn.LSTM(input_size, hidden)
         self.back = nn.LSTM(input_size, hidden)
-        for lstm in (self.ahead, self.back):
-            bias_ih, bias_hh = (p for name, p in lstm.named_parameters() if name.startswith("bias"))
+        for half in (self.ahead, self.back):
+            bias_ih, bias_hh = (p for name, p in half.named_parameters() if name.startswith("bias"))
             nn.init.zeros_(bias_hh)
             nn.init.zeros_(bias_ih)
             nn.init.ones_(bias_ih[hidden : 2 * hidden])
@@ -94,8 +95,8 @@ class BiLSTM(nn.Module):
 
         Shape: (T, B, D), (T * B,) -> (T, B, 2H)
         """
-        ahead, _ = self.ahead(x)
-        back, _ = self.back(reorder(x, order))
+        ahead = lstm(self.ahead, x)
+        back = lstm(self.back, reorder(x, order))
         return torch.cat([ahead, reorder(back, order)], dim=2)
 
 
