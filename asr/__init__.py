@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asr.errors import AsrError
+    from asr.runtime.session import Device
     from asr.runtime.transcriber import Transcriber
 
 __version__ = "0.1.0"
@@ -36,6 +37,7 @@ def load(
     rescore: str | os.PathLike[str] | None = None,
     hot_words: "Mapping[str, float] | None" = None,
     threads: int = 0,
+    device: "Device" = "cpu",
 ) -> "Transcriber":
     """Open a model and choose how its text is found.
 
@@ -47,9 +49,10 @@ def load(
         rescore: an LSTM language model (`.onnx`) that chooses among the best texts.
         hot_words: word -> what it adds to the score of a text, such as 8.
         threads: windows of a long sound that are heard at a time; 0: one for each core.
+        device: "cpu", or "cuda" for an NVIDIA GPU, which needs onnxruntime-gpu and a model that is not int8.
 
     Raises:
-        ModelError: there is no such model, or it is damaged.
+        ModelError: there is no such model, it is damaged, or it cannot run on the device.
         AsrError: what is wished for contradicts itself or does not fit the model.
     """
     from pathlib import Path
@@ -59,7 +62,7 @@ def load(
     from asr.runtime.session import OnnxModel
     from asr.runtime.transcriber import Transcriber
 
-    opened = OnnxModel(models.find(models.DEFAULT if model is None else os.fspath(model)), threads=1)
+    opened = OnnxModel(models.find(models.DEFAULT if model is None else os.fspath(model)), threads=1, device=device)
     decoder = decoders.make(
         opened.description,
         beam=beam,

@@ -42,6 +42,7 @@ MEDIA = 50
 @options.align
 @options.max_wer
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead of a table.")
+@click.option("--keep", is_flag=True, help="Write the score of each corpus into MODEL's file, for its card (asr info).")
 def evaluate(
     model: str,
     manifests: tuple[Path, ...],
@@ -51,6 +52,7 @@ def evaluate(
     rule: Rule,
     max_wer: float | None,
     as_json: bool,
+    keep: bool,
     **wishes: Any,
 ) -> None:
     """Measure the word and character error rates of MODEL on the utterances of one or more manifests.
@@ -73,6 +75,7 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
+    from asr import models
     from asr.report import corpus, document, folder
     from asr.runtime import decoders
     from asr.runtime.evaluation import recognise, score_transcripts
@@ -82,6 +85,8 @@ def evaluate(
     if output_dir is not None:
         folder.prepare(output_dir)
     loaded = load(model)
+    if keep and (model in models.shipped() or not isinstance(loaded, OnnxModel)):
+        raise click.UsageError(f"--keep writes into an .onnx file of your own, and {model!r} is none.")
     threads = (os.cpu_count() or 1) if isinstance(loaded, OnnxModel) else 1  # torch has threads of its own
     decoder = decoders.make(loaded.description, **wishes)
     if decoder.remark:
@@ -99,7 +104,7 @@ def evaluate(
         )
         elapsed_s = time.monotonic() - started
         score = score_transcripts(loaded.description, utterances, transcripts, rule)
-        if as_json or output_dir is not None:
+        if as_json or keep or output_dir is not None:
             result = document.build(
                 corpora,
                 transcripts,
@@ -114,17 +119,26 @@ def evaluate(
                 pictures = progress.add_task("drawing", total=min(media, len(utterances)))
                 gallery = _gallery(loaded, utterances, score, media, lambda place: progress.advance(pictures))
                 folder.write_report(output_dir, result, gallery)
+            if keep:
+                _keep(loaded, result, Path(model))
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
-        click.echo(render(score))
-        click.echo(f"Decoding: {decoder.about}.")
+        click.echo(f"{render(score)}\nDecoding: {decoder.about}.")
         if wishes["hot_words"]:
             click.echo(_hot_words(loaded.description.tokenizer, score, wishes["hot_words"]))
         click.echo(f"{duration_s:,.0f} s of sound in {elapsed_s:.1f} s: {duration_s / elapsed_s:.0f} times real time.")
-        if output_dir is not None:
-            click.echo(f"Report: {output_dir / 'index.html'}")
+        for what, place in (("Report:", output_dir and output_dir / "index.html"), ("Kept in", keep and model)):
+            if place:
+                click.echo(f"{what} {place}")
     options.check_max_wer(score, max_wer)
+
+
+def _keep(loaded: "LogProbModel", report: dict[str, Any], path: Path) -> None:
+    """Write the scores of a report into the model's file."""
+    from asr.runtime import card, metadata
+
+    metadata.rewrite(path, path, card.with_scores(loaded.description, report).to_metadata())
 
 
 def _hot_words(tokenizer: "Tokenizer", score: "Score", words: "Iterable[str]") -> str:

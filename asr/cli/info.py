@@ -14,8 +14,10 @@ def info(model: str | None, as_json: bool) -> None:
       asr info an4
     """
     import json
+    import textwrap
 
     from asr import models
+    from asr.runtime import card
     from asr.runtime.session import OnnxModel
 
     path = models.find(models.DEFAULT if model is None else model)
@@ -48,8 +50,13 @@ def info(model: str | None, as_json: bool) -> None:
     facts["tokenizer"] = f"{description.tokenizer.size} {tokenizer['type']}, blank included: {tokenizer['alphabet']!r}"
     facts["made_with"] = f"asr {description.made_with}, {description.created}"
     del facts["created"]
-    nested = {name: facts.pop(name) for name in ("scores", "decoding", "recipe")}
+    scores = dict(facts.pop("scores"))
+    evaluations = scores.pop("evaluations", [])
+    nested = {"scores": scores} | {name: facts.pop(name) for name in ("decoding", "recipe")}
     width = max(map(len, facts))
     for name, value in facts.items():
-        click.echo(f"{name:<{width}}  {value}")
+        lines = textwrap.wrap(str(value), max(40, 110 - width)) or [""]
+        click.echo(f"{name:<{width}}  " + f"\n{'':<{width}}  ".join(lines))
+    if evaluations:
+        click.echo("\n".join(["", *card.table(evaluations), ""]))
     click.echo(yaml.safe_dump(nested, sort_keys=False, allow_unicode=True, width=110).rstrip())

@@ -55,6 +55,13 @@ class ChannelType(click.ParamType):
 @click.option("--resume", is_flag=True, help="With --output-dir: leave out what is written and newer than its sound.")
 @click.option("--channel", type=ChannelType(), metavar="N|split", help="Hear channel N alone, or each as a speaker.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes.  [default: one for each core]")
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where the model runs; cuda needs onnxruntime-gpu and a model that is not int8.",
+)
 @options.decoding
 def transcribe(
     inputs: tuple[str, ...],

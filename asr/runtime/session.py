@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
@@ -23,39 +23,57 @@ class LogProbModel(Protocol):
         ...
 
 
-def open_session(path: Path, threads: int) -> "InferenceSession":
+Device = Literal["cpu", "cuda"]
+"""Where a model runs."""
+
+
+def open_session(path: Path, threads: int, device: Device = "cpu") -> "InferenceSession":
     """A model file, ready to run; `threads` 0 uses every core.
 
     Raises:
-        ModelError: no such file, or not ONNX.
+        ModelError: no such file, not ONNX, or no such device here.
     """
     import onnxruntime
 
     if not path.is_file():
         raise ModelError(f"Model '{path}' is not there: give the path of an .onnx file.")
+    provider = f"{device.upper()}ExecutionProvider"
+    if provider not in onnxruntime.get_available_providers():
+        raise ModelError(
+            f"Device '{device}' is not one that this onnxruntime can use: install onnxruntime-gpu in the place of "
+            "onnxruntime, beside NVIDIA's driver, CUDA and cuDNN, or run on 'cpu'."
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, options, providers=[provider])
     except Exception as error:  # onnxruntime's exceptions share no base class but this one
         raise ModelError(
             f"Model '{path}' is not a whole ONNX file that onnxruntime can run ({str(error).splitlines()[0]}): "
             "export or copy it again."
         ) from None
+    if provider not in session.get_providers():
+        raise ModelError(f"Device '{device}' does not start: check NVIDIA's driver, CUDA and cuDNN, or run on 'cpu'.")
+    return session
 
 
 class OnnxModel:
     """An exported model."""
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
+    def __init__(self, path: Path, threads: int = 0, device: Device = "cpu") -> None:
         """Open a model file; `threads` 0 uses every core.
 
         Raises:
-            ModelError: no such file, not ONNX, or not made by `asr export`.
+            ModelError: no such file, not ONNX, not made by `asr export`, or not for this device.
         """
-        self._session = open_session(path, threads)
+        self._session = open_session(path, threads, device)
         self.description = from_metadata(self._session.get_modelmeta().custom_metadata_map, f"'{path}'")
+        if device != "cpu" and self.description.precision == "int8":
+            raise ModelError(
+                f"Model '{path}' is kept in int8, which is faster on a CPU and does not run on '{device}': give a "
+                "model that was exported without --int8."
+            )
 
         outputs = {output.name: output.shape for output in self._session.get_outputs()}
         tokens = self.description.tokenizer.size

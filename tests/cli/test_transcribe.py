@@ -203,3 +203,14 @@ def test_channels_are_speakers(smoke_model: Path, speech: list[Utterance], tmp_p
     wrong = run(smoke_model, tmp_path / "call.wav", "--channel", 3)
     assert (wrong.exit_code, wrong.stdout) == (1, "")
     assert run(smoke_model, tmp_path / "call.wav", "--channel", "left").exit_code == 2
+
+
+def test_a_device_that_is_not_there_is_one_sentence(smoke_model: Path, speech: list[Utterance]) -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime can use a GPU")
+    result = run(smoke_model, speech[0].audio_filepath, "--device", "cuda")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: Device 'cuda' is not one that this onnxruntime can use: install")
+    assert result.stderr.count("\n") == 1

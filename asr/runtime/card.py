@@ -1,0 +1,53 @@
+"""The scores on a model's card: what evaluations leave in its file, and how people read it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from asr.runtime.description import Description
+
+HEADER = ("corpus", "speech", "decoding", "WER", "95 % interval", "CER", "words")
+
+
+def with_scores(description: Description, report: Mapping[str, Any]) -> Description:
+    """The description with the score of each corpus of a report (asr.report.document) among its `scores`.
+
+    `scores["evaluations"]` is a list of objects: `corpus`, `decoding`, `utterances`, `duration_s`, `words` (of the
+    references), `wer` and `cer` (fractions), and `low`, `high` and `by` of the WER's interval (null for none). An
+    evaluation of the same corpus by the same decoding takes the place of the one before.
+    """
+    kept = {(each["corpus"], each["decoding"]): each for each in description.scores.get("evaluations", [])}
+    durations_s = {corpus["name"]: corpus["duration_s"] for corpus in report["corpora"]}
+    for part in report["parts"]["corpus"]:
+        interval = part["words"]["interval"] or {"low": None, "high": None, "by": None}
+        kept[part["name"], report["decoding"]] = {
+            "corpus": part["name"],
+            "decoding": report["decoding"],
+            "utterances": part["utterances"],
+            "duration_s": durations_s[part["name"]],
+            "words": part["words"]["reference"],
+            "wer": part["words"]["rate"],
+            "cer": part["characters"]["rate"],
+            **{name: interval[name] for name in ("low", "high", "by")},
+        }
+    evaluations = [kept[key] for key in sorted(kept)]
+    return replace(description, scores={**description.scores, "evaluations": evaluations})
+
+
+def table(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The evaluations, a line each below a header."""
+    rows = [HEADER]
+    for each in evaluations:
+        interval = "-" if each["low"] is None else f"{100 * each['low']:.1f} - {100 * each['high']:.1f} %"
+        minutes = f"{each['duration_s'] / 60:.0f} min"
+        wer, cer = ("-" if rate is None else f"{100 * rate:.2f} %" for rate in (each["wer"], each["cer"]))
+        rows.append((each["corpus"], minutes, each["decoding"], wer, interval, cer, f"{each['words']:,}"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    left = {0, 2}
+    return [
+        "  ".join(
+            cell.ljust(width) if place in left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
