@@ -1,4 +1,4 @@
-"""Changes to the waveform that leave the words alone: speed, rooms, noise and gain."""
+"""Changes to the waveform that leave the words alone: speed, rooms, noise, codecs and gain."""
 
 import numpy as np
 import torch
@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from asr.config import Section
+from asr.data.codecs import CodecConfig, encode_and_decode
 from asr.data.masking import MaskingConfig
 from asr.data.surroundings import NoiseConfig, ReverberationConfig, add_noise, recordings_in, reverberate
 
@@ -20,6 +21,8 @@ class AugmentationConfig(Section):
     """Rooms."""
     noise: NoiseConfig = NoiseConfig()
     """Noise, added after the room."""
+    codec: CodecConfig = CodecConfig()
+    """Coding and decoding, after the noise."""
     gain_db: float = Field(default=6.0, ge=0)
     """Loudness is changed by up to this many decibels, up or down."""
     masking: MaskingConfig = MaskingConfig()
@@ -54,6 +57,9 @@ class Augmenter:
             waveform = reverberate(waveform, room, self.sample_rate, random)
         if noise.share and random.random() < noise.share:
             waveform = add_noise(waveform, noise, self.sample_rate, random)
+        codec = self.config.codec
+        if codec.share and random.random() < codec.share:
+            waveform = encode_and_decode(waveform, codec, self.sample_rate, random)
         return waveform * 10 ** (gain_db / 20)
 
 

@@ -36,7 +36,7 @@ def with_scores(description: Description, report: Mapping[str, Any]) -> Descript
 
 def table(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
     """The evaluations, a line each below a header."""
-    rows = [HEADER]
+    rows: list[tuple[str, ...]] = [HEADER]
     for each in evaluations:
         interval = "-" if each["low"] is None else f"{100 * each['low']:.1f} - {100 * each['high']:.1f} %"
         minutes = f"{each['duration_s'] / 60:.0f} min"

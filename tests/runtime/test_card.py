@@ -16,9 +16,7 @@ def call(*arguments: object) -> str:
     return result.stdout
 
 
-def test_the_scores_that_an_evaluation_keeps_are_its_own(
-    smoke_model: Path, smoke_corpus: Path, tmp_path: Path
-) -> None:
+def test_the_scores_that_an_evaluation_keeps_are_its_own(smoke_model: Path, smoke_corpus: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(smoke_model, tmp_path / "m.onnx"))
     before = OnnxModel(path).description.scores
     manifest = smoke_corpus / "dev.jsonl"
