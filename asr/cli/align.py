@@ -34,7 +34,7 @@ def align(audio: str, text: str, model: str | None, format_: str, output: Path |
     from asr.transcript import write
 
     lines, name = _lines(text)
-    loaded = asr.load(model).model
+    loaded = asr.load(model, beam=0).model
     waveform = sound.load(audio, loaded.description.sample_rate)
     transcript = align_text(loaded, waveform, lines, text=name, source=audio)
     if output:

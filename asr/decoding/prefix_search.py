@@ -7,6 +7,7 @@ nodes of a tree, so that equal prefixes are the same number: what stays in the b
 meet by looking up a slot, and nothing is compared or hashed. All logarithms are natural.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -300,3 +301,9 @@ def finish(rules: Rules, beam: Beam, nodes: Record) -> tuple[np.ndarray, np.ndar
             settled += rules.lm_weight * log_prob
         score[slot] = paths[slot] + settled
     return node, paths, lm, score
+
+
+def is_compiled() -> bool:
+    """Whether this process or an earlier one, whose work numba kept, has compiled the search."""
+    kept = Path(search.stats.cache_path).glob(f"prefix_search.{search.py_func.__name__}-*.nbi")
+    return bool(search.signatures) or any(kept)

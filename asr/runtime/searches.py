@@ -62,7 +62,8 @@ def make(
         parts.append(f"best texts rescored by {rescore} (weight {by.weight:g})")
     if hot_words:
         parts.append(f"{len(hot_words)} hot word{'s' if len(hot_words) > 1 else ''}")
-    return Decoder(find, settings.temperature, ", ".join(parts), _remark(settings, first, rescore))
+    remarks = [_remark(settings, first, rescore), _first_use(search)]
+    return Decoder(find, settings.temperature, ", ".join(parts), " ".join(filter(None, remarks)))
 
 
 def make_search(
@@ -145,4 +146,14 @@ def _remark(settings: Settings, lm: LanguageModel | None, rescore: Path | None) 
         return "The weights were not tuned for this language model: `asr tune` finds better ones on speech of your own."
     if rescore is not None and settings.rescoring is None:
         return "The weights were not tuned for rescoring: `asr tune --rescore` finds better ones."
+    return ""
+
+
+def _first_use(search: BeamSearch | FusionSearch) -> str:
+    """Why the first text takes its time."""
+    if isinstance(search, BeamSearch):
+        from asr.decoding.prefix_search import is_compiled
+
+        if not is_compiled():
+            return "The search is compiled now, which takes some ten seconds, and kept for all later runs."
     return ""

@@ -2,7 +2,11 @@
 
 import itertools
 import math
+import os
+import subprocess
+import sys
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding import arpa
+from asr.decoding import arpa, prefix_search
 from asr.decoding.beam import BeamOptions, BeamSearch, Hypothesis
 from asr.decoding.greedy import greedy
 from asr.decoding.ngram import Ngram
@@ -232,3 +236,14 @@ def test_mistakes_are_told(ngram: Ngram) -> None:
         BeamSearch(CHARACTERS).decode(np.zeros((3, 5), np.float32))
     with pytest.raises(DataError, match="no NaN"):
         BeamSearch(CHARACTERS).decode(np.full((3, 4), np.nan, np.float32))
+
+
+def test_a_search_knows_whether_it_has_to_be_compiled(tmp_path: Path) -> None:
+    code = "from asr.decoding import prefix_search; print(prefix_search.is_compiled())"
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    BeamSearch(CharTokenizer(" a")).decode(np.zeros((9, 3), np.float32))
+    assert prefix_search.is_compiled()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"  # kept by the search above
