@@ -166,7 +166,17 @@ def load(model: str) -> "LogProbModel":
 def _about(loaded: "LogProbModel", model: str) -> dict[str, Any]:
     """What a report says of the model."""
     description = loaded.description
-    names = ("name", "about", "licence", "parameters", "sample_rate", "frame_shift_s", "made_with", "created")
+    names = (
+        "name",
+        "about",
+        "licence",
+        "parameters",
+        "precision",
+        "sample_rate",
+        "frame_shift_s",
+        "made_with",
+        "created",
+    )
     return {"given": model} | {name: getattr(description, name) for name in names}
 
 
