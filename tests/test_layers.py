@@ -40,13 +40,14 @@ TORCH = (
     "export/",
     "data/augmentation.py",
     "data/batches.py",
+    "data/codecs.py",
     "data/masking.py",
     "data/surroundings.py",
 )
 DOORS = {
     "torch": TORCH,
     "torchaudio": TORCH,
-    "lhotse": ("data/corpora/librispeech.py", "data/surroundings.py"),
+    "lhotse": ("data/codecs.py", "data/corpora/librispeech.py", "data/surroundings.py"),
     "lightning_fabric": ("training/",),
     "safetensors": ("training/",),
     "onnx": ("export/", "training/from_onnx.py"),

@@ -24,12 +24,11 @@ from torch import Tensor, nn
 from asr.errors import ModelError
 from asr.export.graph import Graph
 from asr.training.checkpoint import TorchModel
+from asr.training.from_onnx import ENDS
 
 LARGEST = 64
 """Of the whole numbers that stand for weights. 127 would be finer, but x86 processors without VNNI instructions add two
 products of 8 bits in 16, where 2 * 255 * 127 does not fit and 2 * 255 * 64 does."""
-ENDS = 2
-"""Columns, or cells, that hold the ends of a range."""
 OPEN = 30.0
 """A gate's input at which the logistic function and tanh are 1 in 32 bits."""
 

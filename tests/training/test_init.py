@@ -8,6 +8,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from asr.cli import main
+from asr.export.quantise import LARGEST
 from asr.training import checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +76,20 @@ def test_an_exported_file_gives_back_its_weights(smoke_run: Path, tmp_path: Path
     before, after = checkpoint.load(smoke_run), checkpoint.load(exported)
     assert after.description == before.description
     torch.testing.assert_close(after.network.state_dict(), before.network.state_dict(), rtol=1e-6, atol=0)
+
+
+def test_a_file_in_int8_gives_back_its_weights_but_for_the_rounding(smoke_run: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "smoke.onnx"
+    result = CliRunner().invoke(main, ["export", str(smoke_run), str(exported), "--int8"])
+    assert result.exit_code == 0, result.output
+    before, after = checkpoint.load(smoke_run), checkpoint.load(exported)
+    assert after.description == before.description
+    found = after.network.state_dict()
+    for name, weights in before.network.state_dict().items():
+        steps = 0.0
+        if "weight_ih" in name or "weight_hh" in name:
+            steps = weights.abs().amax(dim=1, keepdim=True) / LARGEST / 2
+        assert ((found[name] - weights).abs() <= steps + 1e-6 * weights.abs()).all(), name
 
 
 def test_a_shipped_model_is_known_by_name(smoke_overrides: list[str], tmp_path: Path) -> None:
