@@ -12,7 +12,7 @@ from asr.transcript import FORMATS
 @click.command()
 @click.argument("audio")
 @click.argument("text")
-@click.option("--model", help="An .onnx file or a shipped model.  [default: an4: spelled words, numbers]")
+@click.option("--model", help="An .onnx file or a shipped model.  [default: english]")
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), default="json", show_default=True)
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write this file instead of standard output."

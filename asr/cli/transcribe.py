@@ -34,7 +34,7 @@ class ChannelType(click.ParamType):
 
 @click.command()
 @click.argument("inputs", nargs=-1, metavar="INPUTS...")
-@click.option("--model", help="An .onnx file or a shipped model.  [default: an4: spelled words, numbers]")
+@click.option("--model", help="An .onnx file or a shipped model.  [default: english]")
 @click.option(
     "--format",
     "formats",

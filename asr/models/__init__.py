@@ -4,7 +4,7 @@ from pathlib import Path
 
 from asr.errors import ModelError
 
-DEFAULT = "an4"
+DEFAULT = "english"
 """What is used when no model is asked for."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from asr.runtime.description import Description
 
-HEADER = ("corpus", "speech", "decoding", "WER", "95 % interval", "CER", "words")
+HEADER = ("corpus", "speech", "WER", "95 % interval", "CER", "words", "decoding")
 
 
 def with_scores(description: Description, report: Mapping[str, Any]) -> Description:
@@ -41,9 +41,9 @@ def table(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
         interval = "-" if each["low"] is None else f"{100 * each['low']:.1f} - {100 * each['high']:.1f} %"
         minutes = f"{each['duration_s'] / 60:.0f} min"
         wer, cer = ("-" if rate is None else f"{100 * rate:.2f} %" for rate in (each["wer"], each["cer"]))
-        rows.append((each["corpus"], minutes, each["decoding"], wer, interval, cer, f"{each['words']:,}"))
+        rows.append((each["corpus"], minutes, wer, interval, cer, f"{each['words']:,}", each["decoding"]))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    left = {0, 2}
+    left = {0, len(HEADER) - 1}
     return [
         "  ".join(
             cell.ljust(width) if place in left else cell.rjust(width)

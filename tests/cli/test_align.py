@@ -1,4 +1,4 @@
-"""`asr align` as a user runs it, with the shipped model on recordings of the examples."""
+"""`asr align` as a user runs it, with the model an4 on recordings of the examples."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "enter.wav"
 
 
 def run(text: Path | str, *arguments: str, stdin: bytes | None = None) -> Result:
-    return CliRunner().invoke(main, ["align", str(EXAMPLE), str(text), *arguments], input=stdin)
+    return CliRunner().invoke(main, ["align", "--model", "an4", str(EXAMPLE), str(text), *arguments], input=stdin)
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def test_a_truncated_model_and_a_foreign_one(smoke_model: Path, tmp_path: Path) 
 
 
 def test_an_unknown_name_lists_the_shipped_models() -> None:
-    with pytest.raises(ModelError, match=r"Model 'welsh' is neither a file nor one that is shipped \(an4\)"):
+    with pytest.raises(ModelError, match=r"Model 'welsh' is neither a file nor one that is shipped \(an4, english\)"):
         asr.load("welsh")
 
 
