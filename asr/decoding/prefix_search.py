@@ -305,5 +305,6 @@ def finish(rules: Rules, beam: Beam, nodes: Record) -> tuple[np.ndarray, np.ndar
 
 def is_compiled() -> bool:
     """Whether this process or an earlier one, whose work numba kept, has compiled the search."""
-    kept = Path(search.stats.cache_path).glob(f"prefix_search.{search.py_func.__name__}-*.nbi")
-    return bool(search.signatures) or any(kept)
+    folder = search.stats.cache_path
+    name = f"prefix_search.{search.py_func.__name__}-*.nbi"
+    return bool(search.signatures) or (folder is not None and any(Path(folder).glob(name)))
