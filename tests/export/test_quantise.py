@@ -313,11 +313,6 @@ def test_a_damaged_file_gets_one_sentence(smoke_int8: Path, tmp_path: Path) -> N
         assert "\n" not in str(caught.value)
 
 
-def test_it_cannot_be_trained_on(smoke_int8: Path) -> None:
-    with pytest.raises(ModelError, match="cannot be trained on"):
-        checkpoint.load(smoke_int8)
-
-
 def test_a_language_model_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "kind", lambda run: "language model")
     result = CliRunner().invoke(main, ["export", "some-lm", str(tmp_path / "lm.onnx"), "--int8"])
