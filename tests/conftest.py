@@ -3,12 +3,16 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 # A busy thread pool beside another one slows torch a hundredfold on few cores; sleeping threads do not.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+CACHE = tempfile.TemporaryDirectory(prefix="asr-cache-")
+"""In the place of the user's own, which toys should not fill."""
+os.environ["XDG_CACHE_HOME"] = CACHE.name
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -3,6 +3,7 @@
 A letter is a number: its place in the model's sorted alphabet. Node 0 is the root, before any letter.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -83,8 +84,11 @@ def build(words: Sequence[str], alphabet: str) -> Lexicon:
 def best_below(lexicon: Lexicon, values: np.ndarray) -> np.ndarray:
     """The highest of the values of all nodes at or below a node. Shape: (N,) -> (N,)"""
     best = values.copy()
-    for node in range(len(best) - 1, 0, -1):  # a child's number is higher than its parent's
-        best[lexicon.parent[node]] = max(best[lexicon.parent[node]], best[node])
+    edges = [0, 1]  # the nodes of one depth are neighbours, and all their children are the next depth
+    while edges[-1] < len(best):
+        edges.append(int(lexicon.first[edges[-1]]))
+    for start, end in reversed(list(itertools.pairwise(edges))[1:]):
+        np.maximum.at(best, lexicon.parent[start:end], best[start:end])
     return best
 
 

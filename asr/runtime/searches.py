@@ -19,6 +19,7 @@ from asr.decoding.settings import Rescoring, Settings
 from asr.errors import AsrError, ModelError
 from asr.runtime.description import Description
 from asr.runtime.language import OnnxLanguageModel
+from asr.runtime.unpacked import open_unpacked
 
 BEAM, FUSED_BEAM = 100, 16
 """Prefixes that are kept where no number was given or tuned, and where an LSTM reads all of them."""
@@ -122,7 +123,7 @@ def own_language_model(description: Description) -> Ngram | None:
         return None
     where = f"The language model inside the model {description.name!r}"
     try:
-        return packed.loads(base64.b64decode(description.language_model, validate=True), where)
+        return open_unpacked(base64.b64decode(description.language_model, validate=True), where)
     except binascii.Error as error:
         raise ModelError(f"{where} is damaged ({error}): tune the model again.") from None
 

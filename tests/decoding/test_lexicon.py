@@ -1,5 +1,7 @@
 """The trie of words holds the words that can be written, each once, and nothing else."""
 
+from random import Random
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,10 +41,17 @@ def test_it_holds_the_words_and_only_them(case: tuple[str, list[str]]) -> None:
     assert len(lexicon.word) == len({word[:end] for word in expected for end in range(len(word) + 1)} | {""})
 
 
-def test_the_best_below() -> None:
-    lexicon = build(["a", "ab", "b"], " ab")
-    values = np.where(lexicon.word >= 0, np.array([-3.0, -1.0, -2.0])[lexicon.word], -np.inf)
-    assert sorted(best_below(lexicon, values)) == [-2.0, -1.0, -1.0, -1.0]
+@given(st.lists(st.text("abc", max_size=5)), st.randoms(use_true_random=False))
+def test_the_best_below(words: list[str], random: Random) -> None:
+    lexicon = build(words, " abc")
+    values = np.array([random.uniform(-9, 0) for _ in lexicon.word])
+    expected = values.copy()
+    for node in range(len(values)):
+        above = node
+        while above:
+            above = int(lexicon.parent[above])
+            expected[above] = max(expected[above], values[node])
+    assert best_below(lexicon, values).tolist() == expected.tolist()
 
 
 def test_tokens_spell() -> None:

@@ -1,0 +1,108 @@
+"""A language model that is kept unpacked says what the packed one says, and the folder can never be in the way."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asr.decoding import packed
+from asr.decoding.arpa import read
+from asr.errors import ModelError
+from asr.runtime.unpacked import KEPT_S, open_unpacked
+
+ARPA = r"""\data\
+ngram 1=5
+ngram 2=3
+
+\1-grams:
+-1.0 <unk>
+-99 <s> -0.5
+-0.8 </s>
+-0.6 go -0.3
+-0.9 stop -0.2
+
+\2-grams:
+-0.3 <s> go
+-0.7 go stop
+-0.2 stop </s>
+
+\end\
+"""
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: folder / name)
+    return folder / "asr"
+
+
+@pytest.fixture
+def contents(tmp_path: Path) -> bytes:
+    (tmp_path / "lm.arpa").write_text(ARPA)
+    return packed.dumps(read(tmp_path / "lm.arpa"))
+
+
+def same(one: packed.Ngram, other: packed.Ngram) -> bool:
+    return one.words == other.words and all(map(np.array_equal, one.trie, other.trie))
+
+
+def is_mapped(ngram: packed.Ngram) -> bool:
+    """Whether the numbers lie in a file and not in memory of their own."""
+    return not ngram.trie.word.flags.owndata and not ngram.trie.word.flags.writeable
+
+
+def test_it_is_unpacked_once(cache: Path, contents: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = packed.loads(contents, "x")
+    first = open_unpacked(contents, "x")
+    monkeypatch.setattr(packed, "loads", None)  # unpacking again would fail
+    second = open_unpacked(contents, "x")
+    assert same(first, expected)
+    assert same(second, expected)
+    assert is_mapped(first)
+    assert is_mapped(second)
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_another_model_is_another_file(cache: Path, contents: bytes, tmp_path: Path) -> None:
+    (tmp_path / "lm.arpa").write_text(ARPA.replace("-0.7 go stop", "-0.1 go stop"))
+    other = packed.dumps(read(tmp_path / "lm.arpa"))
+    assert not same(open_unpacked(contents, "x"), open_unpacked(other, "x"))
+    assert same(open_unpacked(contents, "x"), packed.loads(contents, "x"))
+    assert len(list(cache.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"asr n-gram 1\n", b"hello", None])
+def test_what_was_damaged_is_unpacked_again(cache: Path, contents: bytes, damage: bytes | None) -> None:
+    open_unpacked(contents, "x")
+    (kept,) = cache.iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:-1] if damage is None else damage)
+    assert same(open_unpacked(contents, "x"), packed.loads(contents, "x"))
+    assert kept.read_bytes() == whole
+
+
+def test_without_a_folder_it_works(tmp_path: Path, contents: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "file" / name)
+    assert same(open_unpacked(contents, "x"), packed.loads(contents, "x"))
+
+
+def test_what_nobody_opens_is_thrown_away(cache: Path, contents: bytes) -> None:
+    cache.mkdir(parents=True)
+    for name, age_s in (("old.ngram", KEPT_S + 60), ("young.ngram", KEPT_S - 60)):
+        (cache / name).write_bytes(b"")
+        os.utime(cache / name, (time.time() - age_s, time.time() - age_s))
+    open_unpacked(contents, "x")
+    names = {file.name for file in cache.iterdir()}
+    assert "young.ngram" in names
+    assert "old.ngram" not in names
+    assert len(names) == 2
+
+
+def test_damaged_contents_are_named(cache: Path, contents: bytes) -> None:
+    with pytest.raises(ModelError, match="The model's is a damaged"):
+        open_unpacked(contents[:-5], "The model's")
+    assert not cache.exists()
