@@ -84,10 +84,15 @@ def _parse(path: Path, file: IO[bytes]) -> Ngram:
             np.array([0], np.float32),
         )
         levels[0] = Level(*map(np.concatenate, zip(levels[0], extra, strict=True)))
+    names = sorted(words)
+    rank = np.empty(len(words), np.int32)
+    rank[[words[name] for name in names]] = np.arange(len(words), dtype=np.int32)
+    levels = [Level(rank[level.words], level.log_prob, level.backoff) for level in levels]
+    in_order = np.argsort(levels[0].words[:, 0])
+    levels[0] = Level(*(part[in_order] for part in levels[0]))
     try:
         trie = build(levels)
     except Misfit as misfit:
-        names = list(words)
         ids = levels[misfit.order - 1].words[misfit.index]
         gram = " ".join(names[number].decode() for number in ids)
         where = f"{path}, line {lines[misfit.order - 1][misfit.index]}"
@@ -97,7 +102,7 @@ def _parse(path: Path, file: IO[bytes]) -> Ngram:
             f'{where}: the {misfit.order}-gram "{gram}" is there without its context, the {misfit.order - 1}-gram '
             f'"{gram.rpartition(" ")[0]}", whose back-off weight is needed.'
         ) from None
-    return Ngram(len(counts), [word.decode() for word in words], trie)
+    return Ngram(len(counts), [name.decode() for name in names], trie)
 
 
 def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -20,6 +20,9 @@ from asr.decoding.ngram import Ngram, Trie, frozen
 from asr.errors import AsrError, DataError
 from asr.text import Tokenizer
 
+ANSWERS = 1 << 14
+"""Answers of the language model that a search remembers, for it asks the same at every frame."""
+
 
 @dataclass(frozen=True, slots=True)
 class BeamOptions:
@@ -27,20 +30,25 @@ class BeamOptions:
 
     width: int = 100
     """Prefixes that are kept after each frame."""
-    threshold: float = 20.0
+    threshold: float = 12.0
     """A prefix is dropped when its score is this far below the best; inf drops none."""
     tokens: int = 40
     """Tokens by which a prefix may grow in a frame: the likeliest."""
-    token_threshold: float = -10.0
+    token_threshold: float = -7.0
     """A prefix does not grow by a token below this log-probability; -inf allows all."""
     lm_weight: float = 0.5
     """What the language model's log-probabilities are multiplied by."""
     word_bonus: float = 1.0
     """What each word adds to the score where there is a language model, which prefers few words."""
-    unknown_score: float = -20.0
-    """What a word outside the vocabulary adds to the score. At -10 a weak model gains by writing words together."""
+    unknown_score: float = -5.0
+    """What a word outside the vocabulary adds to the score, beside `lm_weight` times the log-probability of its
+    letters, each of which is as likely as any other. Without that, a weak model gains by writing words together. A hot
+    word's letters are free."""
     closed: bool = False
     """Whether only words of the vocabulary may be written."""
+    recombine: bool = True
+    """Whether with a language model only the best is kept of the prefixes that no sound to come can tell apart. That
+    leaves room for others, but the second best text then differs in its last words, or where it wins nothing."""
 
     def __post_init__(self) -> None:
         """Raises AsrError when a value is out of its range."""
@@ -112,8 +120,9 @@ class BeamSearch:
         if self.options.closed and not len(words):
             raise AsrError("A closed vocabulary (`closed`) needs words: give a language model or a vocabulary.")
         hot, boost, promise = _hot_words(tokenizer, hot_words or {})
-        ahead = np.zeros(len(known.word))
+        ahead, below = np.zeros(len(known.word)), np.zeros((len(known.word), 2), np.int32)
         if ngram is not None:
+            below = lexicon.words_below(known)
             ends = known.word >= 0
             ahead[:] = -np.inf
             ahead[ends] = ngram.trie.log_prob[known.word[ends] + 1]
@@ -124,11 +133,16 @@ class BeamSearch:
         """What a word adds; 0 without a language model."""
         reach = float(promise.max() - promise.min())
         floor = float(self.options.unknown_score) if len(words) and not self.options.closed else -math.inf
+        letters = max(1, len(set(tokenizer.alphabet) - {" "}))
+        unknown_letter = -float(self.options.lm_weight) * math.log(letters)
         self._rules = prefix_tree.Rules(
             lexicon.spelling(tokenizer),
             known,
             ahead,
+            below,
             ngram.trie if ngram is not None else _no_ngram(),
+            np.zeros(1, np.uint64),
+            np.zeros(1),
             hot,
             boost,
             promise,
@@ -140,8 +154,10 @@ class BeamSearch:
             float(self.options.lm_weight),
             word_bonus,
             float(self.options.unknown_score),
+            unknown_letter,
             reach,
             floor,
+            0.0 if hot_words else unknown_letter,
             max(0.0, word_bonus + max(0.0, boost.max(), floor)) + max(0.0, floor) + reach,
         )
         self._pruning = prefix_search.Pruning(
@@ -149,6 +165,7 @@ class BeamSearch:
             float(self.options.threshold),
             self.options.tokens,
             float(self.options.token_threshold),
+            self.options.recombine and ngram is not None,
         )
         self._start = ngram.start() if ngram is not None else 0
 
@@ -183,7 +200,8 @@ class Stream:
         from asr.decoding import prefix_search, prefix_tree
 
         self._search, self._tree = prefix_search, prefix_tree
-        self._decoder, self._rules, self._pruning = decoder, rules, pruning
+        self._decoder, self._pruning = decoder, pruning
+        self._rules = rules._replace(asked=np.zeros(ANSWERS, np.uint64), answers=np.zeros(ANSWERS))
         width = pruning.width
         self._beam = prefix_search.Beam(np.array([1, 1]), np.zeros(width, prefix_search.PREFIX))
         self._beam.prefixes[0]["other"] = -np.inf  # the empty prefix, whose one path has probability 1

@@ -81,6 +81,16 @@ def build(words: Sequence[str], alphabet: str) -> Lexicon:
     return Lexicon(first, bits, word, parents)
 
 
+def words_below(lexicon: Lexicon) -> np.ndarray:
+    """For each node the first place in the list of a word at or below it, and one more than the last.
+
+    Where the list is in order, all words between have the beginning that the node stands for. Shape: -> (N, 2), int32
+    """
+    beyond = np.iinfo(np.int32).max
+    first = -best_below(lexicon, np.where(lexicon.word >= 0, -lexicon.word, -beyond))
+    return np.stack([first, best_below(lexicon, lexicon.word) + 1], axis=1)
+
+
 def best_below(lexicon: Lexicon, values: np.ndarray) -> np.ndarray:
     """The highest of the values of all nodes at or below a node. Shape: (N,) -> (N,)"""
     best = values.copy()

@@ -58,7 +58,7 @@ class Ngram:
 
     order: int
     words: Sequence[str]
-    """Word number -> word; `<s>`, `</s>` and `<unk>` are among them."""
+    """Word number -> word, in the order of their letters' code points; `<s>`, `</s>` and `<unk>` are among them."""
     trie: Trie
 
     @functools.cached_property
@@ -172,6 +172,33 @@ def link(keys: np.ndarray, size: int, log_prob: np.ndarray, backoff: np.ndarray)
     while not (done := matters[suffix] | (suffix == 0)).all():
         suffix = np.where(done, suffix, longest[suffix])
     return frozen(Trie(word, log_prob, suffix, backoff, first_child))
+
+
+def keys_of(trie: Trie, size: int) -> np.ndarray:
+    """What `link` makes a trie of. Shape: -> (N - 1,), int64"""
+    parent = np.repeat(np.arange(len(trie.first_child) - 1), np.diff(trie.first_child))
+    return parent * np.int64(size) + trie.word[1:]
+
+
+def renumbered(keys: np.ndarray, counts: Sequence[int], rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The keys of the same trie where word w has the number `rank[w]`, and which node each node was.
+
+    Shape: keys (N - 1,), rank (size,) -> (N - 1,), (N,)
+    """
+    size = np.int64(len(rank))
+    new_number, was = np.zeros(len(keys) + 1, np.int64), np.zeros(len(keys) + 1, np.int64)
+    new_keys = np.empty_like(keys)
+    first = 1
+    for count in counts:
+        nodes = slice(first, first + count)
+        parent, word = np.divmod(keys[first - 1 : first - 1 + count], size)
+        key = new_number[parent] * size + rank[word]
+        in_order = np.argsort(key)
+        new_keys[first - 1 : first - 1 + count] = key[in_order]
+        was[nodes] = first + in_order
+        new_number[was[nodes]] = np.arange(first, first + count)
+        first += count
+    return new_keys, was
 
 
 def frozen(trie: Trie) -> Trie:

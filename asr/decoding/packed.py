@@ -3,7 +3,8 @@
     b"asr n-gram 1\\n"   a line of JSON   the arrays, each at a multiple of 64 bytes
 
 The memory-mapped form holds the trie as it is. The small form leaves out what can be found again (the suffixes),
-rounds log-probabilities and back-off weights to a sixteenth, and packs all with xz.
+rounds log-probabilities and back-off weights to a sixteenth, numbers the words from the most frequent to the rarest, so
+that most numbers are small, and packs all with xz.
 """
 
 import io
@@ -11,13 +12,14 @@ import itertools
 import json
 import lzma
 import mmap
+import operator
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
 
 from asr.decoding import arpa
-from asr.decoding.ngram import Ngram, Trie, bounds, frozen, link
+from asr.decoding.ngram import Ngram, Trie, frozen, keys_of, link, renumbered
 from asr.errors import ModelError
 from asr.files import replacing
 
@@ -71,8 +73,8 @@ def dumps(ngram: Ngram, form: Form = "small") -> bytes:
 
 
 def _write(ngram: Ngram, file: IO[bytes], form: Form) -> None:
-    arrays = {"words": np.frombuffer("\n".join(ngram.words).encode(), np.uint8)}
-    arrays |= ngram.trie._asdict() if form == "mapped" else _shrink(ngram)
+    words, kept = (ngram.words, ngram.trie._asdict()) if form == "mapped" else _shrink(ngram)
+    arrays = {"words": np.frombuffer("\n".join(words).encode(), np.uint8)} | kept
     if form == "mapped":
         contents = {name: array.data.cast("B") for name, array in arrays.items()}
     else:
@@ -105,33 +107,45 @@ def _read(where: str, data: bytes | mmap.mmap) -> Ngram:
         if start != len(data):
             raise ValueError(f"{len(data):,} bytes long instead of {start:,}")  # noqa: TRY301
         words = bytes(arrays.pop("words")).decode().split("\n")
-        trie = _grow(header["counts"], header["steps"], arrays) if header["form"] == "small" else frozen(Trie(**arrays))
+        if header["form"] == "small":
+            words, trie = _grow(words, header["counts"], header["steps"], arrays)
+        else:
+            trie = frozen(Trie(**arrays))
+        if any(map(operator.ge, words, words[1:])):
+            raise ValueError("its words are not in order")  # noqa: TRY301
         return Ngram(header["order"], words, trie)
     except (ValueError, KeyError, TypeError, IndexError, lzma.LZMAError) as error:
         raise ModelError(f"{where} is a damaged n-gram model ({error}): pack it again with `asr lm pack`.") from error
 
 
-def _shrink(ngram: Ngram) -> dict[str, np.ndarray]:
-    """What the small form keeps, for each order."""
-    trie, kept = ngram.trie, {}
-    edges = bounds(trie, ngram.order)
-    children = np.diff(trie.first_child)
+def _shrink(ngram: Ngram) -> tuple[list[str], dict[str, np.ndarray]]:
+    """What the small form keeps: the words, and the arrays of each order."""
+    size, counts, trie = len(ngram.words), ngram.counts, ngram.trie
+    kept: dict[str, np.ndarray] = {}
+    frequent = np.argsort(-_rounded(trie.log_prob[1 : size + 1]), kind="stable")
+    keys, was = renumbered(keys_of(trie, size), counts, np.argsort(frequent))
+    parents = keys // size
+    edges = np.cumsum([1, *counts])
     for order, (first, last) in enumerate(itertools.pairwise(edges), start=1):
-        kept[f"log_prob{order}"] = _rounded(trie.log_prob[first:last])
+        nodes = was[first:last]
+        kept[f"log_prob{order}"] = _rounded(trie.log_prob[nodes])
         if order < ngram.order:
-            kept[f"backoff{order}"] = _rounded(trie.backoff[first:last])
-            kept[f"children{order}"] = children[first:last].astype(np.uint32)
+            kept[f"backoff{order}"] = _rounded(trie.backoff[nodes])
+            children = parents[last - 1 : edges[order + 1] - 1]
+            kept[f"children{order}"] = np.bincount(children - first, minlength=last - first).astype(np.uint32)
         if order > 1:
-            word = trie.word[first:last].astype(np.int64)
-            eldest = np.zeros(len(word) + 1, bool)
-            eldest[trie.first_child[edges[order - 2] : first] - first] = True
-            kept[f"gap{order}"] = np.where(eldest[:-1], word, np.diff(word, prepend=0)).astype(np.uint32)
-    return kept
+            word = keys[first - 1 : last - 1] % size
+            parent = parents[first - 1 : last - 1]
+            eldest = np.r_[True, parent[1:] != parent[:-1]]
+            kept[f"gap{order}"] = np.where(eldest, word, np.diff(word, prepend=0)).astype(np.uint32)
+    return [str(ngram.words[number]) for number in frequent], kept
 
 
-def _grow(counts: list[int], steps: int, kept: dict[str, np.ndarray]) -> Trie:
-    """The whole trie from what the small form keeps."""
+def _grow(words: list[str], counts: list[int], steps: int, kept: dict[str, np.ndarray]) -> tuple[list[str], Trie]:
+    """The words in their order and the whole trie, from what the small form keeps."""
     size = counts[0]
+    if len(words) != size:
+        raise ValueError(f"{len(words):,} words instead of {size:,}")
     keys = [np.arange(size, dtype=np.int64)]
     first = 1
     for order, count in enumerate(counts[1:], start=2):
@@ -146,7 +160,11 @@ def _grow(counts: list[int], steps: int, kept: dict[str, np.ndarray]) -> Trie:
     root = np.zeros(1, np.float32)
     log_prob = [kept[f"log_prob{order}"] / np.float32(steps) for order in range(1, len(counts) + 1)]
     backoff = [kept[f"backoff{order}"] / np.float32(steps) for order in range(1, len(counts))]
-    return link(np.concatenate(keys), size, np.concatenate([root, *log_prob]), np.concatenate([root, *backoff]))
+    in_order = sorted(range(size), key=words.__getitem__)
+    new_keys, was = renumbered(np.concatenate(keys), counts, np.argsort(in_order))
+    backoffs = np.concatenate([root, *backoff])
+    trie = link(new_keys, size, np.concatenate([root, *log_prob])[was], backoffs[was[: len(backoffs)]])
+    return [words[number] for number in in_order], trie
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asr.decoding.ngram_lookup import advance
-from asr.decoding.prefix_tree import Record, Rules, child_of, compiled, grow, judge, plain
+from asr.decoding.prefix_tree import Record, Rules, child_of, compiled, future, grow, judge, plain
 
 PREFIX = np.dtype(
     [
@@ -23,6 +23,7 @@ PREFIX = np.dtype(
         ("other", np.float64),  # of those that end in the last token
         ("total", np.float64),  # of both
         ("score", np.float64),  # `total` and what the rules add
+        ("future", np.uint64),  # a hash of all that decides what it can still gain
     ]
 )
 
@@ -34,6 +35,7 @@ class Pruning(NamedTuple):
     threshold: float
     tokens: int
     token_threshold: float
+    recombine: bool
 
 
 class Beam(NamedTuple):
@@ -110,6 +112,34 @@ def keep_best(prefixes: Record, count: int, width: int, scratch: np.ndarray) -> 
     return kept
 
 
+@plain
+def recombined(prefixes: Record, count: int, table: np.ndarray) -> int:
+    """Keep the best of the prefixes that have one future, in their order; returns how many are left.
+
+    `table` is for this function alone: a hash table of places, open to the next free slot. Shape: (2^n,), 2^n > count
+    """
+    table[:] = -1
+    mask = np.uint64(len(table) - 1)
+    for place in range(count):
+        new = prefixes[place]
+        slot = new.future & mask
+        while table[slot] >= 0 and prefixes[table[slot]].future != new.future:
+            slot = (slot + np.uint64(1)) & mask
+        if table[slot] >= 0 and prefixes[table[slot]].score < new.score:
+            prefixes[table[slot]].node = -1
+            table[slot] = place
+        elif table[slot] >= 0:
+            new.node = -1
+        else:
+            table[slot] = place
+    kept = 0
+    for place in range(count):
+        if prefixes[place].node >= 0:
+            prefixes[kept] = prefixes[place]
+            kept += 1
+    return kept
+
+
 @compiled
 def likeliest_tokens(rules: Rules, pruning: Pruning, row: np.ndarray, tokens: np.ndarray) -> tuple[int, int]:
     """Fill `tokens` with those by which prefixes may grow in a frame; returns how many, and how many end no word.
@@ -161,6 +191,7 @@ def stay(beam: Beam, nodes: Record, row: np.ndarray, found: Record, is_there: np
                 new.other = plus(new.other, (above.blank if repeats else above.total) + row[node.token])
         new.total = plus(new.blank, new.other)
         new.score = new.total + node.settled + node.pending
+        new.future = future(node.letters, node.length, node.hot, node.state, node.token)
         best = max(best, new.score)
     return best
 
@@ -192,7 +223,8 @@ def extend(  # noqa: PLR0917 - arrays of its caller's, which allocates them once
         old = beam.prefixes[slot]
         node = nodes[old.node]
         last = node.token if old.node != 0 else -1
-        inside = node.settled + max(node.pending, rules.floor) + rules.reach
+        floor = rules.floor + (node.length + 1) * rules.floor_letter
+        inside = node.settled + max(node.pending, floor) + rules.reach
         ending = node.settled + rules.gain
         place = 0
         while place < len(tokens):
@@ -205,7 +237,7 @@ def extend(  # noqa: PLR0917 - arrays of its caller's, which allocates them once
             if is_there[slot, token]:
                 continue
             sound = (old.blank if token == last else old.total) + row[token]
-            _, _, settled, pending = grow(rules, node, token)
+            letters, length, hot, state, settled, pending = grow(rules, node, token)
             score = sound + settled + pending
             if not score > cut:
                 continue
@@ -215,6 +247,7 @@ def extend(  # noqa: PLR0917 - arrays of its caller's, which allocates them once
             new = found[count]
             new.node, new.token, new.score = old.node, token, score
             new.blank, new.other, new.total = -np.inf, sound, sound
+            new.future = future(letters, length, hot, state, token)
             count += 1
             cut = max(cut, score - pruning.threshold)
             best = max(best, score)
@@ -234,6 +267,7 @@ def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: Record, log_probs:
     row, tokens = np.empty(size), np.empty(size, np.int32)
     found, scratch = np.empty(2 * pruning.width, PREFIX), np.empty(2 * pruning.width)
     is_there = np.zeros((pruning.width, size), np.bool_)
+    table = np.empty(2 << int(np.log2(pruning.width) + 1), np.int32)
 
     for frame in range(num_frames):
         if beam.counts[1] + pruning.width > len(nodes):
@@ -245,6 +279,8 @@ def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: Record, log_probs:
         count = extend(
             rules, pruning, beam, nodes, row, tokens[:num_tokens], num_inside, found, is_there, best, scratch
         )
+        if pruning.recombine:
+            count = recombined(found, count, table)
 
         for slot in range(beam.counts[0]):
             node = nodes[beam.prefixes[slot].node]

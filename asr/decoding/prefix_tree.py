@@ -28,6 +28,7 @@ NODE = np.dtype(
         ("sibling", np.int32),
         ("slot", np.int32),  # place in the beam; -1: not in it
         ("letters", np.int32),  # the word being spelled: node of the vocabulary, 0 before its first letter, -1 outside
+        ("length", np.int32),  # its letters
         ("hot", np.int32),  # the same in the hot words
         ("state", np.int32),  # of the language model after the words that are over
         ("text", np.uint64),  # a hash of the text; surely unique among the few hypotheses that are compared by it
@@ -50,7 +51,13 @@ class Rules(NamedTuple):
     """The words of the language model, by their numbers in it."""
     ahead: np.ndarray
     """The best 1-gram log-probability among the words that a node of the vocabulary can become. Shape: (N,)"""
+    below: np.ndarray
+    """The n-gram's numbers of these words: the first, and one more than the last. Shape: (N, 2)"""
     ngram: Trie
+    asked: np.ndarray
+    """State and node of the vocabulary that `lookahead` was last asked for, as one number: a slot for each hash."""
+    answers: np.ndarray
+    """What it said. A search of its own has its own pair. Shape: both (A,), a power of 2"""
     hot: Lexicon
     boost: np.ndarray
     """What a hot word adds that is complete in a node of `hot`. Shape: (N,)"""
@@ -67,10 +74,14 @@ class Rules(NamedTuple):
     lm_weight: float
     word_bonus: float
     unknown_score: float
+    unknown_letter: float
+    """What each letter of an unknown word adds, 0 or less; nothing in a hot word."""
     reach: float
     """The most by which a letter can raise what hot words promise."""
     floor: float
     """The least that a word being spelled adds, hot words aside: less is never lost by one more letter."""
+    floor_letter: float
+    """What the floor sinks by for each letter of the word."""
     gain: float
     """The most by which the end of a word, and letters after it, can raise the score."""
 
@@ -100,6 +111,54 @@ def num_bits(x: np.uint64) -> int:
 
 
 @plain
+def mixed(text: np.uint64, letter: np.uint64) -> np.uint64:
+    """The hash of a text and one more letter (the finaliser of splitmix64, Steele et al. 2014)."""
+    text = (text ^ letter) + np.uint64(0x9E3779B97F4A7C15)
+    text = (text ^ (text >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    text = (text ^ (text >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return text ^ (text >> np.uint64(31))
+
+
+@plain
+def lookahead(rules: Rules, state: int, letters: int) -> float:
+    """The best log-probability after a state among the words that begin so, or a little more (Ortmanns et al. 1996).
+
+    More, because backing off to a word costs nothing extra where the longer n-gram of that word is there, too. One more
+    letter can only lower it.
+    """
+    question = np.uint64(state) << np.uint64(32) | np.uint64(letters)
+    slot = mixed(question, np.uint64(0)) & np.uint64(len(rules.asked) - 1)
+    if rules.asked[slot] == question:
+        return rules.answers[slot]
+    first, last = rules.below[letters, 0], rules.below[letters, 1]
+    trie = rules.ngram
+    best, passed = -np.inf, 0.0
+    while state != 0:
+        child, end = int(trie.first_child[state]), int(trie.first_child[state + 1])
+        low, high = child, end
+        while low < high:
+            middle = (low + high) // 2
+            if trie.word[middle] < first:
+                low = middle + 1
+            else:
+                high = middle
+        while low < end and trie.word[low] < last:
+            best = max(best, passed + trie.log_prob[low])
+            low += 1
+        passed += trie.backoff[state]
+        state = int(trie.suffix[state])
+    best = max(best, passed + rules.ahead[letters])
+    rules.asked[slot], rules.answers[slot] = question, best
+    return best
+
+
+@plain
+def unknown(rules: Rules, is_hot: bool, length: int) -> float:
+    """What a word outside the vocabulary adds that has so many letters."""
+    return rules.unknown_score + (0.0 if is_hot else length * rules.unknown_letter)
+
+
+@plain
 def judge(rules: Rules, node: Record) -> None:
     """Find what it means for the score if the last word of a prefix is over, unless it is known."""
     if node.is_judged:
@@ -113,7 +172,8 @@ def judge(rules: Rules, node: Record) -> None:
     if node.hot > 0:
         bonus += rules.boost[node.hot]
     if rules.has_vocabulary and word < 0:
-        bonus += -np.inf if rules.closed else rules.unknown_score
+        is_hot = node.hot > 0 and bool(rules.hot.word[node.hot] >= 0)
+        bonus += -np.inf if rules.closed else unknown(rules, is_hot, node.length)
     if rules.has_ngram:
         log_prob, state = advance(rules.ngram, int(node.state), int(word if word >= 0 else rules.unknown))
         node.next_state, node.next_lm = state, node.lm + log_prob
@@ -122,28 +182,38 @@ def judge(rules: Rules, node: Record) -> None:
 
 
 @plain
-def grow(rules: Rules, node: Record, token: int) -> tuple[int, int, float, float]:
-    """What a prefix becomes by one more token: letters, hot, settled, pending."""
-    letters, hot, settled, pending = node.letters, node.hot, node.settled, node.pending
+def grow(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int, float, float]:
+    """What a prefix becomes by one more token: letters, length, hot, state, settled, pending."""
+    letters, length, hot, settled, pending = node.letters, node.length, node.hot, node.settled, node.pending
+    state = node.state
     if rules.spelling.ends_word[token]:
         judge(rules, node)
-        letters, hot, settled, pending = 0, 0, node.next_settled, 0.0
+        letters, length, hot, settled, pending = 0, 0, 0, node.next_settled, 0.0
+        state = node.next_state
     first, last = rules.spelling.first[token], rules.spelling.first[token + 1]
     if first == last:
-        return letters, hot, settled, pending
+        return letters, length, hot, state, settled, pending
     for position in range(first, last):
         letter = rules.spelling.letters[position]
         letters = spell(rules.vocabulary, letters, letter)
         hot = spell(rules.hot, hot, letter)
+    length += last - first
     pending = 0.0
     if hot > 0:
         pending = rules.promise[hot]
     if rules.has_vocabulary:
-        if letters > 0:
-            pending += rules.lm_weight * rules.ahead[letters]
-        else:
-            pending += -np.inf if rules.closed else rules.unknown_score
-    return letters, hot, settled, pending
+        if letters < 0:
+            pending += -np.inf if rules.closed else unknown(rules, hot > 0, length)
+        elif rules.has_ngram:
+            pending += rules.lm_weight * lookahead(rules, state, letters)
+    return letters, length, hot, state, settled, pending
+
+
+@plain
+def future(letters: int, length: int, hot: int, state: int, token: int) -> np.uint64:
+    """A hash of all that decides what a prefix can still gain: of its word, its state, and its last token."""
+    where = np.uint64(letters) if letters >= 0 else np.uint64(length) << np.uint64(32)
+    return mixed(mixed(mixed(where, np.uint64(state)), np.uint64(hot + 1)), np.uint64(token))
 
 
 @plain
@@ -157,10 +227,10 @@ def child_of(rules: Rules, nodes: Record, counts: np.ndarray, parent: int, token
     child = counts[1]
     counts[1] += 1
     old, new = nodes[parent], nodes[child]
-    new.letters, new.hot, new.settled, new.pending = grow(rules, old, token)
-    new.state, new.lm, new.text = old.state, old.lm, old.text
+    new.letters, new.length, new.hot, new.state, new.settled, new.pending = grow(rules, old, token)
+    new.lm, new.text = old.lm, old.text
     if rules.spelling.ends_word[token]:
-        new.state, new.lm = old.next_state, old.next_lm
+        new.lm = old.next_lm
     is_start = rules.spelling.ends_word[token] or old.letters == 0
     for position in range(rules.spelling.first[token], rules.spelling.first[token + 1]):
         if is_start:
@@ -172,15 +242,6 @@ def child_of(rules: Rules, nodes: Record, counts: np.ndarray, parent: int, token
     new.sibling = old.child
     old.child = child
     return child
-
-
-@plain
-def mixed(text: np.uint64, letter: np.uint64) -> np.uint64:
-    """The hash of a text and one more letter (the finaliser of splitmix64, Steele et al. 2014)."""
-    text = (text ^ letter) + np.uint64(0x9E3779B97F4A7C15)
-    text = (text ^ (text >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    text = (text ^ (text >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return text ^ (text >> np.uint64(31))
 
 
 @compiled

@@ -119,6 +119,7 @@ def tune(
             search = make_search(heard.description, settings, width, lm)
             stages.append(_stage(heard, "beam + language model", Decoder(search.tokens)))
         if second is not None:
+            search = make_search(heard.description, settings, width, lm, several=True)
             if not isinstance(search, BeamSearch):
                 raise AsrError("A search with an LSTM (lm) cannot be rescored by another (rescore): give one of them.")
             by = second_weights(heard, search, second, told)

@@ -50,8 +50,8 @@ def write(path: Path, text: str | bytes) -> Path:
 def test_numbers_of_a_small_model(tmp_path: Path) -> None:
     model = arpa.read(write(tmp_path / "m.arpa", MODEL))
     assert (model.order, model.counts) == (3, [5, 3, 1])
-    assert model.words == ["<unk>", "<s>", "</s>", "ä", "b"]
-    assert (model.unknown, model.begin, model.end) == (0, 1, 2)
+    assert model.words == ["</s>", "<s>", "<unk>", "b", "ä"]
+    assert (model.unknown, model.begin, model.end) == (2, 1, 0)
     ln10 = math.log(10)
     log_prob, state = model.score(model.start(), "b")
     assert log_prob == pytest.approx(-0.3 * ln10)
@@ -100,7 +100,7 @@ def test_without_unk_unknown_words_are_next_to_impossible(tmp_path: Path) -> Non
 
 def test_capital_unk_is_unk(tmp_path: Path) -> None:
     model = arpa.read(write(tmp_path / "m.arpa", MODEL.replace("<unk>", "<UNK>")))
-    assert (model.words[0], model.unknown) == ("<unk>", 0)
+    assert (model.words[2], model.unknown) == ("<unk>", 2)
     assert model.score(0, "zebra")[0] == pytest.approx(-2.5 * math.log(10))
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding import arpa, prefix_search
+from asr.decoding import arpa, prefix_search, prefix_tree
 from asr.decoding.beam import BeamOptions, BeamSearch, Hypothesis
 from asr.decoding.greedy import greedy
 from asr.decoding.ngram import Ngram
@@ -40,7 +40,13 @@ NGRAMS = {
     ("<s>", "a", "a"): (-1.2, 0.0),
 }
 """log10 probability and back-off of a made-up 3-gram."""
-EVERYTHING: dict[str, Any] = {"width": 100_000, "threshold": math.inf, "tokens": 100, "token_threshold": -math.inf}
+EVERYTHING: dict[str, Any] = {
+    "width": 100_000,
+    "threshold": math.inf,
+    "tokens": 100,
+    "token_threshold": -math.inf,
+    "recombine": False,
+}
 HOT = {"ab": 1.5, "bb": -0.7, "abb": 2.0}
 
 
@@ -116,12 +122,54 @@ def test_with_a_language_model_and_hot_words_it_is_what_a_slow_scorer_says(
         expected = {}
         for text, ctc in all_texts(rows, tokenizer).items():
             unknown = sum((word,) not in NGRAMS for word in text.split())
+            letters = sum(len(word) for word in text.split() if (word,) not in NGRAMS and word not in hot)
             boost = sum(hot.get(word, 0) for word in text.split())
-            score = ctc + 0.7 * slow_lm(text) + 0.4 * len(text.split()) - 1.7 * unknown + boost
+            score = ctc + 0.7 * slow_lm(text) + 0.4 * len(text.split()) + boost
+            score += -1.7 * unknown + 0.7 * math.log(1 / 2) * letters  # the alphabet has two letters
             expected[text] = -math.inf if closed and unknown else score
         found = decoder.decode(rows, n_best=10**6)
         check(found, expected)
         assert [h.lm_log_prob for h in found] == pytest.approx([slow_lm(h.text) for h in found], abs=1e-5)
+
+
+@given(st.lists(st.sampled_from(["a", "ab", "bb"]), max_size=3), st.text("ab", max_size=4))
+def test_the_look_ahead_is_never_less_than_a_word_and_falls_with_each_letter(
+    ngram: Ngram, history: list[str], text: str
+) -> None:
+    rules = BeamSearch(CHARACTERS, ngram=ngram).start()._rules
+    state = ngram.start()
+    for word in history:
+        _, state = ngram.score(state, word)
+    node, before = 0, 0.0
+    for end, letter in enumerate(text, start=1):
+        node = prefix_tree.spell(rules.vocabulary, node, " ab".index(letter))
+        if node < 0:
+            assert not any(word.startswith(text[:end]) for word in ("a", "ab", "bb"))
+            return
+        best = prefix_tree.lookahead(rules, state, node)
+        assert best <= before
+        assert best == prefix_tree.lookahead(rules, state, node)  # remembered
+        for word in ("a", "ab", "bb"):
+            if word.startswith(text[:end]):
+                assert best >= ngram.score(state, word)[0] - 1e-6
+        before = best
+
+
+def test_of_prefixes_with_one_future_the_best_is_kept(ngram: Ngram) -> None:
+    """The best text is nearly always that of a search that keeps all; its score lacks the paths of those left out."""
+    options = {**EVERYTHING, "lm_weight": 0.7, "word_bonus": 0.4, "unknown_score": -1.7}
+    same = 0
+    for seed in range(40):
+        rows = log_probs(12, CHARACTERS.size, seed, sharpness=6)
+        (best,) = BeamSearch(CHARACTERS, BeamOptions(**options), ngram=ngram).decode(rows)
+        stream = BeamSearch(CHARACTERS, BeamOptions(**options | {"recombine": True}), ngram=ngram).start()
+        stream.feed(rows)
+        (found,) = stream.finish()
+        assert found.score <= best.score + 1e-9
+        same += found.text == best.text
+        futures = stream._beam.prefixes["future"][: stream._beam.counts[0]]
+        assert len(set(futures.tolist())) == len(futures)
+    assert same >= 36
 
 
 def slow_search(rows: np.ndarray, width: int) -> tuple[tuple[int, ...], float]:
@@ -164,6 +212,7 @@ options = st.builds(
     token_threshold=st.sampled_from([-1.0, -6.0]),
     lm_weight=st.sampled_from([0.0, 0.8]),
     closed=st.sampled_from([False, True]),
+    recombine=st.sampled_from([False, True]),
 )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding.lexicon import Lexicon, best_below, build, spelling
+from asr.decoding.lexicon import Lexicon, best_below, build, spelling, words_below
 from asr.text import CharTokenizer, SubwordTokenizer
 
 WIDE = " " + "".join(chr(code) for code in range(0x4E00, 0x4E00 + 150))
@@ -52,6 +52,25 @@ def test_the_best_below(words: list[str], random: Random) -> None:
             above = int(lexicon.parent[above])
             expected[above] = max(expected[above], values[node])
     assert best_below(lexicon, values).tolist() == expected.tolist()
+
+
+@given(st.sets(st.text("abcd", min_size=1, max_size=4), min_size=1))
+def test_the_words_below_a_node_begin_as_it_does(words: set[str]) -> None:
+    """Words with a letter that the alphabet lacks may stand between."""
+    in_order = sorted(words)
+    lexicon = build(in_order, " abc")
+    below = words_below(lexicon)
+    spelled = {"": 0}
+    for word in sorted(walked(lexicon, " abc")):
+        node = 0
+        for length in range(1, len(word) + 1):
+            letters = [i for i in range(64) if int(lexicon.letters[node, 0]) >> i & 1]
+            node = int(lexicon.first[node]) + letters.index(" abc".index(word[length - 1]))
+            spelled[word[:length]] = node
+    for text, node in spelled.items():
+        places = [place for place, word in enumerate(in_order) if word.startswith(text) and "d" not in word]
+        if places:
+            assert below[node].tolist() == [min(places), max(places) + 1]
 
 
 def test_tokens_spell() -> None:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.decoding import ngram_lookup, packed
-from asr.decoding.ngram import Level, Misfit, Ngram, build
+from asr.decoding.ngram import Level, Misfit, Ngram, build, keys_of, renumbered
 
 REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "kn-check"
-WORDS = ["<unk>", "<s>", "</s>", "a", "b", "c"]
+WORDS = ["</s>", "<s>", "<unk>", "a", "b", "c"]
 
 Model = dict[tuple[int, ...], tuple[float, float]]
 """n-gram -> log-probability and back-off weight."""
@@ -95,7 +95,7 @@ def test_bigrams_alone(model: Model) -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(models(), st.lists(st.lists(st.sampled_from([0, 3, 4, 5]), max_size=5), min_size=1, max_size=4))
+@given(models(), st.lists(st.lists(st.sampled_from([2, 3, 4, 5]), max_size=5), min_size=1, max_size=4))
 def test_sentences_in_a_row_equal_sentences_one_by_one(model: Model, sentences: list[list[int]]) -> None:
     ngram = to_ngram(model)
     words = np.array([word for sentence in sentences for word in [*sentence, ngram.end]], np.int32)
@@ -116,6 +116,16 @@ def test_children_are_sorted_and_found() -> None:
         children = trie.word[trie.first_child[node] : trie.first_child[node + 1]]
         assert all(left < right for left, right in pairwise(children.tolist()))
     assert trie.first_child[-1] == len(trie.word) == 1 + 6 + 9
+
+
+@given(models(), st.permutations(range(len(WORDS))))
+def test_words_of_other_numbers_are_the_same_model(model: Model, rank: list[int]) -> None:
+    trie, size = to_ngram(model).trie, len(WORDS)
+    new_keys, was = renumbered(keys_of(trie, size), to_ngram(model).counts, np.array(rank))
+    renamed = {tuple(rank[word] for word in gram): weights for gram, weights in model.items()}
+    expected = to_ngram({gram: renamed[gram] for gram in sorted(renamed, key=lambda gram: (len(gram), gram))})
+    assert new_keys.tolist() == keys_of(expected.trie, size).tolist()
+    assert trie.log_prob[was].tolist() == expected.trie.log_prob.tolist()
 
 
 def test_misfits_are_named() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asr.decoding import packed
-from asr.decoding.ngram import Level, Ngram, Trie, build, link
+from asr.decoding.ngram import Level, Ngram, build, keys_of, link
 from asr.errors import DataError, ModelError
 
 
@@ -14,7 +14,7 @@ from asr.errors import DataError, ModelError
 def ngram() -> Ngram:
     """Random n-grams over 300 words: more values than the small form keeps."""
     random = np.random.default_rng(0)
-    words = ["<unk>", "<s>", "</s>", *(f"wörd{number}" for number in range(297))]
+    words = sorted(["<unk>", "<s>", "</s>", *(f"wörd{number}" for number in range(297))])
     pairs = np.unique(random.integers(0, 300, (4000, 2)), axis=0)
     triples = np.unique(np.c_[pairs[random.integers(0, len(pairs), 6000)], random.integers(0, 300, 6000)], axis=0)
     levels = []
@@ -53,7 +53,7 @@ def test_scores_of_the_small_form_are_those_of_the_rounded_model(ngram: Ngram, t
     packed.save(ngram, tmp_path / "lm.small", "small")
     again = packed.load(tmp_path / "lm.small")
     trie = ngram.trie
-    rounded = link(keys(trie), 300, again.trie.log_prob.copy(), again.trie.backoff.copy())
+    rounded = link(keys_of(trie, 300), 300, again.trie.log_prob.copy(), again.trie.backoff.copy())
     np.testing.assert_array_equal(again.trie.suffix, rounded.suffix)
     random = np.random.default_rng(1)
     state = other = ngram.start()
@@ -62,8 +62,10 @@ def test_scores_of_the_small_form_are_those_of_the_rounded_model(ngram: Ngram, t
         assert log_prob == pytest.approx(exact, abs=3 / 32 + 1e-5)  # two back-off weights and a log-probability
 
 
-def keys(trie: Trie) -> np.ndarray:
-    return np.repeat(np.arange(len(trie.backoff)), np.diff(trie.first_child)) * 300 + trie.word[1:]
+def test_words_out_of_order_are_damage(ngram: Ngram, tmp_path: Path) -> None:
+    packed.save(Ngram(3, ngram.words[::-1], ngram.trie), tmp_path / "lm.bin")
+    with pytest.raises(ModelError, match="its words are not in order"):
+        packed.load(tmp_path / "lm.bin")
 
 
 def test_packing_twice_is_packing_once(ngram: Ngram, tmp_path: Path) -> None:
@@ -77,13 +79,13 @@ def test_an_order_may_be_empty(tmp_path: Path) -> None:
     levels = [unigrams] + [
         Level(np.empty((0, order), np.int32), np.empty(0, np.float32), np.empty(0, np.float32)) for order in (2, 3)
     ]
-    ngram = Ngram(3, ["<unk>", "<s>", "</s>"], build(levels))
+    ngram = Ngram(3, ["</s>", "<s>", "<unk>"], build(levels))
     assert ngram.counts == [3, 0, 0]
     for form in ("mapped", "small"):
         packed.save(ngram, tmp_path / form, form)
         again = packed.load(tmp_path / form)
         assert again.counts == [3, 0, 0]
-        assert again.finish(again.start()) == pytest.approx(-3)
+        assert again.finish(again.start()) == pytest.approx(-1)
 
 
 @pytest.mark.parametrize("form", ["mapped", "small"])
