@@ -132,6 +132,7 @@ def test_with_a_language_model_and_hot_words_it_is_what_a_slow_scorer_says(
         assert [h.lm_log_prob for h in found] == pytest.approx([slow_lm(h.text) for h in found], abs=1e-5)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "ab", "bb"]), max_size=3), st.text("ab", max_size=4))
 def test_the_look_ahead_is_never_less_than_a_word_and_falls_with_each_letter(
     ngram: Ngram, history: list[str], text: str

@@ -41,6 +41,7 @@ def test_it_holds_the_words_and_only_them(case: tuple[str, list[str]]) -> None:
     assert len(lexicon.word) == len({word[:end] for word in expected for end in range(len(word) + 1)} | {""})
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("abc", max_size=5)), st.randoms(use_true_random=False))
 def test_the_best_below(words: list[str], random: Random) -> None:
     lexicon = build(words, " abc")
@@ -54,6 +55,7 @@ def test_the_best_below(words: list[str], random: Random) -> None:
     assert best_below(lexicon, values).tolist() == expected.tolist()
 
 
+@settings(deadline=None)
 @given(st.sets(st.text("abcd", min_size=1, max_size=4), min_size=1))
 def test_the_words_below_a_node_begin_as_it_does(words: set[str]) -> None:
     """Words with a letter that the alphabet lacks may stand between."""

@@ -118,6 +118,7 @@ def test_children_are_sorted_and_found() -> None:
     assert trie.first_child[-1] == len(trie.word) == 1 + 6 + 9
 
 
+@settings(deadline=None)
 @given(models(), st.permutations(range(len(WORDS))))
 def test_words_of_other_numbers_are_the_same_model(model: Model, rank: list[int]) -> None:
     trie, size = to_ngram(model).trie, len(WORDS)
