@@ -92,6 +92,13 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="A word to listen for; may be repeated. A higher boost finds it more often, and where it is not.  "
                 "[default boost: 8]",
             ),
+            click.option(
+                "--least-confidence",
+                type=click.FloatRange(0, 1),
+                metavar="C",
+                help="Leave out a stretch of speech in which the words' mean confidence is below C, such as music; 0 "
+                "leaves out none.  [default: as the model was tuned]",
+            ),
         )
     ):
         command = option(command)
@@ -99,13 +106,20 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def decoding_arguments(
-    *, beam: int | None, lm: Path | None, no_lm: bool, rescore: Path | None, hot_words: Mapping[str, float]
+    *,
+    beam: int | None,
+    lm: Path | None,
+    no_lm: bool,
+    rescore: Path | None,
+    hot_words: Mapping[str, float],
+    least_confidence: float | None,
 ) -> list[str]:
     """The options of `decoding` as they would be written on a command line."""
     arguments = [] if beam is None else ["--beam", str(beam)]
     arguments += [] if lm is None else ["--lm", str(lm)]
     arguments += ["--no-lm"] if no_lm else []
     arguments += [] if rescore is None else ["--rescore", str(rescore)]
+    arguments += [] if least_confidence is None else ["--least-confidence", f"{least_confidence:g}"]
     return arguments + [part for word, boost in hot_words.items() for part in ("--hot-word", f"{word}={boost:g}")]
 
 

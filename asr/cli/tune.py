@@ -45,6 +45,14 @@ if TYPE_CHECKING:
     help="Write the tuned model here instead of changing MODEL.",
 )
 @click.option(
+    "--least-confidence",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="C",
+    help="Let the model leave out stretches of speech in which the words' mean confidence is below C, such as music.  "
+    "[default: none]",
+)
+@click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="PNG",
@@ -58,6 +66,7 @@ def tune(
     rescore: Path | None,
     beam: int | None,
     include_lm: bool,
+    least_confidence: float,
     output: Path | None,
     picture: Path | None,
 ) -> None:
@@ -109,9 +118,16 @@ def tune(
     if tuned.trials:
         click.echo(_grid(tuned))
     click.echo(_confidence(tuned))
+    if least_confidence:
+        decoder = replace(tuned.stages[-1].decoder, temperature=tuned.settings.temperature)
+        count, right = tuning.left_out(heard, decoder, least_confidence)
+        click.echo(
+            f"Below a confidence of {least_confidence:g} nothing is said: in {count} of {len(heard.utterances)} "
+            f"utterances, which loses {right} right words."
+        )
     names = {"manifests": [str(each) for each in manifests], "lm": lm and str(lm), "rescore": rescore and str(rescore)}
     rates = {stage.name: stage.score.words.rate for stage in tuned.stages}
-    settings = replace(tuned.settings, tuned=names | {"dev_wer": rates})
+    settings = replace(tuned.settings, least_confidence=least_confidence, tuned=names | {"dev_wer": rates})
     kept = base64.b64encode(contents).decode()
     target = output or path
     metadata.rewrite(path, target, replace(loaded.description, decoding=settings, language_model=kept).to_metadata())

@@ -1,11 +1,13 @@
 """Log-probs -> tokens with confidence, however they are searched for."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from asr.decoding.greedy import Token, greedy
+from asr.decoding.words import to_words
 from asr.text import BLANK, Tokenizer
 
 LIMIT = 1_000
@@ -22,6 +24,8 @@ class Decoder:
     search: Search = greedy
     temperature: float = 1.0
     """What log-probs are divided by before the confidence is read off them."""
+    least_confidence: float = 0.0
+    """A piece in which the words' mean confidence is lower says nothing."""
     about: str = "greedy (best path), no language model"
     """For reports."""
     remark: str = ""
@@ -46,10 +50,16 @@ class Decoder:
             limit: frames of a piece at most; pieces are cut between words.
         """
         for first, log_probs in pieces(stretches, tokenizer, limit):
-            yield [
-                replace(token, start=token.start + first, end=token.end + first)
-                for token in tempered(self.search(log_probs), log_probs, self.temperature)
-            ]
+            tokens = tempered(self.search(log_probs), log_probs, self.temperature)
+            if self.least_confidence and mean_confidence(tokens, tokenizer) < self.least_confidence:
+                tokens = []
+            yield [replace(token, start=token.start + first, end=token.end + first) for token in tokens]
+
+
+def mean_confidence(tokens: Sequence[Token], tokenizer: Tokenizer) -> float:
+    """That of the words, each of which counts as much as any other; 1 without words."""
+    words = to_words(tokens, tokenizer, 1.0, math.inf)
+    return sum(word.confidence for word in words) / len(words) if words else 1.0
 
 
 def tempered(tokens: Sequence[Token], log_probs: np.ndarray, temperature: float) -> list[Token]:

@@ -34,6 +34,9 @@ class Settings:
     """None where no second language model was tuned for."""
     temperature: float = 1.0
     """What log-probs are divided by before a word's confidence is read off them (Guo et al. 2017)."""
+    least_confidence: float = 0.0
+    """A stretch of speech in which the words' mean confidence is lower says nothing: it is music, noise, or a language
+    that the model does not know. 0 lets everything be said."""
     lm_size: tuple[int, ...] = ()
     """Of the language model that the weights were tuned with: its n-grams of each order, or an LSTM's parameters."""
     tuned: Mapping[str, Any] = field(default_factory=dict)
@@ -53,6 +56,7 @@ class Settings:
             settings = Settings(**fields, rescoring=Rescoring(**again) if again else None)
             numbers = [settings.lm_weight, settings.word_bonus, settings.temperature, *(again or {}).values()]
             is_good = all(map(math.isfinite, numbers)) and settings.temperature > 0 and settings.beam >= 0
+            is_good = is_good and 0 <= settings.least_confidence <= 1
         except TypeError as error:
             raise AsrError(f"the settings of the decoding are damaged ({error})") from None
         if not is_good:

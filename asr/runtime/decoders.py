@@ -1,6 +1,7 @@
 """The decoder that a model and a user's wishes ask for."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from asr.decoding.decoder import Decoder
@@ -20,6 +21,7 @@ def make(
     no_lm: bool = False,
     rescore: Path | None = None,
     hot_words: Mapping[str, float] | None = None,
+    least_confidence: float | None = None,
 ) -> Decoder:
     """Choose and prepare a decoder. Greedy decoding imports nothing that a search needs.
 
@@ -31,6 +33,7 @@ def make(
         no_lm: use no language model in the search, not even the model's own.
         rescore: an LSTM language model that chooses among the best texts.
         hot_words: word -> boost.
+        least_confidence: of the words of a stretch that is not left out; None: as the model was tuned.
 
     Raises:
         AsrError: the wishes contradict each other, a hot word cannot be written in the model's alphabet, or a language
@@ -45,7 +48,10 @@ def make(
         )
     width = description.decoding.beam if beam is None else beam
     if width == 0 and not wished:
-        return Decoder(greedy, description.decoding.temperature)
-    from asr.runtime import searches
+        decoder = Decoder(greedy, description.decoding.temperature)
+    else:
+        from asr.runtime import searches
 
-    return searches.make(description, width, lm=lm, no_lm=no_lm, rescore=rescore, hot_words=hot_words or {})
+        decoder = searches.make(description, width, lm=lm, no_lm=no_lm, rescore=rescore, hot_words=hot_words or {})
+    least = description.decoding.least_confidence if least_confidence is None else least_confidence
+    return replace(decoder, least_confidence=least)

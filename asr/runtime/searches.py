@@ -64,7 +64,7 @@ def make(
     if hot_words:
         parts.append(f"{len(hot_words)} hot word{'s' if len(hot_words) > 1 else ''}")
     remarks = [_remark(settings, first, rescore), _first_use(search)]
-    return Decoder(find, settings.temperature, ", ".join(parts), " ".join(filter(None, remarks)))
+    return Decoder(find, settings.temperature, about=", ".join(parts), remark=" ".join(filter(None, remarks)))
 
 
 def make_search(

@@ -16,7 +16,7 @@ import numpy as np
 from asr.data.manifest import Utterance
 from asr.decoding import rescoring
 from asr.decoding.beam import BeamSearch
-from asr.decoding.decoder import Decoder, tempered
+from asr.decoding.decoder import Decoder, mean_confidence, tempered
 from asr.decoding.fusion import FusionSearch
 from asr.decoding.greedy import Token
 from asr.decoding.settings import Rescoring, Settings
@@ -258,6 +258,14 @@ def temperature(heard: Heard, decoder: Decoder) -> tuple[float, Calibration, Cal
     assert before is not None
     assert after is not None
     return best, before, after
+
+
+def left_out(heard: Heard, decoder: Decoder, least_confidence: float) -> tuple[int, int]:
+    """Utterances in which the words' mean confidence is lower, and how many right words they have."""
+    tokenizer = heard.description.tokenizer
+    is_low = [mean_confidence(decoder(rows, tokenizer), tokenizer) < least_confidence for rows in heard.log_probs]
+    scored = [each for each, low in zip(judge(heard, decoder).utterances, is_low, strict=True) if low]
+    return len(scored), sum(pair.kind == "hit" for each in scored for pair in each.pairs)
 
 
 def as_rows(trials: Sequence[Trial]) -> Iterator[tuple[float, Mapping[float, Trial]]]:

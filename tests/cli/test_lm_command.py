@@ -76,8 +76,8 @@ def test_vocabulary_by_size_and_by_list(text: Path, tmp_path: Path) -> None:
     (tmp_path / "list").write_text("dog 9\ncat\nzebra\n")
     run("train", text, "--vocabulary-size", "2", "-o", tmp_path / "size.arpa")
     run("train", text, "--vocabulary", tmp_path / "list", "-o", tmp_path / "list.arpa")
-    assert packed.load(tmp_path / "size.arpa").words == ["<unk>", "<s>", "</s>", "The", "cat"]
-    assert packed.load(tmp_path / "list.arpa").words == ["<unk>", "<s>", "</s>", "cat", "dog"]
+    assert packed.load(tmp_path / "size.arpa").words == ["</s>", "<s>", "<unk>", "The", "cat"]
+    assert packed.load(tmp_path / "list.arpa").words == ["</s>", "<s>", "<unk>", "cat", "dog"]
 
 
 def test_prune_takes_the_numbers_that_follow(text: Path, tmp_path: Path) -> None:

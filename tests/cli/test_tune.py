@@ -124,6 +124,24 @@ def test_the_temperature_makes_the_confidence_truer(smoke_model: Path, noisy_dev
     assert errors == pytest.approx([before, after], abs=0.06)
 
 
+def test_unsure_speech_is_left_out_unless_the_user_wants_it(smoke_model: Path, noisy_dev: Path, tmp_path: Path) -> None:
+    tuned, count = tmp_path / "tuned.onnx", len(manifest.read(noisy_dev))
+    result = run("tune", smoke_model, noisy_dev, "--least-confidence", 1, "-o", tuned)
+    assert result.exit_code == 0, result.output
+    found = re.search(rf"in (\d+) of {count} utterances, which loses (\d+) right words", result.stdout)
+    assert found is not None
+    left_out, right = map(int, found.groups())
+    assert left_out > 0
+    assert right > 0
+
+    def hits(*options: object) -> int:
+        words = json.loads(run("evaluate", tuned, noisy_dev, "--json", *options).stdout)["summary"]["words"]
+        return words["reference"] - words["substitutions"] - words["deletions"]
+
+    assert hits("--least-confidence", 0) - hits() == right
+    assert hits("--least-confidence", 0) > 0
+
+
 def test_a_shipped_model_is_not_changed(noisy_dev: Path) -> None:
     result = run("tune", "an4", noisy_dev)
     assert result.exit_code == 2
@@ -131,7 +149,7 @@ def test_a_shipped_model_is_not_changed(noisy_dev: Path) -> None:
 
 
 def test_options_are_repeated_in_the_report(smoke_model: Path, noisy_dev: Path, lm: Path) -> None:
-    arguments = ["--beam", "8", "--lm", str(lm), "--hot-word", "a=2.5"]
+    arguments = ["--beam", "8", "--lm", str(lm), "--least-confidence", "0.01", "--hot-word", "a=2.5"]
     result = run("evaluate", smoke_model, noisy_dev, "--json", *arguments)
     assert result.exit_code == 0, result.output
     command = json.loads(result.stdout)["origin"]["command"]

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax
 
 from asr.decoding.beam import BeamSearch
-from asr.decoding.decoder import Decoder, pieces, tempered
-from asr.decoding.greedy import greedy
+from asr.decoding.decoder import Decoder, mean_confidence, pieces, tempered
+from asr.decoding.greedy import Token, greedy
 from asr.text import CharTokenizer
 
 TOKENIZER = CharTokenizer(" bc")
@@ -97,6 +97,22 @@ def test_a_search_in_pieces_has_the_times_of_the_recording() -> None:
         rows[frame, token] = -0.01
     found = Decoder(search.tokens)(rows, TOKENIZER, 15)
     assert [(token.number, token.start, token.end) for token in found] == [(1, 5, 6), (2, 20, 21), (3, 44, 45)]
+
+
+def test_an_unsure_piece_says_nothing_and_the_others_stay() -> None:
+    sure, unsure = written("b c", 5, 8, 11, length=20), written("c", 10, length=20)
+    unsure[10] = np.log([0.1, 0.3, 0.2, 0.4])
+    rows = np.concatenate([sure, unsure])
+    search = Decoder(least_confidence=0.5)
+    assert [token.start for token in Decoder()(rows, TOKENIZER, 25)] == [5, 8, 11, 30]
+    assert [token.start for token in search(rows, TOKENIZER, 25)] == [5, 8, 11]
+    assert [token.start for token in Decoder(least_confidence=0.3)(rows, TOKENIZER, 25)] == [5, 8, 11, 30]
+    assert search(np.zeros((0, 4), np.float32), TOKENIZER) == []
+
+
+def test_each_word_counts_alike() -> None:
+    tokens = [Token(2, 0, 1, np.log(0.9)), Token(1, 1, 2, 0.0)] + [Token(3, at, at + 1, np.log(0.3)) for at in (2, 3)]
+    assert mean_confidence(tokens, TOKENIZER) == pytest.approx((0.9 + 0.3) / 2)
 
 
 @given(st.floats(0.1, 10), st.integers(0, 10_000))
