@@ -48,7 +48,7 @@ def load(
         lm: a language model in the place of the model's own: n-grams, ARPA or packed, or an LSTM (`.onnx`).
         no_lm: use no language model in the search, not even the model's own.
         rescore: an LSTM language model (`.onnx`) that chooses among the best texts.
-        hot_words: word -> what it adds to the score of a text, such as 8.
+        hot_words: word -> what it adds to the score of a text, such as 12.
         least_confidence: a stretch of speech in which the words' mean confidence is lower is left out, such as music; 0
             leaves out none; None: as the model was tuned.
         threads: windows of a long sound that are heard at a time; 0: one for each core.

@@ -53,7 +53,7 @@ def _hot_words(context: click.Context, parameter: click.Parameter, values: tuple
             found[word] = float(boost) if given else BOOST
         except ValueError:
             raise click.BadParameter(
-                f"{value!r}: the boost {boost!r} is not a number; write it like {word}=8.", context, parameter
+                f"{value!r}: the boost {boost!r} is not a number; write it like {word}=12.", context, parameter
             ) from None
     return found
 
@@ -90,7 +90,7 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
                 callback=_hot_words,
                 metavar="WORD[=BOOST]",
                 help="A word to listen for; may be repeated. A higher boost finds it more often, and where it is not.  "
-                "[default boost: 8]",
+                "[default boost: 12]",
             ),
             click.option(
                 "--least-confidence",

@@ -9,7 +9,7 @@ from asr.decoding.greedy import greedy
 from asr.errors import AsrError
 from asr.runtime.description import Description
 
-BOOST = 8.0
+BOOST = 12.0
 """What a hot word adds to the score of a text where no boost is given."""
 
 
