@@ -48,7 +48,7 @@ class BeamOptions:
     """Whether only words of the vocabulary may be written."""
     recombine: bool = True
     """Whether with a language model only the best is kept of the prefixes that no sound to come can tell apart. That
-    leaves room for others, but the second best text then differs in its last words, or where it wins nothing."""
+    leaves room for others; but all texts of an n-best list then end differently, so it is no list to choose from."""
 
     def __post_init__(self) -> None:
         """Raises AsrError when a value is out of its range."""
