@@ -17,20 +17,26 @@ def rest(trie: Trie, node: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def child_from(trie: Trie, node: int, word: int) -> int:
+    """The first child of a node whose word is this one or a later one; one more than its last child where none is."""
+    low, high = int(trie.first_child[node]), int(trie.first_child[node + 1])
+    while low < high:
+        middle = (low + high) // 2
+        if trie.word[middle] < word:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
 def advance(trie: Trie, state: int, word: int) -> tuple[float, int]:
     """Natural log-probability of a word (its number) after a state, and the state after it; backs off as needed."""
     log_prob = 0.0
     while state != 0:
-        low, high = int(trie.first_child[state]), int(trie.first_child[state + 1])
-        end = high
-        while low < high:
-            middle = (low + high) // 2
-            if trie.word[middle] < word:
-                low = middle + 1
-            else:
-                high = middle
-        if low < end and trie.word[low] == word:
-            return log_prob + trie.log_prob[low], rest(trie, low)
+        child = child_from(trie, state, word)
+        if child < trie.first_child[state + 1] and trie.word[child] == word:
+            return log_prob + trie.log_prob[child], rest(trie, child)
         log_prob += trie.backoff[state]
         state = int(trie.suffix[state])
     return log_prob + trie.log_prob[word + 1], rest(trie, word + 1)

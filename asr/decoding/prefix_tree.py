@@ -10,7 +10,7 @@ from numba import njit
 
 from asr.decoding.lexicon import Lexicon, Spelling
 from asr.decoding.ngram import Trie
-from asr.decoding.ngram_lookup import advance
+from asr.decoding.ngram_lookup import advance, child_from
 
 compiled = njit(cache=True, nogil=True)
 plain = njit(cache=True, nogil=True, _nrt=False)  # pyright: ignore[reportCallIssue]
@@ -134,17 +134,10 @@ def lookahead(rules: Rules, state: int, letters: int) -> float:
     trie = rules.ngram
     best, passed = -np.inf, 0.0
     while state != 0:
-        child, end = int(trie.first_child[state]), int(trie.first_child[state + 1])
-        low, high = child, end
-        while low < high:
-            middle = (low + high) // 2
-            if trie.word[middle] < first:
-                low = middle + 1
-            else:
-                high = middle
-        while low < end and trie.word[low] < last:
-            best = max(best, passed + trie.log_prob[low])
-            low += 1
+        child = child_from(trie, state, first)
+        while child < trie.first_child[state + 1] and trie.word[child] < last:
+            best = max(best, passed + trie.log_prob[child])
+            child += 1
         passed += trie.backoff[state]
         state = int(trie.suffix[state])
     best = max(best, passed + rules.ahead[letters])

@@ -29,7 +29,7 @@ def open_unpacked(data: bytes, where: str) -> Ngram:
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         packed.save(ngram, kept)
-        for file in kept.parent.iterdir():
+        for file in kept.parent.glob("*.ngram"):
             if time.time() - file.stat().st_mtime > KEPT_S:
                 file.unlink()
         return packed.load(kept)
