@@ -129,8 +129,9 @@ def prepare_csv(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
 
     SRC is a .tsv file (tabs, quotation marks mean nothing) or a .csv file (commas). One column has the sound file's
     path from the folder of SRC: audio, path or audio_filepath. One has the text: text, sentence or transcript. There
-    may be id, offset and duration in seconds, speaker or client_id, and split; without split, a file named train, dev,
-    test or validated is that split. Common Voice's files are read as they are, with their clips in clips/ beside them.
+    may be id, offset and duration in seconds, speaker or client_id, its gender, age and accent, and split; without
+    split, a file named train, dev, test or validated is that split. Common Voice's files are read as they are, with
+    their clips in clips/ beside them.
 
     \b
     Example:
@@ -147,8 +148,9 @@ def prepare_csv(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
 def prepare_kaldi(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     """One of Kaldi's data folders.
 
-    SRC has wav.scp and text, and may have segments and utt2spk; its name is the split. Relative paths in wav.scp
-    count from the current folder, as in Kaldi. A command in wav.scp (a line that ends in "|") is not run but refused.
+    SRC has wav.scp and text, and may have segments, utt2spk and spk2gender; its name is the split. Relative paths in
+    wav.scp count from the current folder, as in Kaldi. A command in wav.scp (a line that ends in "|") is not run but
+    refused.
 
     \b
     Example:
@@ -166,8 +168,9 @@ def prepare_jsonl(source: Path, out: Path, dev_speakers: int, seed: int) -> None
     """Any corpus described by one JSON object a line.
 
     SRC is a .jsonl file. Its rows have "audio", a path from the folder of SRC, and "text"; they may have "id",
-    "offset" and "duration" in seconds, "speaker" and "split". NeMo's "audio_filepath" will do for "audio". With
-    "tar", a path from the folder of SRC, "audio" is a member of that tar, and is unpacked into OUT/audio.
+    "offset" and "duration" in seconds, "speaker", its "gender", "age" and "accent", and "split". NeMo's
+    "audio_filepath" will do for "audio". With "tar", a path from the folder of SRC, "audio" is a member of that tar,
+    and is unpacked into OUT/audio.
 
     \b
     Example:

@@ -2,8 +2,8 @@
 
     {"id": "19-227-0000", "audio_filepath": "audio/19-227-0000.opus", "duration": 15.025, "text": "CHAPTER THIRTY"}
 
-The keys are NeMo's, with `id`, `speaker` and `split` added, so a NeMo manifest reads as it is. Audio below the
-manifest's folder is stored by relative path, so that the folder can be moved.
+The keys are NeMo's, with `id`, `speaker` and `split` added, and `gender`, `age` and `accent` of the speaker, so a NeMo
+manifest reads as it is. Audio below the manifest's folder is stored by relative path, so that the folder can be moved.
 """
 
 import difflib
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asr.data import traits
 from asr.errors import DataError
 from asr.files import replacing
 
@@ -41,6 +42,10 @@ class Utterance:
     speaker: str | None = None
     split: str | None = None
     """The part of the corpus: train, dev, test or another plain name."""
+    gender: str | None = None
+    """Of the speaker, as the two below: in the forms of `asr.data.traits`."""
+    age: str | None = None
+    accent: str | None = None
 
 
 # Up to `claim_id`: the rules of a row, shared with `corpora`, whose JSONL corpora have partly other keys.
@@ -161,6 +166,7 @@ def _utterance(row: Row, where: str, folder: Path) -> Utterance:
         offset=offset or 0.0,
         speaker=string(row, "speaker", where),
         split=string(row, "split", where),
+        **traits.of(row),
     )
 
 
@@ -176,6 +182,7 @@ def _line(utterance: Utterance, folder: Path) -> bytes:
         "text": utterance.text,
         "speaker": utterance.speaker,
         "split": utterance.split,
+        **{trait: getattr(utterance, trait) for trait in traits.TRAITS},
     }
     known = {key: value for key, value in row.items() if value is not None}
     return json.dumps(known, ensure_ascii=False).encode() + b"\n"

@@ -14,16 +14,18 @@
   the interval
 - `parts`: `corpus`, `speaker`, `duration` (s), `speaking_rate` (reference words / s), each an array of objects: `name`,
   `low`, `high` (of a range: from `low` on, below `high`), and `utterances`, `words`, `characters`, `sentences`
+  `group`: the speakers of a corpus by gender, age and accent, where it tells at least two; with `corpus`, `trait` and
+  its `value`
 - `word_errors`: the most frequent, at most 1,000: `kind`, `reference`, `hypothesis`, `count`, `utterances` (in how
   many), `said` (how often the references have the word)
 - `word_errors_distinct`: how many there are
 - `calibration`: `words`, `correct`, `confidence` (mean), `error` (expected calibration error), `auc`, and `bins`, each
   `low`, `high`, `words`, `correct`, `confidence`, `accuracy`, `interval`; null when no word was recognised
 - `corpora`: `name`, `manifest`, `utterances`, `duration_s`
-- `utterances`: in the manifests' order: `id`, `corpus`, `speaker`, `duration_s`, `text` (as in the manifest),
-  `reference`, `hypothesis`, `words` and `characters` (`rate`, `errors`, `substitutions`, `deletions`, `insertions`,
-  `reference`), `pairs` (arrays `[kind, reference word, hypothesis word]`), `confidence` (mean of the words'), and
-  `recognised`: the hypothesis' words with `text`, `start_s`, `end_s`, `confidence`
+- `utterances`: in the manifests' order: `id`, `corpus`, `speaker`, its `gender`, `age` and `accent`, `duration_s`,
+  `text` (as in the manifest), `reference`, `hypothesis`, `words` and `characters` (`rate`, `errors`, `substitutions`,
+  `deletions`, `insertions`, `reference`), `pairs` (arrays `[kind, reference word, hypothesis word]`), `confidence`
+  (mean of the words'), and `recognised`: the hypothesis' words with `text`, `start_s`, `end_s`, `confidence`
 """
 
 import os
@@ -32,6 +34,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from asr.data.traits import TRAITS
 from asr.report.corpus import Corpus
 from asr.scoring.breakdown import DURATION_EDGES_S, RATE_EDGES, Part, by_name, by_range, word_errors
 from asr.scoring.calibration import calibrate
@@ -93,6 +96,7 @@ def build(
         "parts": {
             "corpus": _parts(by_name(score, of_corpus)),
             "speaker": _parts(by_name(score, [utterance.speaker for utterance in utterances])),
+            "group": _groups(score, corpora),
             "duration": _parts(by_range(score, durations_s, DURATION_EDGES_S)),
             "speaking_rate": _parts(by_range(score, rates, RATE_EDGES)),
         },
@@ -112,6 +116,7 @@ def build(
             scored.to_dict()
             | {
                 "corpus": name,
+                **{trait: getattr(utterance, trait) for trait in TRAITS},
                 "duration_s": utterance.duration,
                 "text": utterance.text,
                 "confidence": None if transcript.confidence is None else round(transcript.confidence, 4),
@@ -138,6 +143,24 @@ def _normalisation(texts: Sequence[str], score: Score, alphabet: str) -> dict[st
 
 def _parts(parts: Sequence[Part]) -> list[dict[str, Any]]:
     return [{"name": part.name, "low": part.low, "high": part.high} | _summary(part.score) for part in parts]
+
+
+def _groups(score: Score, corpora: Sequence[Corpus]) -> list[dict[str, Any]]:
+    """Within each corpus, for corpora differ more than groups of speakers do."""
+    found = []
+    for corpus in corpora:
+        for trait in TRAITS:
+            values = [getattr(u, trait) if each is corpus else None for each in corpora for u in each.utterances]
+            parts = _parts(by_name(score, values))
+            prefix = f"{corpus.name}, " if len(corpora) > 1 else ""
+            prefix += "" if trait == "gender" else f"{trait} "
+            if len(parts) > 1:
+                found += [
+                    part
+                    | {"name": f"{prefix}{part['name']}", "corpus": corpus.name, "trait": trait, "value": part["name"]}
+                    for part in parts
+                ]
+    return found
 
 
 def _summary(score: Score) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from asr.data.traits import TRAITS
 from asr.report.document import Document
 from asr.report.media import MAX_SOUND_S, Gallery, Media
 from asr.scoring.alignment import RULES
@@ -81,6 +82,7 @@ def _short(document: Document) -> list[list[Any]]:
                 )
             ],
             [utterance["characters"]["errors"], utterance["characters"]["reference"]],
+            {trait: utterance[trait] for trait in TRAITS if utterance[trait] is not None},
         ]
         for utterance in document["utterances"]
     ]

@@ -39,7 +39,13 @@ def write(document: Document) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-PARTS = {"corpus": "corpus", "speaker": "speaker", "duration": "length, s", "speaking_rate": "words a second"}
+PARTS = {
+    "corpus": "corpus",
+    "speaker": "speaker",
+    "group": "speaker group",
+    "duration": "length, s",
+    "speaking_rate": "words a second",
+}
 
 
 def percent(rate: float | None) -> str:

@@ -68,7 +68,8 @@ def make(count: int, *, media: int, seed: int = 0, words: int = 20, speakers: in
         duration_s = 0.4 * len(said)
         speaker = f"s{number % speakers}"
         text = " ".join(said).upper()
-        utterances.append(Utterance(f"{speaker}-{number:04}", Path(f"{number}.wav"), duration_s, text, speaker=speaker))
+        name, sound, gender = f"{speaker}-{number:04}", Path(f"{number}.wav"), ("female", "male")[number % speakers % 2]
+        utterances.append(Utterance(name, sound, duration_s, text, speaker=speaker, gender=gender))
         heard = []
         for place, word in enumerate(said):
             match random.choice(["hit", "substitution", "deletion", "insertion"], p=[0.9, 0.06, 0.03, 0.01]):

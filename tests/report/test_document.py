@@ -48,12 +48,26 @@ def test_the_summary_is_the_sum_of_the_utterances(made) -> None:
     assert words["interval"]["by"] == "speaker"
 
 
-@pytest.mark.parametrize("kind", ["corpus", "speaker", "duration", "speaking_rate"])
+@pytest.mark.parametrize("kind", ["corpus", "speaker", "group", "duration", "speaking_rate"])
 def test_the_parts_add_up(made, kind: str) -> None:
     parts, summary = made.document["parts"][kind], made.document["summary"]
     assert len(parts) >= (1 if kind == "speaking_rate" else 2)
     assert sum(part["utterances"] for part in parts) == summary["utterances"]
     assert sum(part["words"]["errors"] for part in parts) == summary["words"]["errors"]
+
+
+def test_groups_are_counted_within_a_corpus_and_where_two_are_told() -> None:
+    def utterance(name: str, gender: str | None = None, age: str | None = None) -> Utterance:
+        return Utterance(name, Path(name), 1.0, "one two", gender=gender, age=age)
+
+    heard = (Word("one", 0.0, 0.5, 0.9),)
+    told = [utterance("1", gender="female", age="20-29"), utterance("2", gender="male", age="20-29"), utterance("3")]
+    parts = build(told, [heard, (), heard])["parts"]["group"]
+    assert [(each["name"], each["trait"], each["value"], each["utterances"]) for each in parts] == [
+        ("female", "gender", "female", 1),
+        ("male", "gender", "male", 1),
+    ]
+    assert [each["words"]["errors"] for each in parts] == [1, 2]
 
 
 def test_pairs_spell_both_texts_and_recognised_words_the_hypothesis(made) -> None:

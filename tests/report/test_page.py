@@ -134,13 +134,13 @@ def test_a_word_error_leads_to_its_utterances(page: Any, made: "Made") -> None:
     assert page.evaluate("table.rows.length") == len(made.document["utterances"])
 
 
-@pytest.mark.parametrize("kind", ["corpus", "speaker", "duration", "speaking_rate"])
+@pytest.mark.parametrize("kind", ["corpus", "speaker", "group", "duration", "speaking_rate"])
 def test_a_part_leads_to_its_utterances(page: Any, made: "Made", kind: str) -> None:
     parts = made.document["parts"][kind]
     if len(parts) < 2:
         pytest.skip("one part is not shown")
-    names = {"corpus": "By corpus", "speaker": "By speaker", "duration": "By length"}
-    region = page.get_by_role("region", name=names.get(kind, "By speaking rate"))
+    names = {"corpus": "By corpus", "speaker": "By speaker", "group": "By speaker group", "duration": "By length"}
+    region = page.get_by_role("region", name=names.get(kind, "By speaking rate"), exact=True)
     for part in parts:
         region.get_by_role("button", name=part["name"], exact=True).click()
         assert page.evaluate("table.rows.length") == part["utterances"]

@@ -35,6 +35,25 @@ def test_the_scores_that_an_evaluation_keeps_are_its_own(smoke_model: Path, smok
     assert f"{100 * words['rate']:.2f} %" in shown and greedy["corpus"] in shown
 
 
+def test_groups_of_speakers_are_kept_where_they_say_something(
+    smoke_model: Path, smoke_corpus: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(smoke_model, tmp_path / "m.onnx"))
+    rows = [json.loads(line) for line in (smoke_corpus / "dev.jsonl").read_text().splitlines()]
+    lines = []
+    for number, row in enumerate(50 * rows):
+        row |= {"id": str(number), "gender": "fm"[number % 2], "accent": "rare" if number < 2 else "common"}
+        row["audio_filepath"] = str(smoke_corpus / row["audio_filepath"])
+        lines.append(json.dumps(row))
+    (tmp_path / "dev.jsonl").write_text("\n".join(lines))
+    report = json.loads(call("evaluate", path, tmp_path / "dev.jsonl", "--keep", "--json"))
+    groups = json.loads(call("info", path, "--json"))["scores"]["evaluations"][0]["groups"]
+    assert [each["value"] for each in groups] == ["female", "male", "common"]  # "rare" has a word or two
+    assert sum(each["words"] for each in groups[:2]) == report["summary"]["words"]["reference"]
+    shown = call("info", path)
+    assert "\n  female " in shown and "\n  accent common " in shown
+
+
 def test_a_shipped_model_and_a_checkpoint_keep_nothing(smoke_corpus: Path) -> None:
     result = CliRunner().invoke(main, ["evaluate", "an4", str(smoke_corpus / "dev.jsonl"), "--keep"])
     assert result.exit_code == 2

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from asr.data import manifest
+from asr.data import manifest, traits
 from asr.data.corpora import Corpus, Track, few, lines, measured, untracked
 from asr.data.manifest import Utterance
 from asr.errors import DataError
@@ -17,7 +17,8 @@ SUFFIXES = (".wav", ".flac", ".sph")
 def read(source: Path, track: Track = untracked) -> Corpus:
     """Read AN4 in its official layout: train and test, as `source/etc/*.transcription` divide it.
 
-    The speaker is the name of the recording's folder. Sound files stay where they are.
+    The speaker is the name of the recording's folder, whose first letter, f or m, is the gender. Sound files stay where
+    they are.
 
     Raises:
         DataError: a transcription file is missing or has a line of another form; a transcript has no sound file; two
@@ -36,12 +37,16 @@ def read(source: Path, track: Track = untracked) -> Corpus:
             )
         if untold := [path for name, path in recordings.items() if name not in texts]:
             notes.append(f"Left out, for {transcription} has no transcript: {few(untold)}.")
-        found = [
-            Utterance(name, recordings[name].absolute(), 0.0, text, speaker=recordings[name].parent.name, split=split)
-            for name, text in texts.items()
-        ]
+        found = [_utterance(name, recordings[name].absolute(), text, split) for name, text in texts.items()]
         utterances += [measured(utterance) for utterance in track(found, f"measuring {split}")]
     return Corpus(utterances, notes)
+
+
+def _utterance(name: str, recording: Path, text: str, split: str) -> Utterance:
+    """One with its duration still to be measured."""
+    speaker = recording.parent.name
+    told = traits.of({"gender": speaker[0] if speaker[0] in "fm" else None})
+    return Utterance(name, recording, 0.0, text, speaker=speaker, split=split, **told)
 
 
 def _texts(path: Path, seen: dict[str, str]) -> dict[str, str]:

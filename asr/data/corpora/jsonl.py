@@ -6,7 +6,7 @@ import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from asr.data import manifest
+from asr.data import manifest, traits
 from asr.data.corpora import Corpus, Track, check_files, check_split, few, measured, split_up, untracked
 from asr.data.manifest import Utterance
 from asr.errors import DataError
@@ -17,9 +17,10 @@ def read(source: Path, out: Path, track: Track = untracked) -> Corpus:
     """Read a JSONL file of rows with `audio` and `text`, and unpack the tars that they name into `out/audio/`.
 
     `audio` (or NeMo's `audio_filepath`) is a path from the file's folder or, beside a `tar`, inside of that; `tar` is
-    a path from the file's folder. A row may have `id`, `offset`, `duration`, `speaker` and `split`, too; other keys
-    are dropped. Without `duration` the sound file is measured; without `split` the row goes to "all". A file that is
-    already unpacked, with the size and time that the tar states, is left as it is.
+    a path from the file's folder. A row may have `id`, `offset`, `duration`, `speaker`, `split` and the traits of its
+    speaker (`asr.data.traits`), too; other keys are dropped. Without `duration` the sound file is measured; without
+    `split` the row goes to "all". A file that is already unpacked, with the size and time that the tar states, is left
+    as it is.
 
     Raises:
         DataError: a row breaks a rule of `manifest.read` or its path leads out of its tar; a file is missing or
@@ -71,6 +72,7 @@ def _row(row: manifest.Row, where: str, folder: Path, out: Path) -> tuple[Uttera
         offset=offset,
         speaker=manifest.string(row, "speaker", where),
         split=split,
+        **traits.of(row),
     )
     return utterance, member
 

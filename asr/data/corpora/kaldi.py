@@ -1,9 +1,10 @@
-"""Kaldi's data folders (https://kaldi-asr.org/doc/data_prep.html): wav.scp, text, and maybe segments and utt2spk."""
+"""Kaldi's data folders (https://kaldi-asr.org/doc/data_prep.html): wav.scp, text, and maybe segments, utt2spk and
+spk2gender."""
 
 import math
 from pathlib import Path
 
-from asr.data import manifest
+from asr.data import manifest, traits
 from asr.data.corpora import Corpus, Track, check_files, check_split, few, lines, measured, untracked
 from asr.data.manifest import Utterance
 from asr.errors import DataError
@@ -41,11 +42,15 @@ def read(source: Path, track: Track = untracked) -> Corpus:
     if speakers is not None and (nameless := [name for name in texts if not speakers.get(name)]):
         raise DataError(f"{text} has utterances without a speaker in {spoken_by}: {few(nameless)}; add them there.")
 
+    spk2gender = source / "spk2gender"
+    genders = {name: gender for name, (_, gender) in _table(spk2gender).items()} if spk2gender.exists() else {}
+
     utterances = []
     for name, (_, transcript) in texts.items():
         path, offset, duration = stretches[name]
         speaker = None if speakers is None else speakers[name]
-        utterances.append(Utterance(name, path, duration, transcript, offset, speaker, split))
+        told = traits.of({"gender": genders.get(speaker or "")})
+        utterances.append(Utterance(name, path, duration, transcript, offset, speaker, split, **told))
     check_files((utterance.audio_filepath for utterance in utterances), source / "wav.scp")
     untold = [name for name in stretches if name not in texts]
     notes = [f"Left out, for {text} has no transcript: {few(untold)}."] if untold else []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 
-from asr.data import manifest
+from asr.data import manifest, traits
 from asr.data.corpora import Corpus, Track, check_split, few, lines, measured, untracked
 from asr.data.manifest import Utterance
 from asr.errors import DataError
@@ -34,7 +34,8 @@ URL = "https://www.openslr.org/resources"
 def read(source: Path, track: Track = untracked) -> Corpus:
     """Read every part in `source` or `source/LibriSpeech`: PART/SPEAKER/CHAPTER/*.flac with their *.trans.txt.
 
-    The split is the part's name, the speaker its folder's. Sound files stay where they are.
+    The split is the part's name, the speaker its folder's. Genders are taken from SPEAKERS.TXT beside the parts, where
+    it is there. Sound files stay where they are.
 
     Raises:
         DataError: there is no part; a line is not an id and a transcript; an id is there twice; a transcript has no
@@ -50,7 +51,8 @@ def read(source: Path, track: Track = untracked) -> Corpus:
             "train-clean-100 and the like, or fetch a part with --download."
         )
     seen: dict[str, str] = {}
-    utterances = [utterance for path in transcripts for utterance in _chapter(path, seen)]
+    genders = _genders(folders)
+    utterances = [utterance for path in transcripts for utterance in _chapter(path, seen, genders)]
     if missing := [utterance.audio_filepath for utterance in utterances if utterance.audio_filepath not in sounds]:
         raise DataError(
             f"{source} has transcripts without a sound file beside them: {few(missing)}; "
@@ -61,17 +63,26 @@ def read(source: Path, track: Track = untracked) -> Corpus:
     return Corpus([measured(utterance) for utterance in track(utterances, "measuring")], notes)
 
 
-def _chapter(path: Path, seen: dict[str, str]) -> list[Utterance]:
+def _genders(folders: Sequence[Path]) -> dict[str, str]:
+    """Speaker -> F or M, from the lines `ID | SEX | SUBSET | MINUTES | NAME` of SPEAKERS.TXT."""
+    tables = [path for folder in folders if (path := folder / "SPEAKERS.TXT").is_file()]
+    cells = [[cell.strip() for cell in line.split("|")] for path in tables for _, line in lines(path)]
+    return {row[0]: row[1] for row in cells if len(row) > 1 and not row[0].startswith(";")}
+
+
+def _chapter(path: Path, seen: dict[str, str], genders: dict[str, str]) -> list[Utterance]:
     """The utterances of a `PART/SPEAKER/CHAPTER/*.trans.txt`, their durations 0; its lines are `ID TRANSCRIPT`."""
     part, speaker = path.parts[-4:-2]
     check_split(part, str(path))
+    told = traits.of({"gender": genders.get(speaker)})
     utterances = []
     for where, line in lines(path):
         name, _, text = line.strip().partition(" ")
         if not text:
             raise DataError(f'{where}: "{line.strip()}" is not an id followed by a transcript.')
         manifest.claim_id(name, where, seen)
-        utterances.append(Utterance(name, path.with_name(f"{name}.flac"), 0.0, text, speaker=speaker, split=part))
+        sound = path.with_name(f"{name}.flac")
+        utterances.append(Utterance(name, sound, 0.0, text, speaker=speaker, split=part, **told))
     return utterances
 
 

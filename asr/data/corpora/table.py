@@ -2,10 +2,11 @@
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from asr.data import manifest
+from asr.data import manifest, traits
 from asr.data.corpora import Corpus, Track, check_files, check_split, lines, measured, untracked
 from asr.data.manifest import Utterance
 from asr.errors import DataError
@@ -27,12 +28,15 @@ COLUMNS = {
 }
 """What a column holds -> the names that it may have in the header; the first two have to be there."""
 
+TRAIT_COLUMNS = {"gender": "gender", "age": "age", "accent": "accent", "accents": "accent"}
+"""Columns about the speaker -> the trait. Common Voice calls accents both, by its version."""
+
 SPLIT_NAMES = ("train", "dev", "test", "validated")
 """A file of such a name is the split of that name; the rows of others are the split "all"."""
 
 
 def read(source: Path, track: Track = untracked) -> Corpus:
-    """Read a table with one utterance a row; columns that `COLUMNS` does not name are dropped.
+    """Read a table with one utterance a row; columns that have no name in `COLUMNS` or `TRAIT_COLUMNS` are dropped.
 
     The path of a sound file counts from the table's folder; in Common Voice's layout, a header with `path` and
     `sentence` beside a folder `clips`, from there. Without a duration the sound file is measured.
@@ -56,6 +60,8 @@ def read(source: Path, track: Track = untracked) -> Corpus:
         if len(cells) != len(header):
             raise DataError(f"{where}: the row has {len(cells)} cells, and the header has {len(header)}.")
         utterance = _utterance({key: cells[index] for key, index in columns.items()}, split, folder, where)
+        told = {TRAIT_COLUMNS[name]: cell for name, cell in zip(header, cells, strict=True) if name in TRAIT_COLUMNS}
+        utterance = replace(utterance, **traits.of(told))
         manifest.claim_id(utterance.id, where, seen)
         utterances.append(utterance)
     if not utterances:

@@ -7,7 +7,7 @@ const rows = report.utterances.map(expand);
 let focus = null; // a part or a word error that the utterances are narrowed to: { label, test(row) }
 
 /** An utterance from its short form in the page: times in ms, confidence in percent, counts from its alignment. */
-function expand([id, corpus, speaker, duration, text, pairs, words, characters], place) {
+function expand([id, corpus, speaker, duration, text, pairs, words, characters, traits], place) {
   const long = pairs.map(unpack);
   const number = (kind) => long.filter((pair) => pair[0] === kind).length;
   const [substitutions, deletions, insertions] = Object.keys(KINDS).map(number);
@@ -19,7 +19,7 @@ function expand([id, corpus, speaker, duration, text, pairs, words, characters],
   const found = [id, speaker ?? "", ...long.flatMap((pair) => [pair[1], pair[2]])].join(" ");
   const texts = [1, 2].map((side) => long.map((pair) => pair[side]).filter((word) => word !== null).join(" "));
   return {
-    place, id, corpus: report.corpora[corpus].name, speaker, duration, text, pairs: long, times, characters, spoken, errors,
+    place, id, corpus: report.corpora[corpus].name, speaker, traits, duration, text, pairs: long, times, characters, spoken, errors,
     substitution: substitutions, deletion: deletions, insertion: insertions, confidence, texts,
     rate: spoken ? errors / spoken : null, found: `${found}\n${texts.join("\n")}`.toLowerCase(), media: media[place] ?? null,
   };
@@ -64,6 +64,7 @@ function drawParts() {
   const kinds = [
     ["corpus", "By corpus", "corpus", (part) => (row) => row.corpus === part.name],
     ["speaker", "By speaker", "speaker", (part) => (row) => row.speaker === part.name],
+    ["group", "By speaker group", "group", (part) => (row) => row.corpus === part.corpus && row.traits[part.trait] === part.value],
     ["duration", "By length", "seconds", within((row) => row.duration)],
     ["speaking_rate", "By speaking rate", "words a second", within(rate)],
   ];

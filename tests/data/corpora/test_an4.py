@@ -47,10 +47,12 @@ def test_an4_official_layout(source):
     train, test = source / "wav" / "an4_clstk", source / "wav" / "an4test_clstk"
     assert an4.read(source) == Corpus(
         [
-            Utterance("cen7-fash-b", train / "fash" / "cen7-fash-b.wav", 0.25, "TWENTY SIX", 0.0, "fash", "train"),
-            Utterance("an1-mblw-b", train / "mblw" / "an1-mblw-b.sph", 0.5, "G O", 0.0, "mblw", "train"),
-            Utterance("an2-mblw-b", train / "mblw" / "an2-mblw-b.FLAC", 0.75, "", 0.0, "mblw", "train"),
-            Utterance("an9-mjwl-b", test / "mjwl" / "an9-mjwl-b.SPH", 1.0, "YES", 0.0, "mjwl", "test"),
+            Utterance(
+                "cen7-fash-b", train / "fash" / "cen7-fash-b.wav", 0.25, "TWENTY SIX", 0.0, "fash", "train", "female"
+            ),
+            Utterance("an1-mblw-b", train / "mblw" / "an1-mblw-b.sph", 0.5, "G O", 0.0, "mblw", "train", "male"),
+            Utterance("an2-mblw-b", train / "mblw" / "an2-mblw-b.FLAC", 0.75, "", 0.0, "mblw", "train", "male"),
+            Utterance("an9-mjwl-b", test / "mjwl" / "an9-mjwl-b.SPH", 1.0, "YES", 0.0, "mjwl", "test", "male"),
         ],
         notes=[],
     )

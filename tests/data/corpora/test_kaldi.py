@@ -138,3 +138,8 @@ def test_lhotse_reads_the_same(source):
         (u.id, str(u.audio_filepath), u.offset, u.duration, u.text, u.speaker) for u in kaldi.read(source).utterances
     }
     assert ours == theirs
+
+
+def test_genders_are_taken_where_they_are_told(source):
+    put(source / "spk2gender", "anna f\n")
+    assert [each.gender for each in kaldi.read(source).utterances] == [None, "female"]

@@ -231,3 +231,13 @@ def test_real_speech_in_the_official_layout(tmp_path, rows):
     assert sorted((u.id, u.text, u.speaker, u.duration) for u in utterances) == sorted(
         (each.id, each.text, each.speaker, each.duration) for each in there
     )
+
+
+def test_genders_come_from_the_table_of_speakers(source):
+    speakers = [each.speaker for each in librispeech.read(source).utterances]
+    put(
+        source / "LibriSpeech" / "SPEAKERS.TXT",
+        f";ID |SEX| ...\n{speakers[0]}   | F | train-clean-100 | 25.19 | A. Reader\n?\n",
+    )
+    genders = {each.speaker: each.gender for each in librispeech.read(source).utterances}
+    assert genders == dict.fromkeys(speakers) | {speakers[0]: "female"}

@@ -22,7 +22,7 @@ def test_common_voice(tmp_path):
     source = put(
         tmp_path / "en" / "validated.tsv",
         COMMON_VOICE
-        + 'c0ffee\tcommon_voice_en_1.mp3\t77\t"What is it?" she asked.\t\t2\t0\ttwenties\t\tUnited States\r\n'
+        + 'c0ffee\tcommon_voice_en_1.mp3\t77\t"What is it?" she asked.\t\t2\t0\ttwenties\tfemale\tUnited States\r\n'
         + 'decade\tcommon_voice_en_2.mp3\t78\tHe said: "No.\t\t2\t0\t\t\t\n',
     )
     paths = [tmp_path / "en" / "clips" / f"common_voice_en_{number}.mp3" for number in (1, 2)]
@@ -31,7 +31,10 @@ def test_common_voice(tmp_path):
     one, two = "common_voice_en_1", "common_voice_en_2"
     assert table.read(source) == Corpus(
         [
-            Utterance(one, paths[0], 0.3, '"What is it?" she asked.', 0.0, "c0ffee", "validated"),
+            Utterance(
+                *(one, paths[0], 0.3, '"What is it?" she asked.', 0.0, "c0ffee", "validated"),
+                *("female", "20-29", "United States"),
+            ),
             Utterance(two, paths[1], 0.5, 'He said: "No.', 0.0, "decade", "validated"),
         ],
         notes=[],
