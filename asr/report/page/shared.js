@@ -221,9 +221,9 @@ function intervals(rows, { label, low = 0, unit = "%", zero = false }) {
 /** An interval for a table's cell, drawn on the axis from 0 to `most`, and in figures. */
 function smallInterval(rate, ends, most) {
   if (rate === null) return "–";
-  const x = (value) => 6 + 128 * Math.min(1, value / (most || 1));
-  return el("span", { class: "ends" }, svg("svg", { width: 140, height: 18, "aria-hidden": "true" },
-    svg("line", { class: "axis", x1: 6, x2: 134, y1: 9, y2: 9 }),
+  const x = (value) => 6 + 74 * Math.min(1, value / (most || 1));
+  return el("span", { class: "ends" }, svg("svg", { width: 86, height: 18, "aria-hidden": "true" },
+    svg("line", { class: "axis", x1: 6, x2: 80, y1: 9, y2: 9 }),
     ends && svg("line", { class: "bar-line", x1: x(ends.low), x2: x(ends.high), y1: 9, y2: 9 }),
     svg("circle", { class: ends ? "point" : "hollow", cx: x(rate), cy: 9, r: 4 })), range(ends));
 }
