@@ -119,8 +119,7 @@ def tune(
         click.echo(_grid(tuned))
     click.echo(_confidence(tuned))
     if least_confidence:
-        decoder = replace(tuned.stages[-1].decoder, temperature=tuned.settings.temperature)
-        count, right = tuning.left_out(heard, decoder, least_confidence)
+        count, right = tuning.left_out(heard, tuned, least_confidence)
         click.echo(
             f"Below a confidence of {least_confidence:g} nothing is said: in {count} of {len(heard.utterances)} "
             f"utterances, which loses {right} right words."

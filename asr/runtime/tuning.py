@@ -16,9 +16,9 @@ import numpy as np
 from asr.data.manifest import Utterance
 from asr.decoding import rescoring
 from asr.decoding.beam import BeamSearch
-from asr.decoding.decoder import Decoder, mean_confidence, tempered
+from asr.decoding.decoder import Decoder, Search, mean_confidence, tempered
 from asr.decoding.fusion import FusionSearch
-from asr.decoding.greedy import Token
+from asr.decoding.greedy import Token, greedy
 from asr.decoding.settings import Rescoring, Settings
 from asr.decoding.words import to_words
 from asr.errors import AsrError, DataError
@@ -76,8 +76,9 @@ class Stage:
     """A way of decoding and its score."""
 
     name: str
+    tokens: Sequence[Sequence[Token]]
+    """What it finds in each utterance, with its confidence as the model has it."""
     score: Score
-    decoder: Decoder
 
 
 @dataclass(frozen=True)
@@ -108,31 +109,35 @@ def tune(
         DataError: not one word is recognised.
     """
     settings, trials = Settings(beam=width, lm_size=size_of(lm)), []
-    stages = [_stage(heard, "greedy", Decoder())]
+    stages = [_stage(heard, "greedy", greedy)]
     if width:
         search = make_search(heard.description, settings, width, None)
-        stages.append(_stage(heard, "beam", Decoder(search.tokens)))
+        stages.append(_stage(heard, "beam", search.tokens))
         if lm is not None:
             trials = weights(heard, lm, width, told)
             best = min(trials)
             settings = replace(settings, lm_weight=best.lm_weight, word_bonus=best.word_bonus)
             search = make_search(heard.description, settings, width, lm)
-            stages.append(_stage(heard, "beam + language model", Decoder(search.tokens)))
+            stages.append(_stage(heard, "beam + language model", search.tokens))
         if second is not None:
             search = make_search(heard.description, settings, width, lm, several=True)
             if not isinstance(search, BeamSearch):
                 raise AsrError("A search with an LSTM (lm) cannot be rescored by another (rescore): give one of them.")
             by = second_weights(heard, search, second, told)
             settings = replace(settings, rescoring=by)
-            find = partial(rescored, search, second, by)
-            stages.append(_stage(heard, f"{stages[-1].name} + rescoring", Decoder(find)))
+            stages.append(_stage(heard, f"{stages[-1].name} + rescoring", partial(rescored, search, second, by)))
     told("calibrating", 0.0)
-    best_temperature, before, after = temperature(heard, stages[-1].decoder)
+    best_temperature, before, after = temperature(heard, stages[-1])
     return Tuned(replace(settings, temperature=best_temperature), stages, trials, before, after)
 
 
-def _stage(heard: Heard, name: str, decoder: Decoder) -> Stage:
-    return Stage(name, judge(heard, decoder), decoder)
+def _stage(heard: Heard, name: str, search: Search) -> Stage:
+    found = [Decoder(search)(rows, heard.description.tokenizer) for rows in heard.log_probs]
+    transcripts = [
+        Transcript(_words(heard, tokens, duration_s), duration_s)
+        for tokens, duration_s in zip(found, heard.durations_s, strict=True)
+    ]
+    return Stage(name, found, score_transcripts(heard.description, heard.utterances, transcripts))
 
 
 def listen(model: LogProbModel, utterances: Sequence[Utterance], told: Told) -> Heard:
@@ -210,30 +215,19 @@ def second_weights(heard: Heard, searcher: BeamSearch, second: rescoring.Sentenc
     return min(trials, key=lambda by: (trials[by], by.weight))
 
 
-def judge(heard: Heard, decoder: Decoder) -> Score:
-    """The score of a decoder."""
-    transcripts = [
-        Transcript(_words(heard, decoder(rows, heard.description.tokenizer), duration_s), duration_s)
-        for rows, duration_s in zip(heard.log_probs, heard.durations_s, strict=True)
-    ]
-    return score_transcripts(heard.description, heard.utterances, transcripts)
-
-
 def _words(heard: Heard, tokens: Sequence[Token], duration_s: float) -> tuple[Word, ...]:
     return to_words(tokens, heard.description.tokenizer, heard.description.frame_shift_s, duration_s)
 
 
-def temperature(heard: Heard, decoder: Decoder) -> tuple[float, Calibration, Calibration]:
+def temperature(heard: Heard, stage: Stage) -> tuple[float, Calibration, Calibration]:
     """The temperature at which the confidence of the words foretells best which are right, by their log-likelihood.
 
     Returns it with the calibration before (at 1) and after.
 
     Raises:
-        DataError: the decoder finds no word at all.
+        DataError: there is no word at all.
     """
-    found = [decoder.search(rows) for rows in heard.log_probs]
-    scored = judge(heard, decoder)
-    correct = np.array([p.kind == "hit" for u in scored.utterances for p in u.pairs if p.hypothesis is not None])
+    correct = np.array([p.kind == "hit" for u in stage.score.utterances for p in u.pairs if p.hypothesis is not None])
     if not len(correct):
         raise DataError(
             f"The model {heard.description.name!r} finds no word in {len(heard.utterances)} utterances, so there is "
@@ -244,7 +238,7 @@ def temperature(heard: Heard, decoder: Decoder) -> tuple[float, Calibration, Cal
         return np.array(
             [
                 word.confidence
-                for tokens, rows, duration_s in zip(found, heard.log_probs, heard.durations_s, strict=True)
+                for tokens, rows, duration_s in zip(stage.tokens, heard.log_probs, heard.durations_s, strict=True)
                 for word in _words(heard, tempered(tokens, rows, value), duration_s)
             ]
         )
@@ -260,12 +254,15 @@ def temperature(heard: Heard, decoder: Decoder) -> tuple[float, Calibration, Cal
     return best, before, after
 
 
-def left_out(heard: Heard, decoder: Decoder, least_confidence: float) -> tuple[int, int]:
+def left_out(heard: Heard, tuned: Tuned, least_confidence: float) -> tuple[int, int]:
     """Utterances in which the words' mean confidence is lower, and how many right words they have."""
-    tokenizer = heard.description.tokenizer
-    is_low = [mean_confidence(decoder(rows, tokenizer), tokenizer) < least_confidence for rows in heard.log_probs]
-    scored = [each for each, low in zip(judge(heard, decoder).utterances, is_low, strict=True) if low]
-    return len(scored), sum(pair.kind == "hit" for each in scored for pair in each.pairs)
+    stage, tokenizer = tuned.stages[-1], heard.description.tokenizer
+    low = [
+        scored
+        for scored, tokens, rows in zip(stage.score.utterances, stage.tokens, heard.log_probs, strict=True)
+        if mean_confidence(tempered(tokens, rows, tuned.settings.temperature), tokenizer) < least_confidence
+    ]
+    return len(low), sum(pair.kind == "hit" for each in low for pair in each.pairs)
 
 
 def as_rows(trials: Sequence[Trial]) -> Iterator[tuple[float, Mapping[float, Trial]]]:
