@@ -52,7 +52,7 @@ DOORS = {
     "safetensors": ("training/",),
     "onnx": ("export/", "training/from_onnx.py"),
     "onnxruntime": ("runtime/session.py",),
-    "numba": ("decoding/ngram_lookup.py", "decoding/prefix_search.py", "decoding/prefix_tree.py"),
+    "numba": ("decoding/n_best.py", "decoding/ngram_lookup.py", "decoding/prefix_search.py", "decoding/prefix_tree.py"),
     "click": ("cli/",),
     "librosa": ("report/media.py",),
     "google": ("runtime/metadata.py",),

@@ -47,8 +47,8 @@ class BeamOptions:
     closed: bool = False
     """Whether only words of the vocabulary may be written."""
     recombine: bool = True
-    """Whether with a language model only the best is kept of the prefixes that no sound to come can tell apart. That
-    leaves room for others; but all texts of an n-best list then end differently, so it is no list to choose from."""
+    """Whether with a language model only the best is kept of the prefixes that no sound to come can tell apart, which
+    leaves room for others. Lists of the best texts have the others, too."""
 
     def __post_init__(self) -> None:
         """Raises AsrError when a value is out of its range."""
@@ -166,16 +166,17 @@ class BeamSearch:
             self.options.tokens,
             float(self.options.token_threshold),
             self.options.recombine and ngram is not None,
+            several=False,
         )
         self._start = ngram.start() if ngram is not None else 0
 
-    def start(self) -> "Stream":
-        """Begin an utterance that comes in parts."""
-        return Stream(self, self._rules, self._pruning, self._start)
+    def start(self, *, several: bool = False) -> "Stream":
+        """Begin an utterance that comes in parts; `several`: more than the best text will be asked for."""
+        return Stream(self, self._rules, self._pruning._replace(several=several), self._start)
 
     def decode(self, log_probs: np.ndarray, n_best: int = 1) -> list[Hypothesis]:
         """The best texts of an utterance, best first. Shape: log_probs (T, V), natural logarithm."""
-        stream = self.start()
+        stream = self.start(several=n_best > 1)
         stream.feed(log_probs)
         return stream.finish(n_best)
 
@@ -197,13 +198,15 @@ class Stream:
     """The search of one utterance, between two parts of it."""
 
     def __init__(self, decoder: BeamSearch, rules: Any, pruning: Any, state: int) -> None:
-        from asr.decoding import prefix_search, prefix_tree
+        from asr.decoding import n_best, prefix_search, prefix_tree
 
-        self._search, self._tree = prefix_search, prefix_tree
+        self._search, self._tree, self._n_best = prefix_search, prefix_tree, n_best
+        self._heard: list[np.ndarray] = []
         self._decoder, self._pruning = decoder, pruning
         self._rules = rules._replace(asked=np.zeros(ANSWERS, np.uint64), answers=np.zeros(ANSWERS))
         width = pruning.width
-        self._beam = prefix_search.Beam(np.array([1, 1]), np.zeros(width, prefix_search.PREFIX))
+        merges = np.zeros(64 * width if pruning.several else width + 1, prefix_search.MERGE)
+        self._beam = prefix_search.Beam(np.array([1, 1, 1]), np.zeros(width, prefix_search.PREFIX), merges)
         self._beam.prefixes[0]["other"] = -np.inf  # the empty prefix, whose one path has probability 1
         self._nodes = np.zeros(64 * width, prefix_tree.NODE)
         self._nodes[0]["state"] = state
@@ -221,6 +224,8 @@ class Stream:
                 "each token of the model, and no NaN."
             )
         log_probs = np.ascontiguousarray(log_probs, np.float32)
+        if self._pruning.several:
+            self._heard.append(log_probs)
         while len(log_probs):
             done = self._search.search(self._rules, self._pruning, self._beam, self._nodes, log_probs)
             log_probs = log_probs[done:]
@@ -230,22 +235,24 @@ class Stream:
     def finish(self, n_best: int = 1) -> list[Hypothesis]:
         """The best texts so far as if the utterance ended here, best first; more frames may follow."""
         node, paths, lm, score = self._search.finish(self._rules, self._beam, self._nodes)
-        best = np.argsort(-score, kind="stable")[:n_best]
-        hypotheses = []
-        for place in best[score[best] > -np.inf]:
-            tokens = self._tree.tokens_of(self._nodes, node[place]).tolist()
-            text = " ".join(self._decoder.tokenizer.decode(tokens).split())
-            hypotheses.append(
-                Hypothesis(text, tuple(tokens), float(score[place]), float(paths[place]), float(lm[place]))
-            )
-        return hypotheses
+        whole = np.flatnonzero(score > -np.inf)
+        ends = list(zip(*(each[whole].tolist() for each in (score, paths, lm, node)), strict=True))
+        heard = np.concatenate(self._heard) if self._heard else None
+        found = self._n_best.best_texts(ends, self._nodes, self._beam.merges, heard, self._write, n_best)
+        return [Hypothesis(*path) for path in found]
+
+    def _write(self, tokens: Sequence[int]) -> str:
+        return " ".join(self._decoder.tokenizer.decode(tokens).split())
 
     def _make_room(self) -> None:
-        """Forget dead prefixes; double the memory when they are less than half."""
-        counts, prefixes = self._beam
-        counts[1] = self._tree.compact(self._nodes, counts[1], prefixes["node"][: counts[0]])
-        if 2 * self._beam.counts[1] + 2 * self._pruning.width > len(self._nodes):
+        """Forget dead prefixes, unless what was left out for one may be asked for; double the memory that is short."""
+        counts, prefixes, merges = self._beam
+        if not self._pruning.several:
+            counts[1] = self._tree.compact(self._nodes, counts[1], prefixes["node"][: counts[0]])
+        if 2 * counts[1] + 2 * self._pruning.width > len(self._nodes):
             self._nodes = np.concatenate([self._nodes, np.zeros_like(self._nodes)])
+        if counts[2] + self._pruning.width > len(merges):
+            self._beam = self._beam._replace(merges=np.concatenate([merges, np.zeros_like(merges)]))
 
 
 def _hot_words(tokenizer: Tokenizer, boosts: Mapping[str, float]) -> tuple[lexicon.Lexicon, np.ndarray, np.ndarray]:

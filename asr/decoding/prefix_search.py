@@ -28,6 +28,15 @@ PREFIX = np.dtype(
 )
 
 
+MERGE = np.dtype(
+    [
+        ("node", np.int32),  # the prefix that was left out
+        ("next", np.int32),  # the one before it that was left out for the same; 0: none
+        ("lost", np.float64),  # by how much its paths are less likely than those of the prefix that was kept
+    ]
+)
+
+
 class Pruning(NamedTuple):
     """How much is searched; the fields are those of `asr.decoding.beam.BeamOptions`."""
 
@@ -36,15 +45,19 @@ class Pruning(NamedTuple):
     tokens: int
     token_threshold: float
     recombine: bool
+    several: bool
+    """Whether what recombination leaves out is remembered."""
 
 
 class Beam(NamedTuple):
     """The search state between two frames."""
 
     counts: np.ndarray
-    """Prefixes in the beam, nodes in the tree. Shape: (2,)"""
+    """Prefixes in the beam, nodes in the tree, places of `merges` that are taken. Shape: (3,)"""
     prefixes: Record
     """Of type PREFIX; the first `counts[0]` count. Shape: (width,)"""
+    merges: Record
+    """Of type MERGE, from place 1 on. Shape: (M,)"""
 
 
 @plain
@@ -113,8 +126,8 @@ def keep_best(prefixes: Record, count: int, width: int, scratch: np.ndarray) -> 
 
 
 @plain
-def recombined(prefixes: Record, count: int, table: np.ndarray) -> int:
-    """Keep the best of the prefixes that have one future, in their order; returns how many are left.
+def best_of_future(prefixes: Record, count: int, table: np.ndarray, best: np.ndarray) -> None:
+    """For each of `count` prefixes, the place of the best among those that have its future.
 
     `table` is for this function alone: a hash table of places, open to the next free slot. Shape: (2^n,), 2^n > count
     """
@@ -125,19 +138,28 @@ def recombined(prefixes: Record, count: int, table: np.ndarray) -> int:
         slot = new.future & mask
         while table[slot] >= 0 and prefixes[table[slot]].future != new.future:
             slot = (slot + np.uint64(1)) & mask
-        if table[slot] >= 0 and prefixes[table[slot]].score < new.score:
-            prefixes[table[slot]].node = -1
+        if table[slot] < 0 or prefixes[table[slot]].score < new.score:
             table[slot] = place
-        elif table[slot] >= 0:
-            new.node = -1
-        else:
-            table[slot] = place
-    kept = 0
+        best[place] = slot
     for place in range(count):
-        if prefixes[place].node >= 0:
-            prefixes[kept] = prefixes[place]
-            kept += 1
-    return kept
+        best[place] = table[best[place]]
+
+
+@plain
+def remember(beam: Beam, nodes: Record, kept: Record, left_out: Record) -> None:
+    """Note that a prefix, in the tree, was left out for another, which has the same future."""
+    merges, winner = beam.merges, nodes[kept.node]
+    lost = left_out.total - kept.total
+    place = winner.merged
+    while place != 0:
+        if merges[place].node == left_out.node:
+            merges[place].lost = max(merges[place].lost, lost)
+            return
+        place = merges[place].next
+    place = beam.counts[2]
+    beam.counts[2] += 1
+    merges[place].node, merges[place].next, merges[place].lost = left_out.node, winner.merged, lost
+    winner.merged = place
 
 
 @compiled
@@ -268,9 +290,10 @@ def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: Record, log_probs:
     found, scratch = np.empty(2 * pruning.width, PREFIX), np.empty(2 * pruning.width)
     is_there = np.zeros((pruning.width, size), np.bool_)
     table = np.empty(2 << int(np.log2(pruning.width) + 1), np.int32)
+    best_place = np.arange(pruning.width)
 
     for frame in range(num_frames):
-        if beam.counts[1] + pruning.width > len(nodes):
+        if beam.counts[1] + pruning.width > len(nodes) or beam.counts[2] + pruning.width > len(beam.merges):
             return frame
         for token in range(size):
             row[token] = log_probs[frame, token]
@@ -280,20 +303,26 @@ def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: Record, log_probs:
             rules, pruning, beam, nodes, row, tokens[:num_tokens], num_inside, found, is_there, best, scratch
         )
         if pruning.recombine:
-            count = recombined(found, count, table)
+            best_of_future(found, count, table, best_place)
 
         for slot in range(beam.counts[0]):
             node = nodes[beam.prefixes[slot].node]
             is_there[max(nodes[node.parent].slot, 0), node.token] = False
         for slot in range(beam.counts[0]):
             nodes[beam.prefixes[slot].node].slot = -1
-        for slot in range(count):
-            new = found[slot]
-            if new.token >= 0:
+        for place in range(count):
+            new = found[place]
+            if new.token >= 0 and (pruning.several or best_place[place] == place):
                 new.node = child_of(rules, nodes, beam.counts, new.node, new.token)
-            beam.prefixes[slot] = new
-            nodes[new.node].slot = slot
-        beam.counts[0] = count
+        kept = 0
+        for place in range(count):
+            if best_place[place] == place:
+                beam.prefixes[kept] = found[place]
+                nodes[found[place].node].slot = kept
+                kept += 1
+            elif pruning.several:
+                remember(beam, nodes, found[best_place[place]], found[place])
+        beam.counts[0] = kept
     return num_frames
 
 

@@ -27,6 +27,7 @@ NODE = np.dtype(
         ("child", np.int32),  # the youngest child, and through `sibling` the others; 0: none
         ("sibling", np.int32),
         ("slot", np.int32),  # place in the beam; -1: not in it
+        ("merged", np.int32),  # the last prefix that was left out for this one: its place in `Beam.merges`; 0: none
         ("letters", np.int32),  # the word being spelled: node of the vocabulary, 0 before its first letter, -1 outside
         ("length", np.int32),  # its letters
         ("hot", np.int32),  # the same in the hot words
@@ -206,7 +207,8 @@ def grow(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int, fl
 def future(letters: int, length: int, hot: int, state: int, token: int) -> np.uint64:
     """A hash of all that decides what a prefix can still gain: of its word, its state, and its last token."""
     where = np.uint64(letters) if letters >= 0 else np.uint64(length) << np.uint64(32)
-    return mixed(mixed(mixed(where, np.uint64(state)), np.uint64(hot + 1)), np.uint64(token))
+    text = mixed(np.uint64(0), where)  # each number is mixed by itself, for 4 and 5 differ as 3 and 2 do
+    return mixed(mixed(mixed(text, np.uint64(state)), np.uint64(hot + 1)), np.uint64(token))
 
 
 @plain
@@ -231,7 +233,7 @@ def child_of(rules: Rules, nodes: Record, counts: np.ndarray, parent: int, token
             is_start = False
         new.text = mixed(new.text, np.uint64(rules.spelling.letters[position] + 1))
     new.is_judged = False
-    new.parent, new.token, new.child, new.slot = parent, token, 0, -1
+    new.parent, new.token, new.child, new.slot, new.merged = parent, token, 0, -1, 0
     new.sibling = old.child
     old.child = child
     return child

@@ -8,7 +8,7 @@ import numpy as np
 from asr.decoding.beam import BeamSearch, Hypothesis
 from asr.decoding.settings import Rescoring
 
-N_BEST = 50
+N_BEST = 100
 """Texts of an utterance that are read by the second model."""
 
 

@@ -46,7 +46,7 @@ def make(
     elif not no_lm:
         first, name = own_language_model(description), "the model's own language model"
     width = width or (FUSED_BEAM if isinstance(first, OnnxLanguageModel) else BEAM)
-    search = make_search(description, settings, width, first, hot_words, several=rescore is not None)
+    search = make_search(description, settings, width, first, hot_words)
     find, parts = search.tokens, [f"beam search of {width} prefixes"]
     if first is None:
         parts.append("no language model")
@@ -73,10 +73,8 @@ def make_search(
     width: int,
     lm: LanguageModel | None,
     hot_words: Mapping[str, float] | None = None,
-    *,
-    several: bool = False,
 ) -> BeamSearch | FusionSearch:
-    """The search that settings describe; for `several` texts, among which another model is to choose, or for the best.
+    """The search that settings describe.
 
     Raises:
         AsrError: hot words beside an LSTM, or what `BeamSearch` raises.
@@ -87,9 +85,7 @@ def make_search(
         return FusionSearch(
             description.tokenizer, lm, width=width, lm_weight=settings.lm_weight, word_bonus=settings.word_bonus
         )
-    options = BeamOptions(
-        width=width, lm_weight=settings.lm_weight, word_bonus=settings.word_bonus, recombine=not several
-    )
+    options = BeamOptions(width=width, lm_weight=settings.lm_weight, word_bonus=settings.word_bonus)
     return BeamSearch(description.tokenizer, options, ngram=lm, hot_words=hot_words)
 
 

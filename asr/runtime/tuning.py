@@ -120,7 +120,7 @@ def tune(
             search = make_search(heard.description, settings, width, lm)
             stages.append(_stage(heard, "beam + language model", search.tokens))
         if second is not None:
-            search = make_search(heard.description, settings, width, lm, several=True)
+            search = make_search(heard.description, settings, width, lm)
             if not isinstance(search, BeamSearch):
                 raise AsrError("A search with an LSTM (lm) cannot be rescored by another (rescore): give one of them.")
             by = second_weights(heard, search, second, told)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -173,6 +174,41 @@ def test_of_prefixes_with_one_future_the_best_is_kept(ngram: Ngram) -> None:
     assert same >= 36
 
 
+def beside_sound(hypothesis: Hypothesis) -> float:
+    return hypothesis.score - hypothesis.ctc_log_prob
+
+
+@pytest.mark.parametrize("hot", [{}, HOT], ids=["", "hot"])
+def test_what_was_left_out_is_in_the_list_of_the_best(ngram: Ngram, hot: dict[str, float]) -> None:
+    """A list has the texts that a search which keeps all would give, and says of each what it is worth."""
+    options = {**EVERYTHING, "lm_weight": 0.7, "word_bonus": 0.4, "unknown_score": -1.7}
+    decoder = BeamSearch(CHARACTERS, BeamOptions(**options), ngram=ngram, hot_words=hot)
+    merging = BeamSearch(CHARACTERS, BeamOptions(**options | {"recombine": True}), ngram=ngram, hot_words=hot)
+    same = 0
+    for seed in range(20):
+        rows = log_probs(12, CHARACTERS.size, seed, sharpness=6)
+        wanted = {h.text: h for h in decoder.decode(rows, n_best=20)}
+        found = merging.decode(rows, n_best=20)
+        assert len({h.text for h in found}) == len(found) == 20
+        assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)
+        for h in found:
+            assert h.text == " ".join(CHARACTERS.decode(h.tokens).split())
+            assert h.lm_log_prob == pytest.approx(slow_lm(h.text), abs=1e-4)
+            given = (
+                torch.from_numpy(rows)[:, None],
+                torch.tensor([h.tokens]),
+                torch.tensor([12]),
+                torch.tensor([len(h.tokens)]),
+            )
+            alone = -float(torch.nn.functional.ctc_loss(*given, reduction="sum"))
+            assert h.ctc_log_prob >= alone - 1e-4
+            if h.text in wanted:  # a space at an end writes nothing: the full search adds such paths up
+                assert h.ctc_log_prob <= wanted[h.text].ctc_log_prob + 1e-4
+                assert beside_sound(h) == pytest.approx(beside_sound(wanted[h.text]), abs=1e-4)
+                same += 1
+    assert same >= 0.7 * 20 * 20
+
+
 def slow_search(rows: np.ndarray, width: int) -> tuple[tuple[int, ...], float]:
     """The search of Hannun et al. (2014) without a language model, prefixes being tuples in dictionaries."""
     beam: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -math.inf)}
@@ -225,7 +261,7 @@ def test_in_parts_and_in_threads_the_result_is_the_same(
     rows = log_probs(40, CHARACTERS.size, seed)
     decoder = BeamSearch(CHARACTERS, options, ngram=ngram, hot_words=HOT if hot else None)
     whole = decoder.decode(rows, n_best=5)
-    stream = decoder.start()
+    stream = decoder.start(several=True)
     for first, last in itertools.pairwise([0, *sorted(cuts), 40]):
         stream.feed(rows[first:last])
         stream.finish()
