@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -9,12 +10,27 @@ from typing import IO, cast
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file that takes the name `path` when the block ends well, and vanishes when it does not."""
-    temporary = path.with_name(f".{os.urandom(8).hex()}.tmp")
+    """Open a temporary file that takes the name `path` when the block ends well, and vanishes when it does not.
+
+    Links are followed, the permissions of a file that is replaced are kept, and a pipe or a device is written to.
+    """
+    target = Path(os.path.realpath(path))
+    mode = target.stat().st_mode if target.exists() else None
+    if mode is not None and not stat.S_ISREG(mode):
+        with target.open("wb") as file:
+            yield file
+        return
+    temporary = target.with_name(f".{os.urandom(8).hex()}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file
-        temporary.replace(path)
+        if mode is not None:
+            temporary.chmod(stat.S_IMODE(mode))
+        temporary.replace(target)
+    except OSError as error:
+        if error.filename == str(temporary):
+            error.filename = str(path)  # the name that the user knows
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

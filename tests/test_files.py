@@ -1,5 +1,7 @@
 """A file is replaced whole or not at all."""
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,32 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_is_followed_and_permissions_stay(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    with replacing(link) as file:
+        file.write(b"new")
+    assert link.is_symlink() and target.read_bytes() == b"new"
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    found = []
+    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
+    reader.start()
+    with replacing(pipe) as file:
+        file.write(b"heard")
+    reader.join(10)
+    assert found == [b"heard"] and pipe.is_fifo()
+
+
+def test_an_error_names_the_file_that_was_wanted(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as error, replacing(tmp_path / "none" / "x.bin"):
+        pass
+    assert error.value.filename == str(tmp_path / "none" / "x.bin")

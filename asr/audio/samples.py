@@ -23,6 +23,11 @@ def mono(samples: np.ndarray, rate: int, sample_rate: int, *, channel: int | Non
         raise AudioError(
             f"Samples of shape {samples.shape} are no sound: give an array (samples,) or (samples, channels)."
         )
+    if samples.ndim == 2 and len(samples) < samples.shape[1]:
+        raise AudioError(
+            f"Samples of shape {samples.shape} would have {samples.shape[1]:,} channels: give an array of (samples, "
+            "channels), such as `samples.T`."
+        )
     if samples.dtype.kind not in "fi":
         raise AudioError(
             f"Samples of type {samples.dtype} are no sound: give floats in -1..1, or signed whole numbers."

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from asr.cli import options
 from asr.errors import DataError
 from asr.runtime.description import LanguageDescription
 
@@ -37,6 +38,7 @@ def export(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int,
     """
     from asr.training import checkpoint
 
+    options.check_output(model)
     if checkpoint.kind(run) == LanguageDescription.kind:
         if int8:
             raise click.UsageError(

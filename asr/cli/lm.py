@@ -95,6 +95,7 @@ def train(
 
     if vocabulary and vocabulary_size:
         raise click.UsageError("--vocabulary and --vocabulary-size are two ways to choose the words: give one.")
+    options.check_output(output)
     with options.progress() as told:
         orders = train_ngram(
             texts,
@@ -138,6 +139,7 @@ def pack(model: Path, output: Path, small: bool) -> None:
     """
     from asr.decoding import packed
 
+    options.check_output(output)
     ngram = packed.load(model)
     packed.save(ngram, output, "small" if small else "mapped")
     counts = " + ".join(f"{count:,}" for count in ngram.counts)
@@ -156,8 +158,8 @@ def perplexity(model: Path, texts: tuple[Path, ...], *, normalise: bool, as_json
     end of a sentence counts as a word, and as a character.
 
     An n-gram model gives words outside its vocabulary the probability of <unk>, which pays for no spelling; the second
-    row leaves them out. An LSTM over characters pays for the spelling of every word, and lines that it cannot spell are
-    left out. Bits a character compare the two; perplexities of models with different vocabularies do not compare.
+    row leaves them out. An LSTM pays for the spelling of every word, and lines that it cannot spell are left out. Bits
+    a character compare the two; perplexities of models with different vocabularies do not compare.
 
     \b
     Example:

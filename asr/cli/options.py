@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from asr.errors import ScoreError
+from asr.errors import AsrError, ScoreError
 from asr.scoring.wer import Score
 
 align = click.option(
@@ -25,6 +25,12 @@ max_wer = click.option(
     metavar="PERCENT",
     help="End with exit status 1 if the word error rate is above this.",
 )
+
+
+def check_output(path: Path | None) -> None:
+    """Refuse, before any work, a file that could not be written after it."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise AsrError(f"'{path}' cannot be written, for there is no folder '{path.parent}': make it first.")
 
 
 def check_max_wer(score: Score, max_wer: float | None) -> None:
@@ -64,7 +70,7 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option(
                 "--beam",
-                type=click.IntRange(min=0),
+                type=click.IntRange(0, 10_000),
                 metavar="N",
                 help="Keep N prefixes in a beam search; 0 decodes greedily.  [default: as the model was tuned]",
             ),

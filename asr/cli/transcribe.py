@@ -198,7 +198,10 @@ def _deliver(
         yield (f"{click.format_filename(sound.source)}: " if many else "") + found.to(formats[0])
         return
     for format_, target in _targets(sound, output_dir, formats).items():
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AsrError(f"The folder '{target.parent}' cannot be made: {error.strerror}.") from error
         write(found, target, format_)
         yield f"{click.format_filename(target)}\n"
 

@@ -10,6 +10,8 @@ from asr.cli import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from asr.runtime.description import Description
+    from asr.runtime.searches import LanguageModel
     from asr.runtime.tuning import Stage, Trial, Tuned
     from asr.scoring.intervals import Difference
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--beam",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 10_000),
     metavar="N",
     help="Prefixes that the search keeps.  [default: 100; with an LSTM 16]",
 )
@@ -47,10 +49,9 @@ if TYPE_CHECKING:
 @click.option(
     "--least-confidence",
     type=click.FloatRange(0, 1),
-    default=0.0,
     metavar="C",
     help="Let the model leave out stretches of speech in which the words' mean confidence is below C, such as music.  "
-    "[default: none]",
+    "[default: as before]",
 )
 @click.option(
     "--picture",
@@ -66,7 +67,7 @@ def tune(
     rescore: Path | None,
     beam: int | None,
     include_lm: bool,
-    least_confidence: float,
+    least_confidence: float | None,
     output: Path | None,
     picture: Path | None,
 ) -> None:
@@ -78,36 +79,33 @@ def tune(
     say how likely they are right. From then on `asr transcribe --lm FILE` decodes with these weights, and without --lm
     if the language model was put into the file.
 
-    Without --lm only the temperature is found, for greedy decoding.
+    Without --lm a model that has a language model inside is tuned for that. For another one only the temperature is
+    found, for greedy decoding.
 
     \b
     Example:
       asr tune my.onnx data/mine/dev.jsonl --lm lm.bin --include-lm
     """
-    import base64
     from dataclasses import replace
 
     from asr import models
     from asr.data import manifest
-    from asr.decoding import packed
     from asr.decoding.ngram import Ngram
     from asr.runtime import metadata, searches, tuning
     from asr.runtime.session import OnnxModel
 
+    options.check_output(output)
+    options.check_output(picture)
     if output is None and model in models.shipped():
         raise click.UsageError(f"The model {model!r} belongs to the program: give -o for a tuned copy of it.")
     path = models.find(model)
     loaded = OnnxModel(path, threads=1)
-    first = searches.open_first(loaded.description, lm) if lm is not None else None
-    contents = b""
-    if include_lm:
-        if not isinstance(first, Ngram):
-            raise click.UsageError("--include-lm needs an n-gram model: give it with --lm.")
-        contents = packed.dumps(first)
-        first = packed.loads(contents, str(lm))  # what is rounded is what is tuned for
+    first, kept = _language_model(loaded.description, lm, include_lm)
     second = searches.open_second(loaded.description, rescore) if rescore is not None else None
     if first is None and second is None:
         width = 0
+        if beam is not None or picture is not None:
+            raise click.UsageError("--beam and --picture need a language model: give it with --lm or --rescore.")
     else:
         width = beam or (searches.BEAM if first is None or isinstance(first, Ngram) else searches.FUSED_BEAM)
     with options.progress() as told:
@@ -118,22 +116,45 @@ def tune(
     if tuned.trials:
         click.echo(_grid(tuned))
     click.echo(_confidence(tuned))
-    if least_confidence:
-        count, right = tuning.left_out(heard, tuned, least_confidence)
+    least = loaded.description.decoding.least_confidence if least_confidence is None else least_confidence
+    if least:
+        count, right = tuning.left_out(heard, tuned, least)
         click.echo(
-            f"Below a confidence of {least_confidence:g} nothing is said: in {count} of {len(heard.utterances)} "
+            f"Below a confidence of {least:g} nothing is said: in {count} of {len(heard.utterances)} "
             f"utterances, which loses {right} right words."
         )
     names = {"manifests": [str(each) for each in manifests], "lm": lm and str(lm), "rescore": rescore and str(rescore)}
     rates = {stage.name: stage.score.words.rate for stage in tuned.stages}
-    settings = replace(tuned.settings, least_confidence=least_confidence, tuned=names | {"dev_wer": rates})
-    kept = base64.b64encode(contents).decode()
+    settings = replace(tuned.settings, least_confidence=least, tuned=names | {"dev_wer": rates})
     target = output or path
     metadata.rewrite(path, target, replace(loaded.description, decoding=settings, language_model=kept).to_metadata())
     click.echo(f"Wrote {target} ({target.stat().st_size / 1e6:.1f} MB).")
     if picture is not None and tuned.trials:
         _draw(tuned, picture)
         click.echo(f"Wrote {picture}.")
+
+
+def _language_model(description: "Description", lm: Path | None, include: bool) -> "tuple[LanguageModel | None, str]":
+    """What the search reads, and what of it is kept in the model's file."""
+    import base64
+
+    from asr.decoding import packed
+    from asr.decoding.ngram import Ngram
+    from asr.runtime import searches
+
+    own = description.language_model
+    first = searches.own_language_model(description) if lm is None else searches.open_first(description, lm)
+    if not include:
+        if lm is not None and own:
+            raise click.UsageError(
+                f"The model {description.name!r} has a language model inside, which would be used with the weights of "
+                f"'{lm}': put that in its place (--include-lm), or tune the model as it was exported."
+            )
+        return first, own
+    if lm is None or not isinstance(first, Ngram):
+        raise click.UsageError("--include-lm needs an n-gram model: give it with --lm.")
+    contents = packed.dumps(first)
+    return packed.loads(contents, str(lm)), base64.b64encode(contents).decode()  # what is rounded is what is tuned for
 
 
 def _table(stages: "Sequence[Stage]") -> str:

@@ -1,5 +1,6 @@
 """CTC forced alignment: where in the sound the tokens of a known text lie."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,7 +52,8 @@ def _states(log_probs: np.ndarray, tokens: Sequence[int]) -> np.ndarray:
             f"The sound has {len(log_probs)} frames, and the text needs {needed}, one for each token and one between "
             "two equal ones: it is not the text of this sound, or the sound is cut off."
         )
-    block = max(1, MEMORY_BYTES // (2 * len(numbers) + 1))
+    # At least so many that the moves of a block (1 byte each) take as much as a row of scores (8 bytes) of each block.
+    block = max(1, MEMORY_BYTES // (2 * len(numbers) + 1), math.isqrt(8 * len(log_probs)))
     return viterbi.best_path(np.ascontiguousarray(log_probs, np.float32), numbers, block)
 
 

@@ -82,6 +82,8 @@ def train(
 
 def _check_prune(prune: Sequence[int], order: int) -> None:
     shown = " ".join(map(str, prune))
+    if not prune:
+        raise DataError("--prune has no number: give one for each order, such as 0 0 1.")
     if len(prune) > order:
         raise DataError(f"--prune {shown} has {len(prune)} numbers; a model of order {order} takes at most {order}.")
     if prune[0] != 0:

@@ -4,7 +4,7 @@ import glob
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,7 +87,8 @@ def _lines(listed: str) -> list[str]:
         content = sys.stdin.buffer.read() if listed == STDIN else Path(listed).read_bytes()
     except OSError as error:
         raise DataError(f"The list '{listed}' cannot be read ({error.strerror}): give a text file.") from error
-    paths = [os.fsdecode(line) for line in content.splitlines() if line.strip()]
+    lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()  # a byte order mark, as Windows' editors write it
+    paths = [os.fsdecode(line) for line in lines if line.strip()]
     if not paths:
         raise DataError(f"The list '{listed}' is empty: give a text file with the path of a sound a line.")
     return paths
@@ -98,11 +99,11 @@ def _stem(path: str) -> str:
 
 
 def _apart(inputs: list[Input]) -> list[Input]:
-    """Keep the endings of sounds that differ in nothing else, as in a.wav and a.mp3."""
-    counts = Counter(each.name for each in inputs)
-    inputs = [
-        replace(each, name=each.name + Path(each.source).suffix) if counts[each.name] > 1 else each for each in inputs
-    ]
+    """Keep the endings of sounds that differ in nothing else, as in a.wav and a.mp3, then their folders."""
+    inputs = _renamed(inputs, lambda each: each.name + Path(each.source).suffix)
+    if alike := _alike(inputs):
+        parent = os.path.commonpath([Path(each.source).absolute().parent for each in alike])
+        inputs = _renamed(inputs, lambda each: _stem(os.path.relpath(Path(each.source).absolute(), parent)))
     first: dict[str, Input] = {}
     for each in inputs:
         if each.name in first:
@@ -112,3 +113,15 @@ def _apart(inputs: list[Input]) -> list[Input]:
             )
         first[each.name] = each
     return inputs
+
+
+def _alike(inputs: list[Input]) -> list[Input]:
+    """Those whose names others have, too."""
+    counts = Counter(each.name for each in inputs)
+    return [each for each in inputs if counts[each.name] > 1]
+
+
+def _renamed(inputs: list[Input], name: Callable[[Input], str]) -> list[Input]:
+    """All, with other names for those that are alike."""
+    alike = set(_alike(inputs))
+    return [replace(each, name=name(each)) if each in alike else each for each in inputs]

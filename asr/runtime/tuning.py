@@ -106,8 +106,12 @@ def tune(
     """Find all settings one after the other: weights of the language model, of rescoring, the temperature.
 
     Raises:
-        DataError: not one word is recognised.
+        DataError: not one word is recognised, or said.
     """
+    if not any(heard.references):
+        raise DataError(
+            "The dev part has not one word, so nothing can be told right from wrong: give speech with texts."
+        )
     settings, trials = Settings(beam=width, lm_size=size_of(lm)), []
     stages = [_stage(heard, "greedy", greedy)]
     if width:

@@ -69,14 +69,32 @@ def test_a_bad_file_does_not_stop_the_others(smoke_model: Path, speech: list[Utt
     assert written == {f"{u.audio_filepath.stem}.txt": u.text + "\n" for u in speech[:2]}
 
 
-def test_two_inputs_never_share_an_output(smoke_model: Path, speech: list[Utterance], tmp_path: Path) -> None:
-    twin = tmp_path / "twin" / speech[0].audio_filepath.name
-    twin.parent.mkdir()
-    twin.write_bytes(speech[0].audio_filepath.read_bytes())
-    result = run(smoke_model, speech[0].audio_filepath, twin, "--output-dir", tmp_path / "out")
+def test_a_folder_that_cannot_be_made_does_not_stop_the_others(
+    smoke_model: Path, speech: list[Utterance], tmp_path: Path
+) -> None:
+    for name, utterance in zip(("a/x", "b/y"), speech, strict=False):
+        target = tmp_path / "in" / f"{name}.wav"
+        target.parent.mkdir(parents=True)
+        target.write_bytes(utterance.audio_filepath.read_bytes())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").write_text("a file")
+    result = run(smoke_model, tmp_path / "in", "--output-dir", tmp_path / "out")
     assert result.exit_code == 1
-    assert "would both be written to" in result.stderr
-    assert not (tmp_path / "out").exists()
+    assert f"Error: The folder '{tmp_path}/out/a' cannot be made" in result.stderr
+    assert (tmp_path / "out" / "b" / "y.txt").read_text() == speech[1].text + "\n"
+
+
+def test_two_inputs_never_share_an_output(smoke_model: Path, speech: list[Utterance], tmp_path: Path) -> None:
+    """Twins in two folders are told apart by these."""
+    twins = [tmp_path / "in" / day / "call.wav" for day in ("monday", "tuesday")]
+    for twin, utterance in zip(twins, speech, strict=False):
+        twin.parent.mkdir(parents=True)
+        twin.write_bytes(utterance.audio_filepath.read_bytes())
+    assert run(smoke_model, *twins).stdout == "".join(f"{t}: {u.text}\n" for t, u in zip(twins, speech, strict=False))
+    run(smoke_model, *twins, speech[2].audio_filepath, "--output-dir", tmp_path / "out")
+    written = {str(path.relative_to(tmp_path / "out")): path.read_text() for path in (tmp_path / "out").rglob("*.txt")}
+    names = ["monday/call.txt", "tuesday/call.txt", f"{speech[2].audio_filepath.stem}.txt"]
+    assert written == {name: utterance.text + "\n" for name, utterance in zip(names, speech, strict=True)}
 
 
 def test_usage_errors_exit_with_2(smoke_model: Path, speech: list[Utterance]) -> None:

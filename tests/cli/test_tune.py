@@ -142,6 +142,23 @@ def test_unsure_speech_is_left_out_unless_the_user_wants_it(smoke_model: Path, n
     assert hits("--least-confidence", 0) > 0
 
 
+def test_tuning_again_keeps_the_language_model_inside(
+    smoke_model: Path, noisy_dev: Path, lm: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(smoke_model, tmp_path / "m.onnx"))
+    assert run("tune", path, noisy_dev, "--lm", lm, "--include-lm", "--least-confidence", "0.2").exit_code == 0
+    before = OnnxModel(path).description
+    assert run("tune", path, noisy_dev).exit_code == 0
+    after = OnnxModel(path).description
+    assert after.language_model == before.language_model
+    found, kept = after.decoding, before.decoding
+    assert (found.beam, found.lm_weight, found.word_bonus) == (kept.beam, kept.lm_weight, kept.word_bonus)
+    assert found.least_confidence == 0.2
+    result = run("tune", path, noisy_dev, "--lm", lm)
+    assert result.exit_code == 2
+    assert "has a language model inside" in " ".join(result.stderr.split())
+
+
 def test_a_shipped_model_is_not_changed(noisy_dev: Path) -> None:
     result = run("tune", "an4", noisy_dev)
     assert result.exit_code == 2

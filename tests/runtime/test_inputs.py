@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.errors import AsrError, DataError
+from asr.errors import DataError
 from asr.runtime.inputs import Input, expand
 
 
@@ -63,7 +63,6 @@ def test_a_list_keeps_the_folders_in_which_its_sounds_differ(tree: Path) -> None
             expand([], "list.txt")
 
 
-def test_two_sounds_of_one_name_are_refused(tree: Path) -> None:
+def test_two_sounds_of_one_name_get_their_folders(tree: Path) -> None:
     (tree / "a.wav").write_bytes(b"")
-    with pytest.raises(AsrError, match=r"'a\.wav' and 'calls/a\.wav' would both be written to 'a\.wav'"):
-        expand(["a.wav", "calls/a.wav"])
+    assert names(expand(["a.wav", "calls/a.wav"])) == {"a.wav": "a", "calls/a.wav": "calls/a"}
