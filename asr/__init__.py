@@ -14,13 +14,13 @@ import functools
 import os
 from typing import TYPE_CHECKING, BinaryIO
 
+from asr.errors import AsrError
 from asr.transcript import Transcript, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from asr.errors import AsrError
     from asr.runtime.session import Device
     from asr.runtime.transcriber import Transcriber
 
@@ -65,6 +65,8 @@ def load(
     from asr.runtime.session import OnnxModel
     from asr.runtime.transcriber import Transcriber
 
+    if threads < 0:
+        raise AsrError(f"{threads} threads cannot work: give 1 or more, or 0 for one for each core.")
     opened = OnnxModel(models.find(models.DEFAULT if model is None else os.fspath(model)), threads=1, device=device)
     decoder = decoders.make(
         opened.description,

@@ -80,6 +80,8 @@ def _stream(source: Source, stack: ExitStack) -> IO[bytes]:
     """A binary stream over the source. Files are opened, and closed with the stack."""
     if isinstance(source, bytes):
         return io.BytesIO(source)
+    if source == "-" and sys.stdin is None:
+        raise AudioError("Standard input is closed: give the path of a sound file.")
     if isinstance(source, str | os.PathLike):
         return sys.stdin.buffer if source == "-" else stack.enter_context(_file(source))
     return source

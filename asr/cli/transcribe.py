@@ -238,8 +238,9 @@ def _bar(sounds: Sequence["Input"]) -> Iterator[tuple[Told, Callable[..., None]]
         """The seconds of a sound, as its header says; a guess if it does not."""
         if number not in durations_s:
             try:
-                source = sounds[number].source
-                durations_s[number] = audio.duration_s(source) if source != "-" else 60.0
+                source = Path(sounds[number].source)
+                is_stream = sounds[number].source == "-" or source.is_fifo()  # asking would use it up
+                durations_s[number] = 60.0 if is_stream else audio.duration_s(source)
             except AsrError:
                 durations_s[number] = 0.0
         return durations_s[number]

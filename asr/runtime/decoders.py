@@ -36,9 +36,13 @@ def make(
         least_confidence: of the words of a stretch that is not left out; None: as the model was tuned.
 
     Raises:
-        AsrError: the wishes contradict each other, a hot word cannot be written in the model's alphabet, or a language
-            model cannot be read or does not fit the model.
+        AsrError: a number is out of its range, the wishes contradict each other, a hot word cannot be written in the
+            model's alphabet, or a language model cannot be read or does not fit the model.
     """
+    if beam is not None and beam < 0:
+        raise AsrError(f"A beam of {beam} prefixes cannot be searched: give 1 or more, or 0 to decode greedily.")
+    if least_confidence is not None and not 0 <= least_confidence <= 1:
+        raise AsrError(f"The least confidence (={least_confidence:g}) must be from 0 to 1, for words have no other.")
     wished = lm is not None or rescore is not None or bool(hot_words)
     if lm is not None and no_lm:
         raise AsrError("A language model is given and forbidden (lm, no_lm): choose one of the two.")

@@ -83,6 +83,8 @@ def _meant(path: str) -> list[Input]:
 
 
 def _lines(listed: str) -> list[str]:
+    if listed == STDIN and sys.stdin is None:
+        raise DataError("Standard input is closed, and the list was to come from there: give a text file.")
     try:
         content = sys.stdin.buffer.read() if listed == STDIN else Path(listed).read_bytes()
     except OSError as error:

@@ -47,6 +47,8 @@ class Transcriber:
         Raises:
             AudioError: `source` cannot be read as sound, or has no such channel.
         """
+        if isinstance(channel, str) and channel != "split":
+            raise AudioError(f"There is no channel {channel!r}: give a number from 1 on, or 'split' to hear each.")
         if channel == "split":
             return self._split(source, sample_rate, told)
         heard = _Counted(self._blocks(source, sample_rate, channel), self.model.description.sample_rate, told)

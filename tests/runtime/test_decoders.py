@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import asr
 from asr.decoding import packed
 from asr.decoding.greedy import greedy
 from asr.decoding.settings import Rescoring, Settings
@@ -125,3 +126,26 @@ def test_settings_survive_the_file() -> None:
 def test_damaged_settings_are_told(damaged: dict[str, Any]) -> None:
     with pytest.raises(AsrError, match="the settings of the decoding are damaged"):
         Settings.from_dict(damaged)
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        ({"beam": -1}, "A beam of -1 prefixes"),
+        ({"least_confidence": 7}, r"\(=7\) must be from 0 to 1"),
+        ({"threads": -2}, "-2 threads"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(wish: dict[str, Any], message: str) -> None:
+    with pytest.raises(AsrError, match=message):
+        asr.load("an4", **wish)
+
+
+def test_another_channel_than_a_number_or_split_is_refused() -> None:
+    with pytest.raises(AsrError, match="no channel 'both'"):
+        asr.load("an4").transcribe(np.zeros(16_000, np.float32), channel="both")  # type: ignore[arg-type]
+
+
+def test_samples_that_lie_on_their_side_are_refused() -> None:
+    with pytest.raises(AsrError, match=r"\(2, 16000\) would have 16,000 channels"):
+        asr.load("an4").transcribe(np.zeros((2, 16_000), np.float32))
