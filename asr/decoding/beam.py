@@ -75,7 +75,7 @@ class Hypothesis:
     score: float
     """By which the hypotheses are ordered."""
     ctc_log_prob: float
-    """Of the text given the sound, over all its paths that were searched."""
+    """Of the text given the sound, over all its paths that were searched; in a list of texts, over all there are."""
     lm_log_prob: float
     """Of the text in the language model, its end included, not weighted; 0 without one."""
 

@@ -27,7 +27,6 @@ PREFIX = np.dtype(
     ]
 )
 
-
 MERGE = np.dtype(
     [
         ("node", np.int32),  # the prefix that was left out

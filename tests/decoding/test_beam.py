@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding import arpa, prefix_search, prefix_tree
+from asr.decoding import arpa, n_best, prefix_search, prefix_tree
 from asr.decoding.beam import BeamOptions, BeamSearch, Hypothesis
 from asr.decoding.greedy import greedy
 from asr.decoding.ngram import Ngram
@@ -176,6 +176,19 @@ def test_of_prefixes_with_one_future_the_best_is_kept(ngram: Ngram) -> None:
 
 def beside_sound(hypothesis: Hypothesis) -> float:
     return hypothesis.score - hypothesis.ctc_log_prob
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 3), max_size=8), st.integers(0, 300), st.integers(0, 10**6))
+def test_all_paths_of_tokens_are_what_torch_finds(tokens: list[int], frames: int, seed: int) -> None:
+    rows = log_probs(frames, 4, seed, sharpness=8)
+    found = n_best.forward(np.exp(rows, dtype=np.float64), np.array(tokens, np.int64))
+    if frames == 0:
+        assert found == (-math.inf if tokens else 0.0)
+        return
+    lengths = torch.tensor([frames]), torch.tensor([len(tokens)])
+    given = torch.from_numpy(rows)[:, None].double(), torch.tensor([tokens], dtype=torch.long), *lengths
+    assert found == pytest.approx(-float(torch.nn.functional.ctc_loss(*given, reduction="sum")), rel=1e-6)
 
 
 @pytest.mark.parametrize("hot", [{}, HOT], ids=["", "hot"])
