@@ -63,6 +63,7 @@ def load(
     from asr import models
     from asr.runtime import decoders
     from asr.runtime.session import OnnxModel
+    from asr.runtime.threads import cores
     from asr.runtime.transcriber import Transcriber
 
     if threads < 0:
@@ -77,7 +78,7 @@ def load(
         hot_words=hot_words,
         least_confidence=least_confidence,
     )
-    return Transcriber(opened, decoder, threads or os.cpu_count() or 1)
+    return Transcriber(opened, decoder, threads or cores())
 
 
 def transcribe(source: "str | os.PathLike[str] | bytes | BinaryIO", model: str | None = None) -> Transcript:
@@ -112,11 +113,12 @@ def transcribe_all(
         ModelError: there is no such model, or it is damaged.
         AsrError: what is wished for contradicts itself or does not fit the model.
     """
+    from asr.runtime.threads import cores
     from asr.runtime.workers import transcribe_all
 
     load(model, **wishes)  # what is wrong with the wishes is said here and not in each process
     paths = [os.fspath(source) for source in sources]
-    count = min(workers or os.cpu_count() or 1, max(1, len(paths)))
+    count = min(workers or cores(), max(1, len(paths)))
     for number, found in transcribe_all(paths, load, {"model": model, "threads": 1} | wishes, workers=count):
         yield paths[number], found
 

@@ -1,7 +1,6 @@
 """`asr data`: what manifests hold, and what is wrong with them."""
 
 import json
-import os
 import time
 import unicodedata
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from asr.data import manifest
+from asr.runtime.threads import cores
 
 if TYPE_CHECKING:
     from asr.data.statistics import Statistics
@@ -71,7 +71,7 @@ def stats(manifests: tuple[Path, ...], as_json: bool) -> None:
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    default=os.cpu_count,
+    default=cores,
     show_default="one a core",
     metavar="N",
     help="Files to read at a time.",

@@ -69,7 +69,6 @@ def evaluate(
       asr evaluate an4 data/an4/test.jsonl -o report
     """
     import json
-    import os
     import time
 
     from rich.console import Console
@@ -80,6 +79,7 @@ def evaluate(
     from asr.runtime import decoders
     from asr.runtime.evaluation import recognise, score_transcripts
     from asr.runtime.session import OnnxModel
+    from asr.runtime.threads import cores
     from asr.scoring.summary import render
 
     if output_dir is not None:
@@ -87,7 +87,7 @@ def evaluate(
     loaded = load(model)
     if keep and (model in models.shipped() or not isinstance(loaded, OnnxModel)):
         raise click.UsageError(f"--keep writes into an .onnx file of your own, and {model!r} is none.")
-    threads = (os.cpu_count() or 1) if isinstance(loaded, OnnxModel) else 1  # torch has threads of its own
+    threads = cores() if isinstance(loaded, OnnxModel) else 1  # torch has threads of its own
     decoder = decoders.make(loaded.description, **wishes)
     if decoder.remark:
         click.echo(f"Note: {decoder.remark}", err=True)

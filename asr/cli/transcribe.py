@@ -148,12 +148,11 @@ def _in_processes(
     load: dict[str, Any], sounds: Sequence["Input"], workers: int | None, channel: "Channel"
 ) -> Callable[[Told], Found]:
     """In several processes, each with one thread."""
-    import os
-
     import asr
+    from asr.runtime.threads import cores
     from asr.runtime.workers import transcribe_all
 
-    count = min(workers or os.cpu_count() or 1, len(sounds))
+    count = min(workers or cores(), len(sounds))
     sources = [sound.source for sound in sounds]
     return lambda told: transcribe_all(
         sources, asr.load, load | {"threads": 1}, workers=count, channel=channel, told=told

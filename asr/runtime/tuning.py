@@ -4,7 +4,6 @@ The sound is heard once. Then a beam search with each pair of LM weight and word
 log-probs, and the fewest word errors win; the grid grows where the best pair lies on its edge.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from asr.runtime.description import Description
 from asr.runtime.evaluation import hear, score_transcripts
 from asr.runtime.searches import LanguageModel, make_search, rescored, size_of
 from asr.runtime.session import LogProbModel
+from asr.runtime.threads import cores
 from asr.scoring.calibration import Calibration, calibrate
 from asr.scoring.wer import Score, score
 from asr.transcript import Transcript, Word
@@ -33,7 +33,7 @@ from asr.transcript import Transcript, Word
 WEIGHTS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
 BONUSES = (-0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
 """Where the search for LM weight and word bonus begins; both go up in equal steps."""
-THREADS = os.cpu_count() or 1
+THREADS = cores()
 GROWTH = 4
 """Rows and columns by which a grid grows at most, in each direction."""
 SECOND_WEIGHTS = tuple(np.arange(0.0, 1.55, 0.1).round(2).tolist())

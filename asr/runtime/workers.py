@@ -1,7 +1,10 @@
 """Many sounds in several processes: every core is used, and a decoder that crashes costs one file."""
 
 import multiprocessing
-from collections.abc import Callable, Generator, Sequence
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -50,7 +53,8 @@ def transcribe_all(
     def start() -> None:
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, load, wishes, channel), daemon=True)
-        process.start()
+        with _deaf():
+            process.start()
         theirs.close()
         give(_Worker(process, ours, -1))
 
@@ -92,6 +96,19 @@ def transcribe_all(
         for worker in busy:
             worker.process.terminate()
             end(worker)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that are started in it do not hear Ctrl-C, which is for this one to hear, that ends them."""
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be set
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _crashed(source: str, exit_code: int | None) -> AudioError:

@@ -20,6 +20,8 @@ class Fake:
     def transcribe(self, source: str, *, channel: object, told: Callable[[float], None]) -> Transcript:
         if source.startswith("crash"):
             os.kill(os.getpid(), signal.SIGSEGV)
+        if source.startswith("ctrl-c"):
+            os.kill(os.getpid(), signal.SIGINT)
         if source.startswith("exit"):
             os._exit(7)
         if source.startswith("bad"):
@@ -71,3 +73,10 @@ def test_whoever_stops_asking_leaves_no_process() -> None:
     next(results)
     results.close()
     assert multiprocessing.active_children() == []
+
+
+def test_a_worker_does_not_hear_ctrl_c() -> None:
+    """The terminal sends it to all processes, and a traceback from each would be shown."""
+    (found,) = run(["ctrl-c"], workers=1).values()
+    assert isinstance(found, Transcript)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
