@@ -187,3 +187,12 @@ def test_generate_names_what_it_cannot_use(lstm: Path, tmp_path: Path) -> None:
     acoustic = Path(__file__).resolve().parents[2] / "asr" / "models" / "an4.onnx"
     sentence = "is of the kind `acoustic model`, and here one of the kind `language model` is needed."
     fails(run("generate", acoustic), f"Model '{acoustic}' {sentence}")
+
+
+def test_no_threshold_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("one two\n")
+    result = CliRunner().invoke(
+        main, ["lm", "train", str(tmp_path / "text.txt"), "--prune", "", "-o", str(tmp_path / "x")]
+    )
+    assert result.exit_code == 1
+    assert result.stderr == "Error: --prune has no number: give one for each order, such as 0 0 1.\n"

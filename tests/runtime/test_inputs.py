@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.errors import DataError
+from asr.errors import AsrError, DataError
 from asr.runtime.inputs import Input, expand
 
 
@@ -66,3 +66,16 @@ def test_a_list_keeps_the_folders_in_which_its_sounds_differ(tree: Path) -> None
 def test_two_sounds_of_one_name_get_their_folders(tree: Path) -> None:
     (tree / "a.wav").write_bytes(b"")
     assert names(expand(["a.wav", "calls/a.wav"])) == {"a.wav": "a", "calls/a.wav": "calls/a"}
+
+
+def test_names_that_stay_alike_are_refused(tree: Path) -> None:
+    for name in ("q/a.wav", "r/a.wav", "inner/q/a.wav"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(b"")
+    with pytest.raises(AsrError, match=r"'q/a\.wav' and 'inner/q/a\.wav' would both be written to 'q/a'"):
+        expand(["q/a.wav", "r/a.wav", "inner"])
+
+
+def test_a_list_may_begin_with_a_byte_order_mark(tree: Path) -> None:
+    (tree / "list.txt").write_bytes(b"\xef\xbb\xbfcalls/a.wav\r\n")
+    assert [each.source for each in expand([], "list.txt")] == ["calls/a.wav"]
