@@ -63,13 +63,19 @@ def measure(
     """Score text files, a sentence a line; `normalised`: as the recogniser would write them.
 
     Raises:
-        DataError: a text cannot be read, is not UTF-8, or holds a mark such as `<s>`; there is no word at all.
+        DataError: a text cannot be read, is not UTF-8, or holds a mark such as `<s>`; there is no word at all, or none
+            that the model knows.
     """
     from asr.decoding import ngram_lookup
 
     counts = count_words(texts, normalised, lambda part: share(part / 2))
     if not counts:
         raise DataError(f"{', '.join(map(str, texts))}: there is no word to measure on; give text, a sentence a line.")
+    if not any(word.decode() in ngram.vocabulary for word in counts):
+        raise DataError(
+            f"{', '.join(map(str, texts))}: the language model knows none of the {len(counts):,} words, such as "
+            f"{next(iter(counts)).decode()!r}; give text as the model has it, or --normalise."
+        )
     encoder = Encoder({word.encode(): number for word, number in ngram.vocabulary.items()}, normalised)
     start = ngram.start()
     log_prob = unknown_log_prob = 0.0

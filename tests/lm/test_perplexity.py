@@ -105,3 +105,11 @@ def test_a_speller_without_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("zebra\n")
     with pytest.raises(DataError, match="no sentence in the model's alphabet, ' ab'"):
         measure_speller(Even(), CharTokenizer(" ab"), [tmp_path / "text"])
+
+
+def test_a_text_of_which_no_word_is_known(unigrams: Ngram, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("ZWEI B\n")
+    with pytest.raises(
+        DataError, match=r"none of the 2 words, such as 'ZWEI'; give text as the model has it, or --norm"
+    ):
+        measure(unigrams, [tmp_path / "text"])
