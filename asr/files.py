@@ -35,6 +35,23 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
+def below(folder: Path) -> list[Path]:
+    """All files in a folder and the folders below it, sorted; links to folders are followed, each folder once.
+
+    What is hidden, its name beginning with a dot, is passed over.
+    """
+    found, seen = [], set[str]()
+    for path, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        real = os.path.realpath(path)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [file for name in names if not name.startswith(".") and (file := Path(path, name)).is_file()]
+    return sorted(found)
+
+
 def decompressed(file: IO[bytes]) -> IO[bytes]:
     """What a file holds: plain, or unpacked where its first bytes say gzip or xz.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.files import replacing
+from asr.files import below, replacing
 
 
 def test_the_new_content_appears_only_at_the_end(tmp_path: Path) -> None:
@@ -57,3 +57,15 @@ def test_an_error_names_the_file_that_was_wanted(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as error, replacing(tmp_path / "none" / "x.bin"):
         pass
     assert error.value.filename == str(tmp_path / "none" / "x.bin")
+
+
+def test_files_below_a_folder_and_its_links(tmp_path: Path) -> None:
+    far = tmp_path / "far"
+    for path in ("far/x.wav", "here/a/b.wav", "here/a.wav", "here/.hidden/c.wav", "here/.d.wav"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    here = tmp_path / "here"
+    (here / "linked").symlink_to(far)
+    (far / "circle").symlink_to(here)
+    (here / "broken").symlink_to(tmp_path / "nowhere")
+    assert below(here) == [here / "a/b.wav", here / "a.wav", here / "linked/x.wav"]

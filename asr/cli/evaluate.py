@@ -113,6 +113,7 @@ def evaluate(
                 model=_about(loaded, model),
                 decoding=decoder.about,
                 elapsed_s=elapsed_s,
+                cores=cores(),
                 origin=_origin(model, manifests, rule, wishes),
             )
             if output_dir is not None:

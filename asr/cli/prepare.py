@@ -87,7 +87,14 @@ def prepare_folder(source: Path, out: Path, dev_share: float, dev_speakers: int 
     """
     corpus = folder.read(source, _track)
     if dev_speakers is None:
-        corpus = replace(corpus, utterances=corpora.hold_out_share(corpus.utterances, dev_share, seed))
+        utterances = corpora.hold_out_share(corpus.utterances, dev_share, seed)
+        corpus = replace(corpus, utterances=utterances)
+        train, dev = ({u.speaker for u in utterances if u.split == split} - {None} for split in ("train", "dev"))
+        if train & dev:
+            corpus.notes.append(
+                "Speakers stand in both parts, so that dev says how well their voices are read; --dev-speakers holds "
+                "out others."
+            )
     _finish(corpus, out, dev_speakers or 0, seed)
 
 

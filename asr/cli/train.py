@@ -55,6 +55,8 @@ def train(
     from asr.training.folder import RunFolder
     from asr.training.recipe import Recipe, load_recipe
 
+    if check and resume:
+        raise click.UsageError("--check learns one batch anew and resumes nothing: give one of the two.")
     if init is not None:
         overrides = (*overrides, f"init={models.shipped().get(init, init)}")
     loaded = load_recipe(recipe, overrides)

@@ -102,10 +102,12 @@ def tune(
     loaded = OnnxModel(path, threads=1)
     first, kept = _language_model(loaded.description, lm, include_lm)
     second = searches.open_second(loaded.description, rescore) if rescore is not None else None
+    if first is None and picture is not None:
+        raise click.UsageError("--picture draws the weights of a language model in the search: give it with --lm.")
     if first is None and second is None:
         width = 0
-        if beam is not None or picture is not None:
-            raise click.UsageError("--beam and --picture need a language model: give it with --lm or --rescore.")
+        if beam is not None:
+            raise click.UsageError("--beam needs a language model: give it with --lm or --rescore.")
     else:
         width = beam or (searches.BEAM if first is None or isinstance(first, Ngram) else searches.FUSED_BEAM)
     with options.progress() as told:
@@ -129,7 +131,7 @@ def tune(
     target = output or path
     metadata.rewrite(path, target, replace(loaded.description, decoding=settings, language_model=kept).to_metadata())
     click.echo(f"Wrote {target} ({target.stat().st_size / 1e6:.1f} MB).")
-    if picture is not None and tuned.trials:
+    if picture is not None:
         _draw(tuned, picture)
         click.echo(f"Wrote {picture}.")
 

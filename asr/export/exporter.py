@@ -38,7 +38,6 @@ def export(model: TorchModel, path: Path, utterances: Sequence[Utterance], *, in
     if int8:
         read = reader(model.description.sample_rate)
         graph = quantise(graph, input_ranges(model, map(read, utterances)))
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(graph.SerializeToString())
         file.flush()

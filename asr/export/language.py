@@ -62,7 +62,6 @@ def export(model: TorchLanguageModel, path: Path, texts: Sequence[str]) -> float
     Raises:
         ModelError: graph and network differ by more than TOLERANCE; nothing is written then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(build_graph(model.network.eval(), model.description.to_metadata()).SerializeToString())
         file.flush()

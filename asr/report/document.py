@@ -28,7 +28,6 @@
   (mean of the words'), and `recognised`: the hypothesis' words with `text`, `start_s`, `end_s`, `confidence`
 """
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -66,6 +65,7 @@ def build(
     model: Mapping[str, Any],
     decoding: str,
     elapsed_s: float,
+    cores: int,
     origin: Mapping[str, str],
 ) -> Document:
     """Put together what the module's description says.
@@ -90,7 +90,7 @@ def build(
             "duration_s": round(sum(durations_s), 3),
             "elapsed_s": round(elapsed_s, 3),
             "real_time_factor": elapsed_s / sum(durations_s),
-            "cores": os.cpu_count(),
+            "cores": cores,
         },
         "summary": summary | {"remarks": remarks(summary["words"]["interval"], score)},
         "parts": {

@@ -46,6 +46,6 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         try:
             with replacing(folder / name) as file:
-                file.write(text.encode())
+                file.write(text.encode(errors="replace"))  # a path need not be UTF-8
         except OSError as error:
             raise AsrError(f"{folder / name} cannot be written ({error.strerror}): name another folder.") from error

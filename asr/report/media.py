@@ -21,6 +21,8 @@ BANDS = 80
 WINDOW_MS, HOP_MS = 25, 10
 RANGE_DB = 70
 """What is this much below the loudest point is black."""
+QUIETEST = 1e-10 * 10 ** (RANGE_DB / 10)
+"""So is what is this far below this power, for librosa takes no logarithm of less than 1e-10."""
 COLOURS = 64
 MIN_PROBABILITY = 0.02
 """Less is not drawn."""
@@ -137,7 +139,7 @@ def spectrogram(waveform: np.ndarray, sample_rate: int) -> bytes:
         n_mels=BANDS,
         pad_mode="constant",
     )
-    decibels = librosa.power_to_db(power, ref=max(float(power.max()), 1e-10), top_db=RANGE_DB)
+    decibels = librosa.power_to_db(power, ref=max(float(power.max()), QUIETEST), top_db=RANGE_DB)
     levels = np.round((decibels / RANGE_DB + 1) * (COLOURS - 1)).astype(np.uint8)
     picture = Image.fromarray(levels[::-1])
     picture.putpalette(_palette())

@@ -8,9 +8,9 @@ from asr.report.document import Document
 def write(document: Document) -> tuple[str, str]:
     """The references and the hypotheses.
 
-    sclite takes an id's part before the first `-` or `_` for the speaker, so that the speaker is put in front of the
-    id where the id does not begin with it. White space and parentheses, which would end an id, become `.`, and so do
-    `-` and `_` in a speaker's name.
+    sclite takes an id's part before the first `-` or, without one, the first `_` for the speaker, so that the speaker
+    is put in front of the id where that part is another. White space and parentheses, which would end an id, become
+    `.`, and so do `-` and `_` in a speaker's name.
     """
     ids = [_id(utterance["speaker"], utterance["id"]) for utterance in document["utterances"]]
     reference, hypothesis = (
@@ -25,4 +25,5 @@ def _id(speaker: str | None, name: str) -> str:
     if speaker is None:
         return name
     speaker = re.sub(r"[\s()_-]", ".", speaker)
-    return name if re.match(rf"{re.escape(speaker)}[-_]", name) else f"{speaker}-{name}"
+    first, separator, _ = name.partition("-" if "-" in name else "_")
+    return name if separator and first == speaker else f"{speaker}-{name}"

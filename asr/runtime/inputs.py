@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asr.errors import AsrError, DataError
+from asr.files import below
 
 SOUND = (
     ".aac",
@@ -68,11 +69,7 @@ def _meant(path: str) -> list[Input]:
     if path == STDIN:
         return [Input(path, "stdin")]
     if Path(path).is_dir():
-        inside = [
-            str(file)
-            for file in sorted(Path(path).rglob("*"))
-            if file.suffix.lower() in SOUND + VIDEO and not file.name.startswith(".") and file.is_file()
-        ]
+        inside = [str(file) for file in below(Path(path)) if file.suffix.lower() in SOUND + VIDEO]
         return [Input(file, _stem(os.path.relpath(file, path))) for file in inside] or [Input(path, Path(path).name)]
     if glob.has_magic(path) and not Path(path).exists():
         fixed = path[: min(path.find(sign) for sign in "*?[" if sign in path)]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from asr.errors import DataError
-from asr.scoring.alignment import RULES, Pair, Rule, align
+from asr.scoring.alignment import MAX_CELLS, RULES, Pair, Rule, align
 from asr.scoring.intervals import Difference, difference, groups
 from asr.scoring.significance import Mapsswe, SignTest, mapsswe, sign_test
 from asr.scoring.wer import Score, Utterance, score
@@ -27,8 +27,9 @@ class Comparison:
     b: Score
     difference: Difference | None
     """Of the word error rates; None without a reference word."""
-    mapsswe: Mapsswe
-    """On alignments by the rule `sclite` whatever the scores' own, so that it is always SCTK's."""
+    mapsswe: Mapsswe | None
+    """On alignments by the rule `sclite` whatever the scores' own, so that it is always SCTK's; None where an utterance
+    is too long for that rule."""
     sign: SignTest
     """Over utterances."""
     changes: tuple[tuple[Utterance, Utterance], ...]
@@ -42,7 +43,8 @@ class Comparison:
         - `difference`: `rate` (B less A, a fraction), `better` and `worse` (shares of the draws in which B is better,
           or worse), `interval` (`low`, `high`, `confidence`, `by`, `units`, `draws`; or null); null without a reference
           word
-        - `mapsswe`: `segments`, `mean`, `deviation`, `z` (of A's errors less B's, as in SCTK), `p`, `significant`
+        - `mapsswe`: `segments`, `mean`, `deviation`, `z` (of A's errors less B's, as in SCTK), `p`, `significant`;
+          null where an utterance is too long for the rule `sclite`
         - `sign`: `a_better`, `b_better`, `equal` (utterances), `p`, `significant`
         - `changes`: `id`, `speaker`, `reference`, and arrays of A's and B's `hypotheses` and `errors`
         """
@@ -53,7 +55,7 @@ class Comparison:
                 for name, each in zip(self.names, (self.a, self.b), strict=True)
             ],
             "difference": None if self.difference is None else asdict(self.difference),
-            "mapsswe": asdict(self.mapsswe) | {"significant": self.mapsswe.significant},
+            "mapsswe": self.mapsswe and asdict(self.mapsswe) | {"significant": self.mapsswe.significant},
             "sign": asdict(self.sign) | {"significant": self.sign.significant},
             "changes": [
                 {
@@ -103,7 +105,7 @@ def compare(
             confidence=confidence,
             seed=seed,
         ),
-        mapsswe(_as_sclite(a), _as_sclite(b)),
+        mapsswe(_as_sclite(a), _as_sclite(b)) if _is_short(a) and _is_short(b) else None,
         sign_test(errors_a, errors_b),
         tuple(sorted((pair for pair in pairs if _change(pair)), key=lambda pair: -abs(_change(pair)))),
     )
@@ -111,6 +113,11 @@ def compare(
 
 def _change(pair: tuple[Utterance, Utterance]) -> int:
     return pair[1].words.errors - pair[0].words.errors
+
+
+def _is_short(score: Score) -> bool:
+    """Whether the rule `sclite` takes every utterance."""
+    return all(len(each.reference.split()) * len(each.hypothesis.split()) <= MAX_CELLS for each in score.utterances)
 
 
 def _as_sclite(score: Score) -> Sequence[Sequence[Pair]]:

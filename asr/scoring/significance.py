@@ -103,5 +103,8 @@ def sign_test(errors_a: Sequence[int], errors_b: Sequence[int]) -> SignTest:
     a_better = sum(first < second for first, second in zip(errors_a, errors_b, strict=True))
     b_better = sum(first > second for first, second in zip(errors_a, errors_b, strict=True))
     unequal = a_better + b_better
-    tail = sum(math.comb(unequal, count) for count in range(min(a_better, b_better) + 1))
+    tail = binomial = 1
+    for count in range(min(a_better, b_better)):
+        binomial = binomial * (unequal - count) // (count + 1)
+        tail += binomial
     return SignTest(a_better, b_better, len(errors_a) - unequal, min(1.0, 2 * tail / 2**unequal))

@@ -75,10 +75,13 @@ def _findings(comparison: Comparison) -> list[str]:
         if interval is not None and interval.units < FEW_UNITS:
             lines.append(f"Warning: {interval.units} {interval.by}s are few, and the interval is rough.")
     sign_verdict = _verdict(sign.significant, sign.a_better > sign.b_better)
+    told = f"none, for an utterance is too long to be aligned by: {RULES['sclite']}."
+    if test is not None:
+        told = f"Z = {test.z:.3f}, p = {_p(test.p)}, {test.segments:,} segments: "
+        told += f"{_verdict(test.significant, test.z < 0)}."
     return [
         *lines,
-        f"MAPSSWE: Z = {test.z:.3f}, p = {_p(test.p)}, {test.segments:,} segments: "
-        f"{_verdict(test.significant, test.z < 0)}.",
+        f"MAPSSWE: {told}",
         f"Sign test: A is better in {sign.a_better:,} utterances, B in {sign.b_better:,}, p = {_p(sign.p)}; "
         f"{sign.equal:,} with as many errors are left out: {sign_verdict}.",
         f"Words aligned by: {RULES[comparison.a.rule]}; for MAPSSWE always {RULES['sclite']}.",

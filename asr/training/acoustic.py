@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -75,6 +76,7 @@ class AcousticTask:
     def settle(self, found: float) -> None:
         """Put the batch duration into the recipe."""
         self.recipe = self.recipe.with_batch_duration(round(found, 1))
+        self.model.description = replace(self.model.description, recipe=self.recipe.model_dump(mode="json"))
 
     def plan(self, epoch: int, processes: int) -> list[list[Utterance]]:
         """Utterances of like duration stand together; every process gets `batch_duration_s`."""

@@ -89,7 +89,7 @@ class RunFolder:
 
     def write_tokenizer(self, tokenizer: Tokenizer) -> None:
         """Note the tokens; sub-words are found only once."""
-        self.tokenizer.write_text(tokenizer.to_json() + "\n", encoding="utf-8")
+        _write(self.tokenizer, tokenizer.to_json() + "\n")
 
     def read_tokenizer(self) -> Tokenizer:
         """The tokens of the run. Raises ModelError when the file is of a newer version."""
@@ -99,8 +99,8 @@ class RunFolder:
         """Make the folder a run: note the versions, then the recipe with every default."""
         versions = {name: metadata.version(name) for name in PACKAGES}
         versions |= {"asr": asr.__version__, "python": platform.python_version(), "platform": platform.platform()}
-        (self.path / "versions.json").write_text(json.dumps(versions, indent=2) + "\n", encoding="utf-8")
-        self.recipe.write_text(recipe_to_yaml(recipe), encoding="utf-8")
+        _write(self.path / "versions.json", json.dumps(versions, indent=2) + "\n")
+        _write(self.recipe, recipe_to_yaml(recipe))
 
     def add_metrics(self, metrics: Mapping[str, float]) -> None:
         """Append an epoch's line."""
@@ -118,3 +118,8 @@ class RunFolder:
         """The metrics as a picture."""
         lines = self.metrics.read_text(encoding="utf-8").splitlines()
         curves.draw([json.loads(line) for line in lines], columns, self.curves, title)
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as file:
+        file.write(text.encode())

@@ -17,7 +17,7 @@ from asr.decoding.sampling import END, generate
 from asr.errors import DataError
 from asr.lm.text import lines
 from asr.model.language import LanguageModel, State
-from asr.text import CharTokenizer, Tokenizer, train_subwords
+from asr.text import CharTokenizer, Tokenizer, normalise, train_subwords
 from asr.training import checkpoint, language_checkpoint
 from asr.training.objective import Losses
 from asr.training.recipe import LanguageRecipe, SentencesConfig, TextConfig
@@ -135,10 +135,13 @@ class Sentences:
 
 
 def make_tokenizer(text: TextConfig, data: SentencesConfig) -> Tokenizer:
-    """The tokens that the recipe asks for; sub-words are found in the training texts."""
+    """The tokens that the recipe asks for; sub-words are found in the training texts' lines of known characters."""
     if not text.subwords:
         return CharTokenizer(text.alphabet)
-    return train_subwords((line for _, line in lines(data.train)), text.alphabet, text.subwords)
+    normalised = (normalise(line, text.alphabet) for _, line in lines(data.train))
+    return train_subwords(
+        (line for line in normalised if set(line) <= set(text.alphabet)), text.alphabet, text.subwords
+    )
 
 
 def plan_windows(sentences: Sentences, window: int, order: np.ndarray) -> list[list[int]]:
@@ -206,7 +209,7 @@ class LanguageTask:
                 text = np.concatenate([self.train_set[index] for index in window])[: self.recipe.data.window]
                 tokens[row, 1 : len(text) + 1] = text
                 lengths[row] = len(text)
-            longest = int(lengths.max())
+            longest = max(1, int(lengths.max()))  # a process without a window reads one token that does not count
             names = tuple(f"sentence {window[0] + 1}" for window in mine) or ("nothing",)
             yield Windows(torch.from_numpy(tokens[:, : longest + 1]), torch.from_numpy(lengths), names)
 

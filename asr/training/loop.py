@@ -77,9 +77,11 @@ def train(recipe: AnyRecipe, run_dir: Path, console: Console, *, resume: bool = 
                     trainer.epoch(stop_request)
                 return trainer.result()
         except OSError as error:
+            begun = folder.recipe.exists()
+            kept = "; the last good state is kept" if begun else ", and nothing is begun"
             raise AsrError(
-                f"Run folder '{run_dir}' cannot be written ({error.strerror}); the last good state is kept: make room, "
-                "then go on with the same command and --resume."
+                f"Run folder '{run_dir}' cannot be written ({error.strerror}){kept}: make room, then give the same "
+                f"command{' and --resume' if begun else ''}."
             ) from error
 
 

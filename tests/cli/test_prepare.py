@@ -209,3 +209,16 @@ def test_help_ends_in_an_example_that_parses(name):
     called.make_context(example[2], example[3:], resilient_parsing=False)
     assert name in ("", example[2])
     assert isinstance(called, click.Command)
+
+
+def test_speakers_in_both_parts_are_remarked(tmp_path: Path) -> None:
+    for name in ("ann/1", "ann/2", "ann/3", "ben/1"):
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "mine" / f"{name}.wav", np.zeros(16000), 16000)
+        (tmp_path / "mine" / f"{name}.txt").write_text("hi")
+    (tmp_path / "mine" / "cyd").symlink_to(tmp_path / "mine" / "ann", target_is_directory=True)
+    result = run("folder", tmp_path / "mine", tmp_path / "share", "--dev-share", "0.5")
+    assert "Speakers stand in both parts" in result.stderr
+    result = run("folder", tmp_path / "mine", tmp_path / "apart", "--dev-speakers", "1")
+    assert result.exit_code == 0, result.output
+    assert "Speakers stand" not in result.stderr

@@ -159,6 +159,16 @@ def test_tuning_again_keeps_the_language_model_inside(
     assert "has a language model inside" in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize("option", ["--beam=20", "--picture=grid.png"])
+def test_options_that_need_a_language_model_are_refused_without(
+    smoke_model: Path, noisy_dev: Path, tmp_path: Path, option: str
+) -> None:
+    result = run("tune", smoke_model, noisy_dev, "-o", tmp_path / "m.onnx", option)
+    assert result.exit_code == 2
+    assert "language model" in result.stderr
+    assert not (tmp_path / "m.onnx").exists()
+
+
 def test_a_shipped_model_is_not_changed(noisy_dev: Path) -> None:
     result = run("tune", "an4", noisy_dev)
     assert result.exit_code == 2

@@ -104,6 +104,7 @@ def make(count: int, *, media: int, seed: int = 0, words: int = 20, speakers: in
         model={"name": "made-up", "given": "made-up.onnx", "parameters": 1234, "about": "A test.", "licence": "none"},
         decoding="greedy",
         elapsed_s=1.5,
+        cores=2,
         origin={"made_with": "asr 0", "created": "2020-02-02T02:02:02+00:00", "command": "asr evaluate made-up made"},
     )
     durations_s = [utterance.duration for utterance in utterances]

@@ -33,7 +33,7 @@ def build(utterances: list[Utterance], words: list[tuple[Word, ...]]) -> documen
     )
     corpora = [Corpus("c", Path("c.jsonl"), tuple(utterances))]
     return document.build(
-        corpora, transcripts, scored, alphabet=ENGLISH, model={}, decoding="greedy", elapsed_s=0.5, origin={}
+        corpora, transcripts, scored, alphabet=ENGLISH, model={}, decoding="greedy", elapsed_s=0.5, cores=2, origin={}
     )
 
 

@@ -72,8 +72,10 @@ def test_a_tone_is_a_line_at_its_frequency(hertz: int) -> None:
 
 
 @pytest.mark.parametrize("waveform", [np.zeros(RATE), np.zeros(1), np.full(7, 1e-6)], ids=["silence", "one", "seven"])
-def test_silence_and_next_to_nothing_have_a_picture(waveform: np.ndarray) -> None:
-    assert picture(waveform).shape == (media.BANDS, 101 if len(waveform) > 7 else 4)
+def test_silence_and_next_to_nothing_have_a_dark_picture(waveform: np.ndarray) -> None:
+    shown = picture(waveform)
+    assert shown.shape == (media.BANDS, 101 if len(waveform) > 7 else 4)
+    assert shown.max() == 0
 
 
 def test_posteriors_are_the_models_in_percent() -> None:

@@ -22,6 +22,10 @@ def test_the_speaker_leads_the_id() -> None:
     assert lines(("19", "19-227-0000"), ("1", "19-227-0000")) == ["a b (19-227-0000)", "a b (1-19-227-0000)"]
 
 
+def test_a_speaker_that_the_id_only_seems_to_begin_with() -> None:
+    assert lines(("F01", "F01_s2-utt3"), ("F01", "F01_utt3")) == ["a b (F01-F01_s2-utt3)", "a b (F01_utt3)"]
+
+
 def test_what_would_end_a_speaker_or_an_id_is_replaced() -> None:
     assert lines(("anna-maria o_x", "a (b) c")) == ["a b (anna.maria.o.x-a..b..c)"]
 

@@ -14,6 +14,7 @@ from asr.scoring.alignment import Rule
 from asr.scoring.compare import compare, read_reports
 from asr.scoring.intervals import difference
 from asr.scoring.significance import sign_test
+from asr.scoring.verdict import render
 from asr.scoring.wer import Score, score
 
 IDS = [f"u{number}" for number in range(40)]
@@ -49,6 +50,15 @@ def test_the_parts() -> None:
     assert got.mapsswe.z > 2  # A's errors less B's, as in SCTK: B is better
     assert got.difference.interval is not None
     assert got.difference.interval.high < 0  # B's rate less A's
+
+
+def test_an_utterance_too_long_for_sctk_has_no_mapsswe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asr.scoring.compare.MAX_CELLS", 63)  # an utterance has 8 words
+    got = compare(system(1, 0.3), system(2, 0.1))
+    assert got.mapsswe is None
+    assert got.to_dict()["mapsswe"] is None
+    assert "MAPSSWE: none, for an utterance is too long" in render(got)
+    assert got.difference == compare(system(1, 0.3), system(2, 0.1)).difference
 
 
 def test_utterances_are_matched_by_id() -> None:

@@ -103,6 +103,24 @@ def test_draws_without_a_reference_word_are_left_out() -> None:
     assert interval.draws == pytest.approx(10_000 * (1 - 0.75**4), abs=200)
 
 
+@pytest.mark.parametrize(
+    ("errors", "reference"),
+    [
+        ([400] + [3] * 9, [8000] + [10] * 9),  # a lecture and nine commands
+        ([0, 1] + [0] * 8, [100] + [1] * 9),
+        ([0, 0, 0, 300], [500, 0, 0, 1]),
+    ],
+)
+def test_units_of_very_different_size_have_the_draws_percentiles(errors: list[int], reference: list[int]) -> None:
+    interval = get(bootstrap(np.array(errors), np.array(reference)))
+    generator = np.random.default_rng(1)
+    draws = generator.integers(len(errors), size=(20_000, len(errors)))
+    words = np.array(reference)[draws].sum(axis=1)
+    rates = np.array(errors)[draws].sum(axis=1)[words > 0] / words[words > 0]
+    low, high = np.quantile(rates, [0.025, 0.975])
+    assert (interval.low, interval.high) == (pytest.approx(low, rel=0.03), pytest.approx(high, rel=0.03))
+
+
 def test_too_little_is_known() -> None:
     ten = np.full(4, 10)
     assert bootstrap(np.array([1, 2, 3]), ten[:3]) is None

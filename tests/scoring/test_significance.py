@@ -84,6 +84,11 @@ def test_sign_test_against_the_binomial_law() -> None:
         assert got.p == pytest.approx(stats.binomtest(got.a_better, unequal).pvalue if unequal else 1.0)
 
 
+def test_the_sign_test_of_many_utterances() -> None:
+    got = sign_test([1] * 10_100 + [0] * 9_900, [0] * 10_100 + [1] * 9_900)
+    assert got.p == pytest.approx(stats.binomtest(10_100, 20_000).pvalue)
+
+
 def test_sign_test_by_hand() -> None:
     got = sign_test([0, 0, 0, 0, 0, 0, 5], [1, 1, 1, 1, 9, 1, 5])
     assert (got.a_better, got.b_better, got.equal, got.p) == (6, 0, 1, 2 / 64)

@@ -20,7 +20,17 @@ from asr.errors import DataError, ModelError
 from asr.model.language import LanguageConfig, LanguageModel
 from asr.text import CharTokenizer
 from asr.training import checkpoint, language_checkpoint, loop
-from asr.training.language import END, LanguageObjective, Sentences, TorchReader, lines, plan_windows
+from asr.training.language import (
+    END,
+    LanguageObjective,
+    LanguageTask,
+    Sentences,
+    TorchReader,
+    lines,
+    make_tokenizer,
+    plan_windows,
+)
+from asr.training.recipe import LanguageRecipe, SentencesConfig, TextConfig, load_recipe
 
 TOKENIZER = CharTokenizer(" ab")
 
@@ -73,6 +83,18 @@ def test_a_bad_text_is_one_sentence(name: str, content: bytes, message: str, tmp
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         list(lines([tmp_path / name]))
+
+
+def test_sub_words_are_found_in_the_lines_that_can_be_spelled(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("ab ab aab\nzebra 1843\nbab ab\n" * 20)
+    config = SentencesConfig.model_validate({"train": [tmp_path / "text.txt"], "dev": [tmp_path / "text.txt"]})
+    tokenizer = make_tokenizer(TextConfig(alphabet=" ab", subwords=6), config)
+    assert set("".join(tokenizer.pieces)) == set("▁ab")
+
+
+def test_a_byte_order_mark_is_no_character(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes("\ufeffab\n".encode())
+    assert [line for _, line in lines([tmp_path / "text.txt"])] == ["ab"]
 
 
 def test_no_sentence_at_all(tmp_path: Path) -> None:
@@ -196,6 +218,15 @@ def test_a_run_learns_and_goes_on_where_it_was_killed(
     assert resumed.exit_code == 0, resumed.output
     one, other = (load_file(tmp_path / name / "state.safetensors") for name in ("whole", "cut"))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_process_without_a_window_takes_part(recipe: Path) -> None:
+    loaded = load_recipe(recipe)
+    assert isinstance(loaded, LanguageRecipe)
+    task = LanguageTask(loaded, None)
+    (batch,) = task.read([task.plan(0, 1)[0][:1]], 0, 0, (1, 2))  # the second of two, where one window is left
+    losses = task.objective(batch.tokens, batch.lengths)
+    assert losses.total.tolist() == [0.0]
 
 
 def test_the_two_kinds_of_model_are_told_apart(recipe: Path, smoke_run: Path, tmp_path: Path) -> None:

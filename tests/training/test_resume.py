@@ -134,6 +134,20 @@ def test_a_full_disk_keeps_the_last_good_state(
     assert_same_run(tmp_path / "run", uninterrupted)
 
 
+def test_a_disk_full_from_the_start_leaves_no_run(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "to_bytes", full)
+        result = run(command, tmp_path / "run")
+    assert "cannot be written (No space left on device), and nothing is begun" in result.output
+    assert "--resume" not in result.output
+    assert run(command, tmp_path / "run").exit_code == 0
+
+
 def test_a_finished_run_resumes_to_its_own_result(uninterrupted: Path, command: list[str]) -> None:
     before = (uninterrupted / "state.safetensors").read_bytes()
     result = run(command, uninterrupted, "--resume")

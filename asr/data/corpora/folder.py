@@ -6,6 +6,7 @@ from pathlib import Path
 from asr.data.corpora import Corpus, Track, few, measured, untracked
 from asr.data.manifest import Utterance
 from asr.errors import DataError
+from asr.files import below
 
 
 def read(source: Path, track: Track = untracked) -> Corpus:
@@ -23,9 +24,8 @@ def read(source: Path, track: Track = untracked) -> Corpus:
         raise DataError(f"{source} is not a folder; give the one that holds the sound files and their texts.")
     texts: list[Path] = []
     sounds: dict[Path, list[Path]] = defaultdict(list)
-    for path in sorted(source.rglob("*")):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(source).parts):
-            (texts if path.suffix.lower() == ".txt" else sounds[path.with_suffix("")]).append(path)
+    for path in below(source):
+        (texts if path.suffix.lower() == ".txt" else sounds[path.with_suffix("")]).append(path)
     pairs = {text: sounds.pop(text.with_suffix(""), []) for text in texts}
     if two := [f"{text} ({few(path.name for path in paths)})" for text, paths in pairs.items() if len(paths) > 1]:
         raise DataError(f"Texts with more than one file of their name beside them: {few(two)}; keep one of each.")

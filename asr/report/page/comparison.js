@@ -33,7 +33,7 @@ function drawSummary() {
     el("div", { class: "split" }, drawn(rates, difference), systems(summaries)),
     facts([
       ["improvement", difference && `B is better in ${percent(difference.better, 1)} of the bootstrap's draws, worse in ${percent(difference.worse, 1)}`],
-      ["MAPSSWE", `Z = ${mapsswe.z.toFixed(3)}, p = ${chance(mapsswe.p)}, ${plural(mapsswe.segments, "segment")}: ${verdict(mapsswe.significant, mapsswe.z < 0 ? "A" : "B")}`],
+      ["MAPSSWE", mapsswe && `Z = ${mapsswe.z.toFixed(3)}, p = ${chance(mapsswe.p)}, ${plural(mapsswe.segments, "segment")}: ${verdict(mapsswe.significant, mapsswe.z < 0 ? "A" : "B")}`],
       ["sign test", `A is better in ${plural(sign.a_better, "utterance")}, B in ${count(sign.b_better)}, p = ${chance(sign.p)}, ${count(sign.equal)} with as many errors left out: ${verdict(sign.significant, sign.a_better > sign.b_better ? "A" : "B")}`],
       ["interval", ends && `bootstrap by ${ends.by}, ${count(ends.draws)} draws of ${plural(ends.units, ends.by)}, the same for both systems`],
       ["words aligned by", `${comparison.rule_name}; for MAPSSWE always ${comparison.mapsswe_rule_name}`],
