@@ -18,12 +18,15 @@ TRAITS = ("gender", "age", "accent")
 AGES = ("teens", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
 """Common Voice's decades, from 10 on; it writes "fourties"."""
 
+GENDERS = {"f": "female", "m": "male", "female_feminine": "female", "male_masculine": "male"}
+"""Other names, the long ones Common Voice's."""
+
 
 def of(row: Mapping[str, object]) -> Traits:
     """The traits in a row of any corpus, as arguments of an `Utterance`; what is of no known form is not taken.
 
-    Genders that begin with f and m become "female" and "male". An age in years, or in Common Voice's words, becomes its
-    decade, "20-29". An accent stays as it is.
+    Genders are female and male where that is meant, an age in years, or in Common Voice's words, becomes its decade,
+    "20-29"; other genders, and an accent, stay as they are.
     """
     found = Traits()
     if gender := _gender(row.get("gender")):
@@ -43,7 +46,7 @@ def _text(value: object) -> str:
 
 def _gender(value: object) -> str:
     text = _text(value).lower()
-    return {"f": "female", "m": "male"}.get(text[:1], text)
+    return GENDERS.get(text, text)
 
 
 def _age(value: object) -> str:

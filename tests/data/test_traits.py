@@ -15,6 +15,7 @@ from asr.data import manifest, traits
         ({"gender": "F", "age": 25}, {"gender": "female", "age": "20-29"}),
         ({"gender": "male_masculine", "age": "fourties"}, {"gender": "male", "age": "40-49"}),
         ({"age": "teens", "accent": " England English "}, {"age": "10-19", "accent": "England English"}),
+        ({"gender": "missing"}, {"gender": "missing"}),
         ({"gender": "Other", "age": "7"}, {"gender": "other", "age": "0-9"}),
         ({"gender": None, "age": float("nan"), "accent": ""}, {}),
         ({"gender": 1, "age": [20], "accent": {"is": "none"}}, {}),

@@ -1,5 +1,6 @@
 """Any corpus described by one JSON object a line: rows beside sound files, or beside tars of sound files."""
 
+import lzma
 import os
 import shutil
 import tarfile
@@ -102,7 +103,7 @@ def _unpack(tar: Path, targets: dict[str, Path], track: Track) -> list[str]:
                 raise DataError(f"{tar} has links or devices where the rows name sound files: {few(odd)}.")
             for target, member in track(wanted, f"unpacking {tar.name}"):
                 _unpack_member(archive, member, target)
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{tar} cannot be unpacked: {error}.") from error
     unnamed = sorted(names - targets.keys())
     return [f"Left in {tar}, for no row names them: {few(unnamed)}."] if unnamed else []
