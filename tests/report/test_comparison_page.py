@@ -50,7 +50,7 @@ def test_the_folder_is_whole(folder: Path, comparison: Comparison) -> None:
 
 
 def test_the_summary_has_the_comparisons_numbers(page: Any, comparison: Comparison) -> None:
-    assert comparison.difference is not None
+    assert comparison.difference is not None and comparison.mapsswe is not None
     rates = [f"{100 * each.words.errors / 11:.2f} %" for each in (comparison.a, comparison.b)]
     change = f"{100 * comparison.difference.rate:+.2f} points".replace("-", "−")
     assert page.locator("#summary-body .big").all_inner_texts() == [change, *rates]

@@ -47,6 +47,7 @@ def test_the_parts() -> None:
     assert got.difference is not None
     assert got.difference.rate == (b.words.errors - a.words.errors) / 320
     assert got.sign == sign_test(*errors)
+    assert got.mapsswe is not None
     assert got.mapsswe.z > 2  # A's errors less B's, as in SCTK: B is better
     assert got.difference.interval is not None
     assert got.difference.interval.high < 0  # B's rate less A's
@@ -82,6 +83,7 @@ def test_a_system_and_itself() -> None:
     got = compare(a, a)
     assert got.difference is not None
     assert (got.difference.rate, got.difference.interval, got.difference.better) == (0.0, None, 0.0)
+    assert got.mapsswe is not None
     assert (got.mapsswe.z, got.mapsswe.significant, got.sign.p, got.changes) == (0.0, False, 1.0, ())
 
 
@@ -90,6 +92,7 @@ def test_a_system_and_itself() -> None:
 def test_mapsswe_is_that_of_sc_stats_under_both_rules(tmp_path: Path, rule: Rule) -> None:
     a, b = system(1, 0.3, rule), system(2, 0.2, rule)
     got = compare(a, b).mapsswe
+    assert got is not None
     references = [utterance.reference.split() for utterance in a.utterances]
     sgml = [
         sctk.sclite(references, [u.hypothesis.split() for u in each.utterances], tmp_path, name)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from asr.cli import main
 from asr.errors import DataError, ModelError
 from asr.model.language import LanguageConfig, LanguageModel
-from asr.text import CharTokenizer
+from asr.text import CharTokenizer, SubwordTokenizer
 from asr.training import checkpoint, language_checkpoint, loop
 from asr.training.language import (
     END,
@@ -89,6 +89,7 @@ def test_sub_words_are_found_in_the_lines_that_can_be_spelled(tmp_path: Path) ->
     (tmp_path / "text.txt").write_text("ab ab aab\nzebra 1843\nbab ab\n" * 20)
     config = SentencesConfig.model_validate({"train": [tmp_path / "text.txt"], "dev": [tmp_path / "text.txt"]})
     tokenizer = make_tokenizer(TextConfig(alphabet=" ab", subwords=6), config)
+    assert isinstance(tokenizer, SubwordTokenizer)
     assert set("".join(tokenizer.pieces)) == set("▁ab")
 
 
