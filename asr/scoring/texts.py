@@ -68,7 +68,9 @@ def _by_id(reference: Path, hypothesis: Path) -> Texts:
         _read_ctm(path, with_channel) if _format(path) == ".ctm" else _read_trn(path)
         for path in (reference, hypothesis)
     )
-    if said.keys().isdisjoint(heard):
+    if not said:
+        raise DataError(f"{reference} holds no word: there is nothing to score against.")
+    if heard and said.keys().isdisjoint(heard):
         raise DataError(
             f"{reference} and {hypothesis} have no id in common: the first are '{next(iter(said))}' and "
             f"'{next(iter(heard))}'."
@@ -126,7 +128,7 @@ def _read_ctm(path: Path, with_channel: bool) -> dict[str, str]:
     """File, or file and channel -> text."""
     words: dict[str, list[tuple[float, str]]] = {}
     channels: dict[str, str] = {}
-    for number, line in _numbered(path):
+    for number, line in _numbered(path, may_be_empty=True):  # where nothing was heard, it is
         columns = line.split()
         if len(columns) < CTM_COLUMNS or not (_is_time(columns[2]) and _is_time(columns[3])):
             raise DataError(
@@ -147,10 +149,11 @@ def _is_time(column: str) -> bool:
     return re.fullmatch(r"\d+\.?\d*|\.\d+", column) is not None
 
 
-def _numbered(path: Path) -> Iterator[tuple[int, str]]:
+def _numbered(path: Path, may_be_empty: bool = False) -> Iterator[tuple[int, str]]:
     """The lines that say something, with their numbers."""
-    lines = [(n, line) for n, line in enumerate(_lines(path), start=1) if line.strip() and not line.startswith(";;")]
-    if not lines:
+    rows = enumerate(_lines(path, may_be_empty), start=1)
+    lines = [(number, line) for number, line in rows if line.strip() and not line.startswith(";;")]
+    if not lines and not may_be_empty:
         raise DataError(f"{path} holds no utterance: every line is blank or a comment.")
     yield from lines
 
@@ -160,13 +163,13 @@ def _short(line: str) -> str:
     return line if len(line) <= 60 else f"{line[:57]}..."
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path, may_be_empty: bool = False) -> list[str]:
     """The lines of a text file; its last line may end in a newline or not."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror}.") from error
-    if not content:
+    if not content and not may_be_empty:
         raise DataError(f"{path} is empty: give a text file with one utterance a line.")
     try:
         text = content.decode("utf-8-sig")

@@ -70,6 +70,12 @@ def test_two_ctm_files_by_file_and_channel() -> None:
     )
 
 
+@pytest.mark.parametrize("nothing", ["", ";; made by x\n\n"])
+def test_a_ctm_file_of_silence(nothing: str) -> None:
+    assert pair("hello (s-1)\ngood (s-2)\n", nothing, (".trn", ".ctm")).hypotheses == ["", ""]
+    assert pair(REF_CTM, nothing, (".ctm", ".ctm")).hypotheses == ["", "", ""]
+
+
 def test_trn_beside_ctm_by_file() -> None:
     trn, ctm = "hello world (s-1)\ngood (s-2)\n(t-1)\n", "s-1 1 0.5 0.2 word\ns-1 1 0.1 0.2 hello\nt-1 1 0 1 uh\n"
     got = pair(trn, ctm, (".trn", ".ctm"))
@@ -124,6 +130,7 @@ def test_trn_beside_ctm_by_file() -> None:
             "ref.trn lacks 1 of the 2 ids of hyp.trn, the first is 'S-1': give each a line, where there is no word "
             "just '(S-1)'.",
         ),
+        ("", "s-1 1 0 1 a\n", (".ctm", ".ctm"), "ref.ctm holds no word: there is nothing to score against."),
         (
             "a (s-1)\n",
             "a (t-1)\n",
