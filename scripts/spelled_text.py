@@ -9,13 +9,14 @@ and as many random codes of one to six letters and up to four digits. A seed alw
 """
 
 import argparse
+import string
 from pathlib import Path
 
 import numpy as np
 
 from asr.lm.text import count_words
 
-LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+LETTERS = np.array(list(string.ascii_lowercase))
 DIGITS = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
 SHORTEST = 3
 """Letters of a word that is spelled."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from asr import audio
 from asr.config import Section
 from asr.errors import DataError
+from asr.files import below
 
 ROOMS = 200
 """Simulated rooms in all; each takes a good part of a second to simulate, and is kept."""
@@ -100,7 +101,7 @@ def recordings_in(files: tuple[Path, ...]) -> list[Path]:
     """The files, and those in the folders. Raises DataError when there is none, or one is not there."""
     found = []
     for path in files:
-        found += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        found += [p for p in below(path) if p.suffix.lower() in SUFFIXES] if path.is_dir() else [path]
     missing = [str(path) for path in found if not path.exists()]
     if missing:
         raise DataError(f"Recordings of the recipe's `augmentation` are not there: {', '.join(missing)}.")

@@ -1,5 +1,6 @@
 """Text for language models: a sentence a line, words apart by white space, plain or compressed."""
 
+import codecs
 import gzip
 import itertools
 import lzma
@@ -17,8 +18,6 @@ from asr.text import ENGLISH, normalise
 
 BLOCK = 1 << 22
 """Bytes that are read at a time."""
-BOM = b"\xef\xbb\xbf"
-"""A byte order mark, as Windows' editors write it."""
 MARKS = {mark.encode() for mark in (BEGIN, END, UNKNOWN)}
 
 Share = Callable[[float], None]
@@ -37,7 +36,7 @@ def blocks(path: Path, share: Share = lambda share: None) -> Iterator[tuple[int,
             number, rest, data = 1, b"", b"-"
             while data:
                 data = text.read(BLOCK)
-                block = (rest + data).removeprefix(BOM) if number == 1 else rest + data
+                block = (rest + data).removeprefix(codecs.BOM_UTF8) if number == 1 else rest + data
                 cut = block.rfind(b"\n") + 1 if data else len(block)
                 block, rest = block[:cut], block[cut:]
                 _check(path, number, block)

@@ -3,6 +3,7 @@
 import re
 
 from asr.report.document import Document
+from asr.scoring.texts import speaker_of
 
 
 def write(document: Document) -> tuple[str, str]:
@@ -25,5 +26,4 @@ def _id(speaker: str | None, name: str) -> str:
     if speaker is None:
         return name
     speaker = re.sub(r"[\s()_-]", ".", speaker)
-    first, separator, _ = name.partition("-" if "-" in name else "_")
-    return name if separator and first == speaker else f"{speaker}-{name}"
+    return name if speaker_of(name) == speaker else f"{speaker}-{name}"

@@ -1,5 +1,6 @@
 """What a user names (files, folders, patterns, a list) -> the sounds, and the names of what is written about them."""
 
+import codecs
 import glob
 import os
 import sys
@@ -86,7 +87,7 @@ def _lines(listed: str) -> list[str]:
         content = sys.stdin.buffer.read() if listed == STDIN else Path(listed).read_bytes()
     except OSError as error:
         raise DataError(f"The list '{listed}' cannot be read ({error.strerror}): give a text file.") from error
-    lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()  # a byte order mark, as Windows' editors write it
+    lines = content.removeprefix(codecs.BOM_UTF8).splitlines()  # a byte order mark, as Windows' editors write it
     paths = [os.fsdecode(line) for line in lines if line.strip()]
     if not paths:
         raise DataError(f"The list '{listed}' is empty: give a text file with the path of a sound a line.")

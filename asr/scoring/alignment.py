@@ -76,9 +76,14 @@ def _fewest(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[Pair, 
     return tuple(pairs)
 
 
+def too_long(reference: Sequence[str], hypothesis: Sequence[str]) -> bool:
+    """Whether two texts are more than the rule `sclite` takes."""
+    return len(reference) * len(hypothesis) > MAX_CELLS
+
+
 def _weighted(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[Pair, ...]:
     """Follow the moves back from the end of both texts."""
-    if len(reference) * len(hypothesis) > MAX_CELLS:
+    if too_long(reference, hypothesis):
         raise DataError(
             f"An utterance of {len(reference):,} words beside {len(hypothesis):,} is too long for the alignment "
             f"`sclite`, which takes at most {MAX_CELLS:,} as their product: cut it, or align by the fewest edits."

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from asr.errors import DataError
-from asr.scoring.alignment import MAX_CELLS, RULES, Pair, Rule, align
+from asr.scoring.alignment import RULES, Pair, Rule, align, too_long
 from asr.scoring.intervals import Difference, difference, groups
 from asr.scoring.significance import Mapsswe, SignTest, mapsswe, sign_test
 from asr.scoring.wer import Score, Utterance, score
@@ -117,7 +117,7 @@ def _change(pair: tuple[Utterance, Utterance]) -> int:
 
 def _is_short(score: Score) -> bool:
     """Whether the rule `sclite` takes every utterance."""
-    return all(len(each.reference.split()) * len(each.hypothesis.split()) <= MAX_CELLS for each in score.utterances)
+    return not any(too_long(each.reference.split(), each.hypothesis.split()) for each in score.utterances)
 
 
 def _as_sclite(score: Score) -> Sequence[Sequence[Pair]]:

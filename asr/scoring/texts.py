@@ -83,7 +83,7 @@ def _by_id(reference: Path, hypothesis: Path) -> Texts:
                 f"give each a line, where there is no word just '({missing[0]})'."
             )
     ids = list(dict.fromkeys([*said, *heard]))
-    speakers = [_speaker(id_) for id_ in ids]
+    speakers = [speaker_of(id_) for id_ in ids]
     named = not with_channel and len(set(speakers)) < len(ids)
     return Texts(
         [said.get(id_, "") for id_ in ids],
@@ -93,7 +93,8 @@ def _by_id(reference: Path, hypothesis: Path) -> Texts:
     )
 
 
-def _speaker(id_: str) -> str | None:
+def speaker_of(id_: str) -> str | None:
+    """The speaker that an id of a trn file names."""
     for separator in "-_":
         speaker, found, _ = id_.partition(separator)
         if found:

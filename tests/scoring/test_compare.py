@@ -54,7 +54,7 @@ def test_the_parts() -> None:
 
 
 def test_an_utterance_too_long_for_sctk_has_no_mapsswe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asr.scoring.compare.MAX_CELLS", 63)  # an utterance has 8 words
+    monkeypatch.setattr("asr.scoring.alignment.MAX_CELLS", 63)  # an utterance has 8 words
     got = compare(system(1, 0.3), system(2, 0.1))
     assert got.mapsswe is None
     assert got.to_dict()["mapsswe"] is None
