@@ -15,14 +15,14 @@ import os
 from typing import TYPE_CHECKING, BinaryIO
 
 from asr.errors import AsrError
-from asr.transcript import Transcript, Word
+from asr.transcript.formats import Transcript, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from asr.runtime.session import Device
-    from asr.runtime.transcriber import Transcriber
+    from asr.models.session import Device
+    from asr.transcription.transcriber import Transcriber
 
 __version__ = "0.1.0"
 __all__ = ["Transcript", "Word", "__version__", "load", "transcribe", "transcribe_all"]
@@ -61,15 +61,15 @@ def load(
     from pathlib import Path
 
     from asr import models
-    from asr.runtime import decoders
-    from asr.runtime.session import OnnxModel
-    from asr.runtime.threads import cores
-    from asr.runtime.transcriber import Transcriber
+    from asr.decoding import build
+    from asr.models.session import OnnxModel
+    from asr.parallel import cores
+    from asr.transcription.transcriber import Transcriber
 
     if threads < 0:
         raise AsrError(f"{threads} threads cannot work: give 1 or more, or 0 for one for each core.")
     opened = OnnxModel(models.find(models.DEFAULT if model is None else os.fspath(model)), threads=1, device=device)
-    decoder = decoders.make(
+    decoder = build.make(
         opened.description,
         beam=beam,
         lm=None if lm is None else Path(lm),
@@ -113,8 +113,8 @@ def transcribe_all(
         ModelError: there is no such model, or it is damaged.
         AsrError: what is wished for contradicts itself or does not fit the model.
     """
-    from asr.runtime.threads import cores
-    from asr.runtime.workers import transcribe_all
+    from asr.parallel import cores
+    from asr.transcription.workers import transcribe_all
 
     load(model, **wishes)  # what is wrong with the wishes is said here and not in each process
     paths = [os.fspath(source) for source in sources]

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from asr import models
 from asr.data import manifest
-from asr.decoding.beam import BeamOptions, BeamSearch
-from asr.runtime import searches, tuning
-from asr.runtime.session import OnnxModel
+from asr.decoding import searches
+from asr.decoding.beam.search import BeamOptions, BeamSearch
+from asr.evaluation import tuning
+from asr.models.session import OnnxModel
 from asr.scoring.wer import score
 
 

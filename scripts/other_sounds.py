@@ -23,9 +23,9 @@ import soxr
 import asr
 from asr import audio
 from asr.data import manifest
-from asr.data.surroundings import ReverberationConfig, coloured_noise, reverberate
-from asr.runtime.evaluation import reader, recognise, score_transcripts
-from asr.runtime.transcriber import Transcriber
+from asr.evaluation.recognition import reader, recognise, score_transcripts
+from asr.training.data.noise_and_rooms import ReverberationConfig, coloured_noise, reverberate
+from asr.transcription.transcriber import Transcriber
 
 RATE = 16_000
 SECONDS = 30

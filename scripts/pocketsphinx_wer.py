@@ -18,7 +18,7 @@ from rich.progress import track
 
 import asr
 from asr.data import manifest
-from asr.runtime.evaluation import reader, recognise, score_transcripts
+from asr.evaluation.recognition import reader, recognise, score_transcripts
 from asr.scoring.compare import compare
 from asr.scoring.intervals import Interval
 from asr.scoring.summary import report

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asr.lm.text import count_words
+from asr.lm.sentences import count_words
 
 LETTERS = np.array(list(string.ascii_lowercase))
 DIGITS = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])

@@ -15,11 +15,11 @@ import numpy as np
 
 import asr
 from asr.data import manifest
-from asr.runtime import windows
-from asr.runtime.evaluation import reader
-from asr.runtime.transcriber import Transcriber
+from asr.evaluation.recognition import reader
 from asr.scoring.alignment import align
 from asr.scoring.wer import score
+from asr.transcription import windows
+from asr.transcription.transcriber import Transcriber
 
 WHOLE_S = 600.0
 PAUSE_S = 0.3

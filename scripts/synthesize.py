@@ -23,7 +23,7 @@ from tqdm import tqdm
 from asr import audio
 from asr.data import manifest
 from asr.data.manifest import Utterance
-from asr.lm.text import lines
+from asr.lm.sentences import lines
 
 RATE = 16_000
 FILE = "{file}"

@@ -199,7 +199,7 @@ def loaded_after(statement: str) -> set[str]:
 
 
 def test_no_command_loads_more_than_it_needs_before_it_runs() -> None:
-    modules = ["asr.runtime.transcriber", "asr.runtime.evaluation", *(f"asr.cli.{name}" for name in COMMANDS)]
+    modules = ["asr.transcription.transcriber", "asr.evaluation.recognition", *(f"asr.cli.{name}" for name in COMMANDS)]
     loaded = loaded_after(f"import {', '.join(modules)}")
     assert {"asr", "click", "numpy", "soundfile"} <= loaded
     assert not loaded & HEAVY - {"click", "numpy", "soundfile"}

@@ -12,8 +12,8 @@ import pytest
 import asr
 from asr import models
 from asr.data.manifest import read
-from asr.runtime.evaluation import evaluate, recognise, score_transcripts
-from asr.runtime.session import OnnxModel
+from asr.evaluation.recognition import evaluate, recognise, score_transcripts
+from asr.models.session import OnnxModel
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "examples.json").read_text(encoding="utf-8"))
@@ -81,8 +81,10 @@ def test_the_wheel_contains_the_models_and_no_tests(tmp_path: Path) -> None:
         names = archive.namelist()
         for path in models.shipped().values():
             assert archive.read(f"asr/models/{path.name}") == path.read_bytes()
-        for path in (ROOT / "asr" / "report" / "page").iterdir():
-            assert archive.read(f"asr/report/page/{path.name}") == path.read_bytes()
+        pages = [path for path in (ROOT / "asr" / "pages").iterdir() if path.suffix in {".html", ".js", ".css"}]
+        assert len(pages) >= 6
+        for path in pages:
+            assert archive.read(f"asr/pages/{path.name}") == path.read_bytes()
     assert {name.partition("/")[0] for name in names} == {"asr", f"asr-{asr.__version__}.dist-info"}
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asr.errors import AsrError
-from asr.transcript import (
+from asr.transcript.formats import (
     FORMATS,
     Transcript,
     Word,

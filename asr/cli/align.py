@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from asr.errors import DataError
-from asr.transcript import FORMATS
+from asr.transcript.formats import FORMATS
 
 
 @click.command()
@@ -30,8 +30,8 @@ def align(audio: str, text: str, model: str | None, format_: str, output: Path |
     """
     import asr
     from asr import audio as sound
-    from asr.runtime.aligner import align_text
-    from asr.transcript import write
+    from asr.transcript.formats import write
+    from asr.transcription.aligner import align_text
 
     lines, name = _lines(text)
     loaded = asr.load(model, beam=0).model

@@ -40,7 +40,7 @@ def compare(a: Path, b: Path, *, output_dir: Path | None, rule: Rule | None, as_
     import json
 
     from asr.errors import DataError
-    from asr.report.comparison import write_comparison
+    from asr.report.compare import write_comparison
     from asr.scoring.compare import compare as run
     from asr.scoring.compare import read_reports
     from asr.scoring.verdict import markdown, render

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from asr.data import manifest
-from asr.runtime.threads import cores
+from asr.parallel import cores
 
 if TYPE_CHECKING:
     from asr.data.statistics import Statistics

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from asr.data.manifest import Utterance
+    from asr.models.session import LogProbModel
     from asr.report.media import Gallery
-    from asr.runtime.session import LogProbModel
     from asr.scoring.wer import Score
     from asr.text import Tokenizer
 
@@ -75,24 +75,24 @@ def evaluate(
     from rich.progress import Progress
 
     from asr import models
-    from asr.report import corpus, document, folder
-    from asr.runtime import decoders
-    from asr.runtime.evaluation import recognise, score_transcripts
-    from asr.runtime.session import OnnxModel
-    from asr.runtime.threads import cores
+    from asr.decoding import build
+    from asr.evaluation import corpora
+    from asr.evaluation.recognition import recognise, score_transcripts
+    from asr.models.session import OnnxModel
+    from asr.parallel import cores
+    from asr.report import document, output_folder
     from asr.scoring.summary import render
 
     if output_dir is not None:
-        folder.prepare(output_dir)
+        output_folder.prepare(output_dir)
     loaded = load(model)
     if keep and (model in models.shipped() or not isinstance(loaded, OnnxModel)):
         raise click.UsageError(f"--keep writes into an .onnx file of your own, and {model!r} is none.")
-    threads = cores() if isinstance(loaded, OnnxModel) else 1  # torch has threads of its own
-    decoder = decoders.make(loaded.description, **wishes)
+    decoder = build.make(loaded.description, **wishes)
     if decoder.remark:
         click.echo(f"Note: {decoder.remark}", err=True)
-    corpora = corpus.read(manifests)
-    utterances = [utterance for each in corpora for utterance in each.utterances]
+    read = corpora.read(manifests)
+    utterances = [utterance for each in read for utterance in each.utterances]
     duration_s = sum(utterance.duration for utterance in utterances)
     result = None
     console = Console(stderr=True)
@@ -100,13 +100,17 @@ def evaluate(
         task = progress.add_task("transcribing", total=duration_s)
         started = time.monotonic()
         transcripts = recognise(
-            loaded, utterances, decoder, progress=lambda u: progress.advance(task, u.duration), threads=threads
+            loaded,
+            utterances,
+            decoder,
+            progress=lambda u: progress.advance(task, u.duration),
+            threads=cores() if isinstance(loaded, OnnxModel) else 1,  # torch has threads of its own
         )
         elapsed_s = time.monotonic() - started
         score = score_transcripts(loaded.description, utterances, transcripts, rule)
         if as_json or keep or output_dir is not None:
             result = document.build(
-                corpora,
+                read,
                 transcripts,
                 score,
                 alphabet=loaded.description.tokenizer.alphabet,
@@ -119,7 +123,7 @@ def evaluate(
             if output_dir is not None:
                 pictures = progress.add_task("drawing", total=min(media, len(utterances)))
                 gallery = _gallery(loaded, utterances, score, media, lambda place: progress.advance(pictures))
-                folder.write_report(output_dir, result, gallery)
+                output_folder.write_report(output_dir, result, gallery)
             if keep:
                 _keep(loaded, result, Path(model))
     if as_json:
@@ -137,9 +141,9 @@ def evaluate(
 
 def _keep(loaded: "LogProbModel", report: dict[str, Any], path: Path) -> None:
     """Write the scores of a report into the model's file."""
-    from asr.runtime import card, metadata
+    from asr.models import card, rewrite
 
-    metadata.rewrite(path, path, card.with_scores(loaded.description, report).to_metadata())
+    rewrite.rewrite(path, path, card.with_scores(loaded.description, report).to_metadata())
 
 
 def _hot_words(tokenizer: "Tokenizer", score: "Score", words: "Iterable[str]") -> str:
@@ -159,7 +163,7 @@ def load(model: str) -> "LogProbModel":
         from asr.training import checkpoint
 
         return checkpoint.load(path)
-    from asr.runtime.session import OnnxModel
+    from asr.models.session import OnnxModel
 
     return OnnxModel(models.find(model), threads=1)
 
@@ -201,9 +205,9 @@ def _gallery(
     loaded: "LogProbModel", utterances: "Sequence[Utterance]", score: "Score", count: int, progress: Any
 ) -> "Gallery":
     """Hear the utterances of the page a second time."""
+    from asr.evaluation.recognition import reader
     from asr.report.media import gallery
-    from asr.runtime import windows
-    from asr.runtime.evaluation import reader
+    from asr.transcription import windows
 
     description = loaded.description
     read = reader(description.sample_rate)

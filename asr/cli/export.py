@@ -6,7 +6,7 @@ import click
 
 from asr.cli import options
 from asr.errors import DataError
-from asr.runtime.description import LanguageDescription
+from asr.models.description import LanguageDescription
 
 
 @click.command()
@@ -71,12 +71,12 @@ def _export_acoustic(run: Path, model: Path, manifests: tuple[Path, ...], uttera
 
 def _export_language(run: Path, model: Path, sentences: int) -> float:
     """Compared on what the model itself writes."""
-    from asr.decoding.sampling import generate
     from asr.export import language
-    from asr.training import language_checkpoint
-    from asr.training.language import TorchReader
+    from asr.lm.sampling import generate
+    from asr.training.language import checkpoint
+    from asr.training.language.task import TorchReader
 
-    loaded = language_checkpoint.load(run)
+    loaded = checkpoint.load(run)
     reader, tokenizer = TorchReader(loaded.network), loaded.description.tokenizer
     texts = [generate(reader, tokenizer, "", 50, temperature=1.0, seed=seed)[0] for seed in range(sentences)]
     return language.export(loaded, model, texts)

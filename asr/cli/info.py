@@ -17,8 +17,8 @@ def info(model: str | None, as_json: bool) -> None:
     import textwrap
 
     from asr import models
-    from asr.runtime import card
-    from asr.runtime.session import OnnxModel
+    from asr.models import card
+    from asr.models.session import OnnxModel
 
     path = models.find(models.DEFAULT if model is None else model)
     description = OnnxModel(path).description

@@ -91,7 +91,7 @@ def train(
     Example:
       asr lm train book.txt news.txt.xz --normalise --order 3 --prune 0 0 1 -o lm.arpa.gz
     """
-    from asr.lm.train import train as train_ngram
+    from asr.lm.estimation.train_ngram import train as train_ngram
 
     if vocabulary and vocabulary_size:
         raise click.UsageError("--vocabulary and --vocabulary-size are two ways to choose the words: give one.")
@@ -137,7 +137,7 @@ def pack(model: Path, output: Path, small: bool) -> None:
     Example:
       asr lm pack lm.arpa -o lm.bin
     """
-    from asr.decoding import packed
+    from asr.lm import packed
 
     options.check_output(output)
     ngram = packed.load(model)
@@ -186,7 +186,7 @@ def perplexity(model: Path, texts: tuple[Path, ...], *, normalise: bool, as_json
 
 def _foretold(model: Path, texts: tuple[Path, ...], normalise: bool) -> "tuple[dict[str, Part], dict[str, Any], str]":
     """What an n-gram model makes of text: the rows of the table, all numbers, and a remark."""
-    from asr.decoding import packed
+    from asr.lm import packed
     from asr.lm.perplexity import measure
 
     ngram = packed.load(model)
@@ -198,8 +198,8 @@ def _foretold(model: Path, texts: tuple[Path, ...], normalise: bool) -> "tuple[d
 
 def _spelled(model: Path, texts: tuple[Path, ...], normalise: bool) -> "tuple[dict[str, Part], dict[str, Any], str]":
     """The same of an LSTM, for which text is always normalised."""
+    from asr.lm.lstm import OnnxLanguageModel
     from asr.lm.perplexity import measure_speller
-    from asr.runtime.language import OnnxLanguageModel
 
     loaded = OnnxLanguageModel(model)
     with options.progress() as told:
@@ -234,8 +234,8 @@ def generate(model: Path, *, prompt: str, length: int, temperature: float, seed:
     Example:
       asr lm generate lm.onnx --prompt "the captain"
     """
-    from asr.decoding.sampling import generate as write
-    from asr.runtime.language import OnnxLanguageModel
+    from asr.lm.lstm import OnnxLanguageModel
+    from asr.lm.sampling import generate as write
 
     loaded = OnnxLanguageModel(model, threads=1)  # one token at a time leaves nothing to share
     tokenizer = loaded.description.tokenizer

@@ -50,7 +50,7 @@ def check_max_wer(score: Score, max_wer: float | None) -> None:
 
 def _hot_words(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
     """WORD or WORD=BOOST -> word and boost."""
-    from asr.runtime.decoders import BOOST
+    from asr.decoding.build import BOOST
 
     found = {}
     for value in values:
@@ -65,7 +65,7 @@ def _hot_words(context: click.Context, parameter: click.Parameter, values: tuple
 
 
 def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how text is found; `asr.runtime.decoders.make` takes what they give."""
+    """The options that say how text is found; `asr.decoding.build.make` takes what they give."""
     for option in reversed(
         (
             click.option(

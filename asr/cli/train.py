@@ -52,8 +52,8 @@ def train(
     from asr import models
     from asr.training import loop
     from asr.training.display import clock
-    from asr.training.folder import RunFolder
     from asr.training.recipe import Recipe, load_recipe
+    from asr.training.run_folder import RunFolder
 
     if check and resume:
         raise click.UsageError("--check learns one batch anew and resumes nothing: give one of the two.")

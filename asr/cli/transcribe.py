@@ -11,12 +11,12 @@ import click
 
 from asr.cli import options
 from asr.errors import AsrError
-from asr.transcript import FORMATS
+from asr.transcript.formats import FORMATS
 
 if TYPE_CHECKING:
-    from asr.runtime.inputs import Input
-    from asr.runtime.transcriber import Channel, Transcriber
-    from asr.transcript import Transcript
+    from asr.transcript.formats import Transcript
+    from asr.transcription.inputs import Input
+    from asr.transcription.transcriber import Channel, Transcriber
 
 
 class ChannelType(click.ParamType):
@@ -88,7 +88,7 @@ def transcribe(
       asr transcribe interviews --format srt --format txt --output-dir text --resume
     """
     import asr
-    from asr.runtime.inputs import expand
+    from asr.transcription.inputs import expand
 
     if not inputs and listed is None:
         raise click.UsageError("There is nothing to transcribe: name files, folders, or a list by --list.")
@@ -149,8 +149,8 @@ def _in_processes(
 ) -> Callable[[Told], Found]:
     """In several processes, each with one thread."""
     import asr
-    from asr.runtime.threads import cores
-    from asr.runtime.workers import transcribe_all
+    from asr.parallel import cores
+    from asr.transcription.workers import transcribe_all
 
     count = min(workers or cores(), len(sounds))
     sources = [sound.source for sound in sounds]
@@ -191,7 +191,7 @@ def _deliver(
     sound: "Input", found: "Transcript", formats: Sequence[str], output_dir: Path | None, many: bool
 ) -> Iterator[str]:
     """Write files, and yield what is to be printed."""
-    from asr.transcript import write
+    from asr.transcript.formats import write
 
     if output_dir is None:
         yield (f"{click.format_filename(sound.source)}: " if many else "") + found.to(formats[0])

@@ -10,9 +10,9 @@ from asr.cli import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from asr.runtime.description import Description
-    from asr.runtime.searches import LanguageModel
-    from asr.runtime.tuning import Stage, Trial, Tuned
+    from asr.decoding.searches import LanguageModel
+    from asr.evaluation.tuning import Stage, Trial, Tuned
+    from asr.models.description import Description
     from asr.scoring.intervals import Difference
 
 
@@ -90,9 +90,11 @@ def tune(
 
     from asr import models
     from asr.data import manifest
-    from asr.decoding.ngram import Ngram
-    from asr.runtime import metadata, searches, tuning
-    from asr.runtime.session import OnnxModel
+    from asr.decoding import searches
+    from asr.evaluation import tuning
+    from asr.lm.ngram import Ngram
+    from asr.models import rewrite
+    from asr.models.session import OnnxModel
 
     options.check_output(output)
     options.check_output(picture)
@@ -129,7 +131,7 @@ def tune(
     rates = {stage.name: stage.score.words.rate for stage in tuned.stages}
     settings = replace(tuned.settings, least_confidence=least, tuned=names | {"dev_wer": rates})
     target = output or path
-    metadata.rewrite(path, target, replace(loaded.description, decoding=settings, language_model=kept).to_metadata())
+    rewrite.rewrite(path, target, replace(loaded.description, decoding=settings, language_model=kept).to_metadata())
     click.echo(f"Wrote {target} ({target.stat().st_size / 1e6:.1f} MB).")
     if picture is not None:
         _draw(tuned, picture)
@@ -140,9 +142,9 @@ def _language_model(description: "Description", lm: Path | None, include: bool) 
     """What the search reads, and what of it is kept in the model's file."""
     import base64
 
-    from asr.decoding import packed
-    from asr.decoding.ngram import Ngram
-    from asr.runtime import searches
+    from asr.decoding import searches
+    from asr.lm import packed
+    from asr.lm.ngram import Ngram
 
     own = description.language_model
     first = searches.own_language_model(description) if lm is None else searches.open_first(description, lm)
@@ -193,7 +195,7 @@ def _change(change: "Difference") -> str:
 
 def _grid(tuned: "Tuned") -> str:
     """The WER in percent of each pair of weights, the best one marked."""
-    from asr.runtime import tuning
+    from asr.evaluation import tuning
 
     best = min(tuned.trials)
     rows = list(tuning.as_rows(tuned.trials))
@@ -218,8 +220,8 @@ def _confidence(tuned: "Tuned") -> str:
 
 
 def _draw(tuned: "Tuned", picture: Path) -> None:
+    from asr.evaluation import tuning
     from asr.report import grid
-    from asr.runtime import tuning
 
     best, rows = min(tuned.trials), list(tuning.as_rows(tuned.trials))
     rates = [[_percent(tuned, trial) for trial in row.values()] for _, row in rows]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asr.decoding.greedy import Token, greedy
-from asr.decoding.words import to_words
+from asr.decoding.tokens_to_words import to_words
 from asr.text import BLANK, Tokenizer
 
 LIMIT = 1_000

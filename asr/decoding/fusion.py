@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from asr.decoding.alignment import align
+from asr.decoding.forced_alignment import align
 from asr.decoding.greedy import Token
-from asr.decoding.sampling import END
 from asr.errors import AsrError
+from asr.lm.sampling import END
 from asr.text import BLANK, Tokenizer
 
 THRESHOLD = 15.0

@@ -5,8 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from asr.decoding.beam import BeamSearch, Hypothesis
-from asr.decoding.settings import Rescoring
+from asr.decoding.beam.search import BeamSearch, Hypothesis
+from asr.models.decoding_settings import Rescoring
 
 N_BEST = 100
 """Texts of an utterance that are read by the second model."""

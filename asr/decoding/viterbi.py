@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from asr.decoding.prefix_tree import compiled, plain
+from asr.decoding.beam.tree import compiled, plain
 from asr.text import BLANK
 
 

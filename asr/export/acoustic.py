@@ -11,10 +11,10 @@ import onnx
 from torch import Tensor, nn
 
 from asr.export.graph import BOOL, FLOAT, INT32, INT64, Graph
-from asr.model.acoustic import AcousticModel
-from asr.model.context import BiLSTM, Context
-from asr.model.features import LOG_FLOOR, Features
-from asr.model.frontend import Frontend
+from asr.network.acoustic import AcousticModel
+from asr.network.features import LOG_FLOOR, Features
+from asr.network.frontend import Frontend
+from asr.network.recurrent import BiLSTM, Context
 
 
 def build_graph(network: AcousticModel, metadata: Mapping[str, str]) -> onnx.ModelProto:

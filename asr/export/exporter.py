@@ -8,11 +8,11 @@ import numpy as np
 
 from asr.data.manifest import Utterance
 from asr.errors import ModelError
+from asr.evaluation.recognition import BATCH, reader
 from asr.export.acoustic import build_graph
 from asr.export.quantise import input_ranges, quantise
 from asr.files import replacing
-from asr.runtime.evaluation import BATCH, reader
-from asr.runtime.session import LogProbModel, OnnxModel
+from asr.models.session import LogProbModel, OnnxModel
 from asr.training.checkpoint import TorchModel
 
 TOLERANCE = 1e-3

@@ -11,9 +11,9 @@ from asr.errors import ModelError
 from asr.export.acoustic import lstm_weights
 from asr.export.graph import FLOAT, INT64, Graph
 from asr.files import replacing
-from asr.model.language import LanguageModel
-from asr.runtime.language import OnnxLanguageModel
-from asr.training.language_checkpoint import TorchLanguageModel
+from asr.lm.lstm import OnnxLanguageModel
+from asr.network.language import LanguageModel
+from asr.training.language.checkpoint import TorchLanguageModel
 
 TOLERANCE = 1e-3
 """The largest difference between two log-probs that passes."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from asr.decoding.ngram import Ngram
 from asr.decoding.rescoring import SentenceScorer
 from asr.errors import DataError
-from asr.lm.text import Encoder, Share, count_words, encode_all, lines
+from asr.lm.ngram import Ngram
+from asr.lm.sentences import Encoder, Share, count_words, encode_all, lines
 from asr.text import Tokenizer
 
 SENTENCES = 4_096
@@ -66,7 +66,7 @@ def measure(
         DataError: a text cannot be read, is not UTF-8, or holds a mark such as `<s>`; there is no word at all, or none
             that the model knows.
     """
-    from asr.decoding import ngram_lookup
+    from asr.lm import lookup
 
     counts = count_words(texts, normalised, lambda part: share(part / 2))
     if not counts:
@@ -82,7 +82,7 @@ def measure(
     sentences = unknown = 0
     for _, numbers in encode_all(texts, encoder, lambda part: share((1 + part) / 2)):
         log_probs = np.empty(len(numbers))
-        ngram_lookup.sentence_log_probs(ngram.trie, start, numbers, ngram.end, log_probs)
+        lookup.sentence_log_probs(ngram.trie, start, numbers, ngram.end, log_probs)
         strange = numbers == ngram.unknown
         sentences += int((numbers == ngram.end).sum())
         unknown += int(strange.sum())

@@ -34,12 +34,12 @@ from dataclasses import asdict
 from typing import Any
 
 from asr.data.traits import TRAITS
-from asr.report.corpus import Corpus
+from asr.evaluation.corpora import Corpus
 from asr.scoring.breakdown import DURATION_EDGES_S, RATE_EDGES, Part, by_name, by_range, word_errors
 from asr.scoring.calibration import calibrate
 from asr.scoring.summary import remarks, report
 from asr.scoring.wer import Score
-from asr.transcript import Transcript, Word
+from asr.transcript.formats import Transcript, Word
 
 FORMAT = 1
 """Raised when a program that reads an older report could misread a newer one."""

@@ -13,7 +13,7 @@ from asr.report.document import Document
 from asr.report.media import MAX_SOUND_S, Gallery, Media
 from asr.scoring.alignment import RULES
 
-PAGE = Path(__file__).with_name("page")
+PAGE = Path(__file__).parents[1] / "pages"
 NO_WORD = 0
 """What stands for no word in the page's short form of an alignment."""
 

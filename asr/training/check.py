@@ -6,13 +6,13 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from asr.data.batches import AudioReader, batches
-from asr.data.masking import MaskingConfig
-from asr.runtime.evaluation import evaluate
+from asr.evaluation.recognition import evaluate
 from asr.scoring.wer import Score
 from asr.training import checkpoint
-from asr.training.corpus import make_tokenizer, part_by_room, read_manifests, set_statistics
-from asr.training.objective import Objective
+from asr.training.acoustic.corpus import make_tokenizer, part_by_room, read_manifests, set_statistics
+from asr.training.acoustic.objective import Objective
+from asr.training.data.batches import AudioReader, batches
+from asr.training.data.spec_augment import MaskingConfig
 from asr.training.optimiser import build_optimiser
 from asr.training.recipe import Recipe
 

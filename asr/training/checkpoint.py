@@ -11,13 +11,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from asr.data.augmentation import pad
 from asr.errors import ModelError
+from asr.export import weights as onnx_weights
 from asr.files import replacing
-from asr.model.acoustic import AcousticModel
-from asr.runtime.description import Description, LanguageDescription, from_metadata
+from asr.models.description import Description, LanguageDescription, from_metadata
+from asr.network.acoustic import AcousticModel
 from asr.text import Tokenizer
-from asr.training import from_onnx
+from asr.training.data.augmentation import pad
 from asr.training.recipe import Recipe, recipe_from_tree
 
 BEST = "best.safetensors"
@@ -25,7 +25,7 @@ BEST = "best.safetensors"
 
 
 class TorchModel:
-    """A network with its description: the torch side of `asr.runtime.session.LogProbModel`."""
+    """A network with its description: the torch side of `asr.models.session.LogProbModel`."""
 
     def __init__(self, network: AcousticModel, description: Description) -> None:
         self.network, self.description = network, description
@@ -112,7 +112,7 @@ def load(path: Path) -> TorchModel:
         ModelError: nothing there, damaged, or not made by `asr train` or `asr export`.
     """
     file = find(path)
-    metadata, weights = from_onnx.read(file) if file.suffix == ".onnx" else read_weights(file)
+    metadata, weights = onnx_weights.read(file) if file.suffix == ".onnx" else read_weights(file)
     description = from_metadata(metadata, f"'{file}'")
     model = build(recipe_from_tree(dict(description.recipe), f"in '{file}'"), description.tokenizer)
     try:

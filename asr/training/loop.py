@@ -24,9 +24,9 @@ from torch import nn
 from asr.errors import AsrError
 from asr.training import probe, state
 from asr.training.display import Display, clock
-from asr.training.folder import RunFolder
 from asr.training.optimiser import average_of, build_optimiser, learning_rate
 from asr.training.recipe import AnyRecipe, LanguageRecipe
+from asr.training.run_folder import RunFolder
 from asr.training.state import Progress
 from asr.training.stopping import Stopped, stop_requests
 from asr.training.task import Batch, Task
@@ -89,10 +89,10 @@ def _task(recipe: AnyRecipe, resumed: RunFolder | None) -> Task:
     """What the recipe asks for, with the tokens of the run that is resumed."""
     tokenizer = resumed.read_tokenizer() if resumed else None
     if isinstance(recipe, LanguageRecipe):
-        from asr.training.language import LanguageTask
+        from asr.training.language.task import LanguageTask
 
         return LanguageTask(recipe, tokenizer)
-    from asr.training.acoustic import AcousticTask
+    from asr.training.acoustic.task import AcousticTask
 
     return AcousticTask(recipe, tokenizer)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from asr.data.batches import Batch
+from asr.training.data.batches import Batch
 
 try:
     import resource

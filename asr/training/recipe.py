@@ -16,12 +16,12 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from asr.config import Section
-from asr.data.augmentation import AugmentationConfig
 from asr.errors import DataError, RecipeError
-from asr.model.acoustic import ModelConfig
-from asr.model.language import LanguageConfig
+from asr.network.acoustic import ModelConfig
+from asr.network.language import LanguageConfig
 from asr.text import ENGLISH, CharTokenizer
-from asr.training.objective import ObjectiveConfig
+from asr.training.acoustic.objective import ObjectiveConfig
+from asr.training.data.augmentation import AugmentationConfig
 from asr.training.optimiser import OptimiserConfig
 
 

@@ -84,7 +84,7 @@ class Task(Protocol):
 
     @property
     def objective(self) -> nn.Module:
-        """`objective(*batch.tensors)` are the `asr.training.objective.Losses` of a step."""
+        """`objective(*batch.tensors)` are the `asr.training.acoustic.objective.Losses` of a step."""
         ...
 
     @property

@@ -10,10 +10,10 @@ import torch
 from click.testing import CliRunner, Result
 
 from asr.cli import main
-from asr.decoding import packed
 from asr.export import language
+from asr.lm import packed
 from asr.text import CharTokenizer
-from asr.training import language_checkpoint
+from asr.training.language import checkpoint
 from asr.training.recipe import LanguageRecipe
 
 
@@ -148,7 +148,7 @@ def lstm(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "language": {"embedding": 2, "layers": 1, "hidden": 3},
         }
     )
-    model = language_checkpoint.build(recipe, CharTokenizer(" abc"))
+    model = checkpoint.build(recipe, CharTokenizer(" abc"))
     torch.nn.init.zeros_(model.network.head.weight)
     with torch.no_grad():
         model.network.head.bias.copy_(torch.tensor([0.0, -50.0, -50.0, math.log(2), -50.0]))

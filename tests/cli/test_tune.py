@@ -12,12 +12,12 @@ from PIL import Image
 
 from asr.cli import main
 from asr.data import manifest
-from asr.decoding import packed
-from asr.decoding.beam import BeamOptions, BeamSearch
-from asr.runtime import windows
-from asr.runtime.evaluation import reader
-from asr.runtime.session import OnnxModel
+from asr.decoding.beam.search import BeamOptions, BeamSearch
+from asr.evaluation.recognition import reader
+from asr.lm import packed
+from asr.models.session import OnnxModel
 from asr.scoring.wer import score
+from asr.transcription import windows
 
 
 def run(*arguments: object) -> Result:

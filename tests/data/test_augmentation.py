@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
-from asr.data.augmentation import AugmentationConfig, Augmenter, pad
+from asr.training.data.augmentation import AugmentationConfig, Augmenter, pad
 
 RATE = 16_000
 

@@ -11,10 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.data.augmentation import AugmentationConfig, Augmenter
-from asr.data.batches import JITTER, AudioReader, Batch, batches, plan_epoch
 from asr.data.manifest import Utterance
 from asr.text import CharTokenizer
+from asr.training.data.augmentation import AugmentationConfig, Augmenter
+from asr.training.data.batches import JITTER, AudioReader, Batch, batches, plan_epoch
 
 RATE = 16_000
 TOKENIZER = CharTokenizer(" abc")

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from asr.data import frames, validation
 from asr.data.frames import frames_needed, num_frames
-from asr.model.features import Features, FeaturesConfig
-from asr.model.frontend import Frontend, FrontendConfig
+from asr.network.features import Features, FeaturesConfig
+from asr.network.frontend import Frontend, FrontendConfig
 from asr.training.recipe import ENGLISH
 
 

@@ -7,9 +7,9 @@ import pytest
 import soundfile
 import torch
 
-from asr.data.augmentation import AugmentationConfig, Augmenter
-from asr.data.surroundings import NoiseConfig, ReverberationConfig, add_noise, coloured_noise, reverberate
 from asr.errors import DataError
+from asr.training.data.augmentation import AugmentationConfig, Augmenter
+from asr.training.data.noise_and_rooms import NoiseConfig, ReverberationConfig, add_noise, coloured_noise, reverberate
 
 RATE = 16_000
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.decoding import arpa
-from asr.decoding.ngram import bounds
 from asr.errors import DataError
+from asr.lm import arpa
+from asr.lm.ngram import bounds
 
 REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "kn-check"
 MODEL = """made by hand

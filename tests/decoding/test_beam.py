@@ -15,11 +15,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding import arpa, n_best, prefix_search, prefix_tree
-from asr.decoding.beam import BeamOptions, BeamSearch, Hypothesis
+from asr.decoding.beam import kernel, n_best, tree
+from asr.decoding.beam.search import BeamOptions, BeamSearch, Hypothesis
 from asr.decoding.greedy import greedy
-from asr.decoding.ngram import Ngram
 from asr.errors import AsrError, DataError
+from asr.lm import arpa
+from asr.lm.ngram import Ngram
 from asr.text import BLANK, CharTokenizer, SubwordTokenizer, Tokenizer
 
 CHARACTERS = CharTokenizer(" ab")
@@ -144,13 +145,13 @@ def test_the_look_ahead_is_never_less_than_a_word_and_falls_with_each_letter(
         _, state = ngram.score(state, word)
     node, before = 0, 0.0
     for end, letter in enumerate(text, start=1):
-        node = prefix_tree.spell(rules.vocabulary, node, " ab".index(letter))
+        node = tree.spell(rules.vocabulary, node, " ab".index(letter))
         if node < 0:
             assert not any(word.startswith(text[:end]) for word in ("a", "ab", "bb"))
             return
-        best = prefix_tree.lookahead(rules, state, node)
+        best = tree.lookahead(rules, state, node)
         assert best <= before
-        assert best == prefix_tree.lookahead(rules, state, node)  # remembered
+        assert best == tree.lookahead(rules, state, node)  # remembered
         for word in ("a", "ab", "bb"):
             if word.startswith(text[:end]):
                 assert best >= ngram.score(state, word)[0] - 1e-6
@@ -338,11 +339,11 @@ def test_mistakes_are_told(ngram: Ngram) -> None:
 
 
 def test_a_search_knows_whether_it_has_to_be_compiled(tmp_path: Path) -> None:
-    code = "from asr.decoding import prefix_search; print(prefix_search.is_compiled())"
+    code = "from asr.decoding.beam import kernel; print(kernel.is_compiled())"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
     BeamSearch(CharTokenizer(" a")).decode(np.zeros((9, 3), np.float32))
-    assert prefix_search.is_compiled()
+    assert kernel.is_compiled()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"  # kept by the search above

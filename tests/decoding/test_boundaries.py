@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding.boundaries import REACH_S, loudness, widen
+from asr.decoding.word_boundaries import REACH_S, loudness, widen
 
 RATE = 8_000
 BACKGROUND = 1e-3

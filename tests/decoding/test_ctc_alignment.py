@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding import alignment
-from asr.decoding.alignment import align, best_path
+from asr.decoding import forced_alignment
+from asr.decoding.forced_alignment import align, best_path
 from asr.decoding.greedy import greedy
 from asr.errors import DataError
 from asr.text import BLANK
@@ -61,7 +61,7 @@ def test_what_greedy_finds_lies_where_greedy_finds_it(frames: int, size: int, se
 def test_a_long_path_found_in_blocks_is_the_same(monkeypatch: pytest.MonkeyPatch, memory_bytes: int) -> None:
     rows, tokens = log_probs(100, 5, 1), np.random.default_rng(1).integers(1, 5, 20).tolist()
     whole = best_path(rows, tokens)
-    monkeypatch.setattr(alignment, "MEMORY_BYTES", memory_bytes)
+    monkeypatch.setattr(forced_alignment, "MEMORY_BYTES", memory_bytes)
     assert best_path(rows, tokens).tolist() == whole.tolist()
     assert collapsed(whole) == tokens
 

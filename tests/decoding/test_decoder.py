@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from asr.decoding.beam import BeamSearch
+from asr.decoding.beam.search import BeamSearch
 from asr.decoding.decoder import Decoder, mean_confidence, pieces, tempered
 from asr.decoding.greedy import Token, greedy
 from asr.text import CharTokenizer

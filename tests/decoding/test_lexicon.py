@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding.lexicon import Lexicon, best_below, build, spelling, words_below
+from asr.decoding.beam.lexicon import Lexicon, best_below, build, spelling, words_below
 from asr.text import CharTokenizer, SubwordTokenizer
 
 WIDE = " " + "".join(chr(code) for code in range(0x4E00, 0x4E00 + 150))

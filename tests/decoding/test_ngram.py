@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding import ngram_lookup, packed
-from asr.decoding.ngram import Level, Misfit, Ngram, build, keys_of, renumbered
+from asr.lm import lookup, packed
+from asr.lm.ngram import Level, Misfit, Ngram, build, keys_of, renumbered
 
 REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "kn-check"
 WORDS = ["</s>", "<s>", "<unk>", "a", "b", "c"]
@@ -100,7 +100,7 @@ def test_sentences_in_a_row_equal_sentences_one_by_one(model: Model, sentences: 
     ngram = to_ngram(model)
     words = np.array([word for sentence in sentences for word in [*sentence, ngram.end]], np.int32)
     log_probs = np.empty(len(words))
-    ngram_lookup.sentence_log_probs(ngram.trie, ngram.start(), words, ngram.end, log_probs)
+    lookup.sentence_log_probs(ngram.trie, ngram.start(), words, ngram.end, log_probs)
     totals = np.add.reduceat(log_probs, np.r_[0, np.flatnonzero(words == ngram.end)[:-1] + 1])
     for sentence, total in zip(sentences, totals, strict=True):
         history = [ngram.begin, *sentence, ngram.end]

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.decoding import packed
-from asr.decoding.ngram import Level, Ngram, build, keys_of, link
 from asr.errors import DataError, ModelError
+from asr.lm import packed
+from asr.lm.ngram import Level, Ngram, build, keys_of, link
 
 
 @pytest.fixture(scope="module")

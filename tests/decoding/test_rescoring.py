@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from asr.decoding import rescoring
-from asr.decoding.beam import BeamOptions, BeamSearch, Hypothesis
-from asr.decoding.settings import Rescoring
+from asr.decoding.beam.search import BeamOptions, BeamSearch, Hypothesis
+from asr.models.decoding_settings import Rescoring
 from asr.text import CharTokenizer
 
 

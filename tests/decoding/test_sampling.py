@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from asr.decoding.sampling import draw, generate
 from asr.errors import DataError
+from asr.lm.sampling import draw, generate
 from asr.text import CharTokenizer
 
 TOKENIZER = CharTokenizer(" ab")  # 1 the space, 2 a, 3 b

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.decoding.greedy import Token, greedy
-from asr.decoding.words import to_words
+from asr.decoding.tokens_to_words import to_words
 from asr.text import CharTokenizer
 
 TOKENIZER = CharTokenizer(" ab")

@@ -21,7 +21,7 @@ from asr.errors import ModelError
 from asr.export import exporter
 from asr.export.acoustic import build_graph
 from asr.export.quantise import LARGEST, input_ranges, quantise, to_int8
-from asr.runtime.session import OnnxModel
+from asr.models.session import OnnxModel
 from asr.text import CharTokenizer
 from asr.training import checkpoint
 from asr.training.recipe import recipe_from_tree

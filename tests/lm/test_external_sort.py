@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.lm.external_sort import Sorter, changed, keys_of, up_to, whole_groups
+from asr.lm.estimation.external_sort import Sorter, changed, keys_of, up_to, whole_groups
 
 
 def records(words: list[tuple[int, ...]]) -> np.ndarray:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding import packed
-from asr.lm.kneser_ney import FALLBACK, discounts
-from asr.lm.train import train
+from asr.lm import packed
+from asr.lm.estimation.kneser_ney import FALLBACK, discounts
+from asr.lm.estimation.train_ngram import train
 
 REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "kn-check"
 Gram = tuple[str, ...]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import asr.lm.sentences
 from asr.errors import DataError
-from asr.lm import text
-from asr.lm.text import Encoder, blocks, count_words, encode_all, read_vocabulary
+from asr.lm.sentences import Encoder, blocks, count_words, encode_all, read_vocabulary
 
 MARKS = {b"<unk>": 0, b"<s>": 1, b"</s>": 2}
 
@@ -47,7 +47,7 @@ def test_packed_text_reads_as_plain_text(
 ) -> None:
     content = "".join(f"line {number} ä\n" for number in range(50))
     path = file(tmp_path, pack(content.encode()))
-    monkeypatch.setattr(text, "BLOCK", 37)
+    monkeypatch.setattr(asr.lm.sentences, "BLOCK", 37)
     read = list(blocks(path))
     assert b"".join(block for _, block in read).decode() == content
     assert all(block.startswith(f"line {number - 1} ".encode()) for number, block in read if block)
@@ -61,14 +61,14 @@ def test_sentences_stay_whole_whatever_the_blocks(
     encoder = Encoder(MARKS | {b"a": 3, b"b": 4, b"c": 5}, normalised=False)
     expected = [number for words in sentences if words for number in [*("   abc".index(word) for word in words), 2]]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text, "BLOCK", size)
+        patch.setattr(asr.lm.sentences, "BLOCK", size)
         parts = [part.tolist() for _, part in encode_all([path], encoder)]
     assert [number for part in parts for number in part] == expected
     assert all(part[-1] == 2 for part in parts if part)
 
 
 def test_the_share_that_is_told_rises_to_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "BLOCK", 10)
+    monkeypatch.setattr(asr.lm.sentences, "BLOCK", 10)
     shares: list[float] = []
     count_words([file(tmp_path, "a b c\n" * 10), file(tmp_path, "d\n", "b.txt")], False, shares.append)
     assert shares == sorted(shares)
@@ -77,7 +77,7 @@ def test_the_share_that_is_told_rises_to_one(tmp_path: Path, monkeypatch: pytest
 
 
 def test_what_is_not_utf8_is_named_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "BLOCK", 8)
+    monkeypatch.setattr(asr.lm.sentences, "BLOCK", 8)
     path = file(tmp_path, b"one\ntwo two two\nthr\xe9\xe9\n")
     with pytest.raises(DataError, match=r"a\.txt, line 3: the byte 0xe9 is not UTF-8; save the file as UTF-8\."):
         count_words([path], normalised=False)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.decoding import packed
-from asr.decoding.ngram import Level, Ngram, build
 from asr.errors import DataError
+from asr.lm import packed
+from asr.lm.estimation.train_ngram import train
+from asr.lm.ngram import Level, Ngram, build
 from asr.lm.perplexity import measure, measure_speller
-from asr.lm.train import train
 from asr.text import CharTokenizer
 
 REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "kn-check"

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from asr.model.frontend import Frontend, FrontendConfig, MaskedConv
+from asr.network.frontend import Frontend, FrontendConfig, MaskedConv
 
 REDUCTIONS = [2, 4, 8]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from asr.model.lstm import lstm
+from asr.network.lstm_gradient import lstm
 
 
 def gradients(outputs: Tensor, weights_of_loss: Tensor, layer: nn.LSTM, x: Tensor) -> list[Tensor]:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from asr.data.manifest import Utterance
+from asr.evaluation.corpora import Corpus
 from asr.report import document
-from asr.report.corpus import Corpus
 from asr.report.media import Gallery, gallery
 from asr.scoring.wer import Score, score
 from asr.text import ENGLISH, CharTokenizer
-from asr.transcript import Transcript, Word
+from asr.transcript.formats import Transcript, Word
 
 TOKENIZER = CharTokenizer(ENGLISH)
 WORDS = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from asr.report.comparison import write_comparison
+from asr.report.compare import write_comparison
 from asr.scoring.compare import Comparison, compare
 from asr.scoring.wer import score
 

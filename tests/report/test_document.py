@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from asr.data.manifest import Utterance
+from asr.evaluation.corpora import Corpus
 from asr.report import document
-from asr.report.corpus import Corpus
 from asr.scoring.wer import score
 from asr.text import ENGLISH, normalise
-from asr.transcript import Transcript, Word
+from asr.transcript.formats import Transcript, Word
 
 
 def test_it_is_json_whatever_is_missing() -> None:

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import pytest
 
 from asr.report import html
-from asr.report.folder import write_report
 from asr.report.media import Gallery
+from asr.report.output_folder import write_report
 
 if TYPE_CHECKING:
     from tests.report.conftest import Made

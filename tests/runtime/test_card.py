@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from asr.cli import main
-from asr.runtime.session import OnnxModel
+from asr.models.session import OnnxModel
 
 
 def call(*arguments: object) -> str:

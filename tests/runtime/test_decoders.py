@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import asr
-from asr.decoding import packed
+from asr.decoding import build
 from asr.decoding.greedy import greedy
-from asr.decoding.settings import Rescoring, Settings
 from asr.errors import AsrError, ModelError
-from asr.runtime import decoders
-from asr.runtime.description import Description
+from asr.lm import packed
+from asr.models.decoding_settings import Rescoring, Settings
+from asr.models.description import Description
 from asr.text import CharTokenizer
 
 PLAIN = Description(name="toy", tokenizer=CharTokenizer(" abr"), sample_rate=8000, frame_shift_s=0.04)
@@ -40,12 +40,12 @@ def spelled(text: str, sure: float = 0.9) -> np.ndarray:
     return np.log(rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def text(decoder: decoders.Decoder, rows: np.ndarray) -> str:
+def text(decoder: build.Decoder, rows: np.ndarray) -> str:
     return PLAIN.tokenizer.decode([token.number for token in decoder(rows, PLAIN.tokenizer)])
 
 
 def test_an_untuned_model_is_decoded_greedily() -> None:
-    decoder = decoders.make(PLAIN)
+    decoder = build.make(PLAIN)
     assert decoder.search is greedy
     assert (decoder.about, decoder.remark) == ("greedy (best path), no language model", "")
 
@@ -53,8 +53,8 @@ def test_an_untuned_model_is_decoded_greedily() -> None:
 def test_a_language_model_changes_the_text_and_the_user_hears_that_it_is_untuned(arpa_file: Path) -> None:
     rows = spelled("abra")
     rows[1] = np.log([0.39, 0.01, 0.40, 0.1, 0.1])  # an `a` or nothing
-    assert text(decoders.make(PLAIN), rows) == "abra"
-    decoder = decoders.make(PLAIN, lm=arpa_file)
+    assert text(build.make(PLAIN), rows) == "abra"
+    decoder = build.make(PLAIN, lm=arpa_file)
     assert text(decoder, rows) == "bra"
     assert "tune" in decoder.remark
     assert "lm.arpa (1-gram, weight 0.5, bonus 1 a word)" in decoder.about
@@ -66,22 +66,22 @@ def test_a_language_model_inside_the_model_is_used_unless_forbidden(arpa_file: P
     tuned = replace(PLAIN, decoding=Settings(beam=9, lm_size=tuple(ngram.counts)), language_model=own)
     rows = spelled("abra")
     rows[1] = np.log([0.39, 0.01, 0.40, 0.1, 0.1])
-    decoder = decoders.make(tuned)
+    decoder = build.make(tuned)
     assert (text(decoder, rows), decoder.remark) == ("bra", "")
     assert "beam search of 9 prefixes" in decoder.about
-    assert text(decoders.make(tuned, no_lm=True), rows) == "abra"
-    assert text(decoders.make(tuned, beam=0), rows) == "abra"
+    assert text(build.make(tuned, no_lm=True), rows) == "abra"
+    assert text(build.make(tuned, beam=0), rows) == "abra"
     with pytest.raises(ModelError, match="inside the model 'toy' is a damaged"):
-        decoders.make(replace(tuned, language_model=own[:-40]))
+        build.make(replace(tuned, language_model=own[:-40]))
     with pytest.raises(ModelError, match="inside the model 'toy' is damaged"):
-        decoders.make(replace(tuned, language_model=own[:-1]))
+        build.make(replace(tuned, language_model=own[:-1]))
 
 
 def test_a_hot_word_is_found_where_it_nearly_stands() -> None:
     rows = spelled("abra ra")
     rows[9] = np.log([0.04, 0.04, 0.04, 0.3, 0.58])  # of the second word's first frames: r, or perhaps b
-    assert text(decoders.make(PLAIN), rows) == "abrarra"
-    assert text(decoders.make(PLAIN, hot_words={"abrabra": 12.0}), rows) == "abrabra"
+    assert text(build.make(PLAIN), rows) == "abrarra"
+    assert text(build.make(PLAIN, hot_words={"abrabra": 12.0}), rows) == "abrabra"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_hot_word_is_found_where_it_nearly_stands() -> None:
 )
 def test_wishes_that_cannot_be(wishes: dict[str, Any], message: str) -> None:
     with pytest.raises(AsrError, match=message):
-        decoders.make(PLAIN, **wishes)
+        build.make(PLAIN, **wishes)
 
 
 def test_settings_survive_the_file() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.errors import ModelError
-from asr.runtime.description import (
+from asr.models.description import (
     FORMAT_VERSION,
     Description,
     LanguageDescription,

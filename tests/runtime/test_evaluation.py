@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from asr.data.manifest import Utterance
-from asr.runtime.description import Description
-from asr.runtime.evaluation import BATCH, evaluate, recognise
-from asr.runtime.transcriber import Transcriber
+from asr.evaluation.recognition import BATCH, evaluate, recognise
+from asr.models.description import Description
 from asr.text import CharTokenizer
+from asr.transcription.transcriber import Transcriber
 
 TOKENIZER = CharTokenizer(" abcdefghij")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from asr.errors import AsrError, DataError
-from asr.runtime.inputs import Input, expand
+from asr.transcription.inputs import Input, expand
 
 
 @pytest.fixture

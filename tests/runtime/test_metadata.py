@@ -6,14 +6,14 @@ import onnx
 import pytest
 
 from asr.errors import ModelError
-from asr.runtime import metadata
+from asr.models import rewrite
 
 MODEL = Path(__file__).resolve().parents[2] / "asr" / "models" / "an4.onnx"
 
 
 def test_all_but_the_metadata_stays(tmp_path: Path) -> None:
     target = tmp_path / "new.onnx"
-    metadata.rewrite(MODEL, target, {"name": "ünlike", "empty": ""})
+    rewrite.rewrite(MODEL, target, {"name": "ünlike", "empty": ""})
     before, after = onnx.load(MODEL), onnx.load(target)
     assert {pair.key: pair.value for pair in after.metadata_props} == {"name": "ünlike", "empty": ""}
     del before.metadata_props[:], after.metadata_props[:]
@@ -23,8 +23,8 @@ def test_all_but_the_metadata_stays(tmp_path: Path) -> None:
 def test_a_file_may_be_rewritten_in_its_place(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
     target.write_bytes(MODEL.read_bytes())
-    metadata.rewrite(target, target, {"a": "1"})
-    metadata.rewrite(target, target, {"b": "2"})
+    rewrite.rewrite(target, target, {"a": "1"})
+    rewrite.rewrite(target, target, {"b": "2"})
     assert [(pair.key, pair.value) for pair in onnx.load(target).metadata_props] == [("b", "2")]
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
 
@@ -33,5 +33,5 @@ def test_a_damaged_file_is_told_and_left_alone(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
     target.write_bytes(content := MODEL.read_bytes()[:100_000])
     with pytest.raises(ModelError, match="is not a whole ONNX file"):
-        metadata.rewrite(target, target, {})
+        rewrite.rewrite(target, target, {})
     assert target.read_bytes() == content

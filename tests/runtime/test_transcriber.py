@@ -12,7 +12,7 @@ import soundfile
 import asr
 from asr.data.manifest import read
 from asr.errors import AudioError, ModelError
-from asr.runtime.session import OnnxModel
+from asr.models.session import OnnxModel
 
 RATE = 16_000
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.decoding import packed
-from asr.decoding.arpa import read
 from asr.errors import ModelError
-from asr.runtime.unpacked import KEPT_S, open_unpacked
+from asr.lm import packed
+from asr.lm.arpa import read
+from asr.lm.cache import KEPT_S, open_unpacked
 
 ARPA = r"""\data\
 ngram 1=5

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from asr.runtime import windows
-from asr.runtime.description import Description
+from asr.models.description import Description
 from asr.text import CharTokenizer
+from asr.transcription import windows
 
 TOKENS = 3
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from asr.errors import AsrError, AudioError
-from asr.runtime.workers import transcribe_all
-from asr.transcript import Transcript, Word
+from asr.transcript.formats import Transcript, Word
+from asr.transcription.workers import transcribe_all
 
 
 class Fake:

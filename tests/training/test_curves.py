@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.image import imread
 
-from asr.training.acoustic import AcousticTask
+from asr.training.acoustic.task import AcousticTask
 from asr.training.curves import draw
 
 

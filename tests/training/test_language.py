@@ -17,10 +17,11 @@ from safetensors.torch import load_file
 
 from asr.cli import main
 from asr.errors import DataError, ModelError
-from asr.model.language import LanguageConfig, LanguageModel
+from asr.network.language import LanguageConfig, LanguageModel
 from asr.text import CharTokenizer, SubwordTokenizer
-from asr.training import checkpoint, language_checkpoint, loop
-from asr.training.language import (
+from asr.training import checkpoint, loop
+from asr.training.language import checkpoint as language_checkpoint
+from asr.training.language.task import (
     END,
     LanguageObjective,
     LanguageTask,

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asr.data.masking import MaskingConfig
-from asr.model.acoustic import AcousticModel, ModelConfig
-from asr.training.objective import Losses, Objective, ObjectiveConfig, ctc_losses, divergence, frames_needed
+from asr.network.acoustic import AcousticModel, ModelConfig
+from asr.training.acoustic.objective import Losses, Objective, ObjectiveConfig, ctc_losses, divergence, frames_needed
+from asr.training.data.spec_augment import MaskingConfig
 
 V = 4
 
@@ -212,7 +212,7 @@ def test_a_transcript_that_does_not_fit_costs_and_teaches_nothing(
     config: ObjectiveConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if config.consistency:
-        monkeypatch.setattr("asr.training.objective.mask_spectrogram", blot_half_the_bands_of_the_second_view)
+        monkeypatch.setattr("asr.training.acoustic.objective.mask_spectrogram", blot_half_the_bands_of_the_second_view)
 
     def learn(rows: slice) -> tuple[Losses, dict[str, Tensor | None]]:
         made = network()

@@ -7,8 +7,8 @@ import torch
 from click.testing import CliRunner
 
 from asr.cli import main
-from asr.data.batches import Batch
 from asr.data.manifest import Utterance
+from asr.training.data.batches import Batch
 from asr.training.probe import cost, largest_batch_s
 from asr.training.recipe import Recipe, load_recipe
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from safetensors.torch import load_file
 
 from asr.cli import main
-from asr.training import folder, loop, state
+from asr.training import loop, run_folder, state
 
 ROOT = Path(__file__).resolve().parents[2]
 # Every part that holds state: moments, a moving average, an intermediate head, dropout, masking, speed and gain.
@@ -189,7 +189,7 @@ def test_killed_before_the_first_step(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "recipe_to_yaml", kill)
+        patch.setattr(run_folder, "recipe_to_yaml", kill)
         with pytest.raises(Killed):
             run(command, tmp_path / "run")
     assert run(command, tmp_path / "run").exit_code == 0

@@ -1,0 +1,285 @@
+"""CTC prefix beam search with an n-gram language model, a vocabulary and hot words.
+
+The score of a text is ln P(text | sound) + `lm_weight` * ln P(text) + `word_bonus` * words, the last two only with a
+language model, and what unknown and hot words add. The compiled search is `asr.decoding.beam.kernel`; it is imported
+when the first `BeamSearch` is made.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from asr.decoding.beam import lexicon
+from asr.decoding.forced_alignment import align
+from asr.decoding.greedy import Token
+from asr.errors import AsrError, DataError
+from asr.lm.ngram import Ngram, Trie, frozen
+from asr.text import Tokenizer
+
+ANSWERS = 1 << 14
+"""Answers of the language model that a search remembers, for it asks the same at every frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeamOptions:
+    """How much is searched, and what counts beside the sound. Log-probabilities and scores are natural logarithms."""
+
+    width: int = 100
+    """Prefixes that are kept after each frame."""
+    threshold: float = 12.0
+    """A prefix is dropped when its score is this far below the best; inf drops none."""
+    tokens: int = 40
+    """Tokens by which a prefix may grow in a frame: the likeliest."""
+    token_threshold: float = -7.0
+    """A prefix does not grow by a token below this log-probability; -inf allows all."""
+    lm_weight: float = 0.5
+    """What the language model's log-probabilities are multiplied by."""
+    word_bonus: float = 1.0
+    """What each word adds to the score where there is a language model, which prefers few words."""
+    unknown_score: float = -5.0
+    """What a word outside the vocabulary adds to the score, beside `lm_weight` times the log-probability of its
+    letters, each of which is as likely as any other. Without that, a weak model gains by writing words together. A hot
+    word's letters are free."""
+    closed: bool = False
+    """Whether only words of the vocabulary may be written."""
+    recombine: bool = True
+    """Whether with a language model only the best is kept of the prefixes that no sound to come can tell apart, which
+    leaves room for others. Lists of the best texts have the others, too."""
+
+    def __post_init__(self) -> None:
+        """Raises AsrError when a value is out of its range."""
+        ranges: Mapping[str, tuple[bool, str]] = {
+            "width": (self.width >= 1, "1 or more"),
+            "threshold": (self.threshold > 0, "more than 0"),
+            "tokens": (self.tokens >= 1, "1 or more"),
+            "token_threshold": (self.token_threshold < 0, "less than 0"),
+            "lm_weight": (0 <= self.lm_weight < math.inf, "0 or more"),
+            "word_bonus": (math.isfinite(self.word_bonus), "a finite number"),
+            "unknown_score": (math.isfinite(self.unknown_score), "a finite number"),
+        }
+        for name, (is_good, rule) in ranges.items():
+            if not is_good:
+                raise AsrError(f"The beam search's `{name}` (={getattr(self, name)}) must be {rule}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A text that may have been said."""
+
+    text: str
+    tokens: tuple[int, ...]
+    score: float
+    """By which the hypotheses are ordered."""
+    ctc_log_prob: float
+    """Of the text given the sound, over all its paths that were searched; in a list of texts, over all there are."""
+    lm_log_prob: float
+    """Of the text in the language model, its end included, not weighted; 0 without one."""
+
+
+class BeamSearch:
+    """A decoder for a model's tokens. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        options: BeamOptions | None = None,
+        *,
+        ngram: Ngram | None = None,
+        vocabulary: Sequence[str] = (),
+        hot_words: Mapping[str, float] | None = None,
+    ) -> None:
+        """Prepare the search.
+
+        Args:
+            tokenizer: of the model whose log-probs are to be searched.
+            options: how to search.
+            ngram: a language model over words, whose vocabulary is used.
+            vocabulary: the known words where there is no `ngram`.
+            hot_words: word -> boost, which is added to the score of a text for each time the word stands in it. While
+                the word is being spelled it adds the spelled share of it. In a closed vocabulary only its words count.
+
+        Raises:
+            AsrError: a hot word or the language model cannot be written in the model's alphabet, or the options ask
+                for a closed vocabulary and there is none.
+        """
+        from asr.decoding.beam import kernel, tree
+
+        self.tokenizer = tokenizer
+        self.options = options or BeamOptions()
+        words = vocabulary if ngram is None else ngram.words
+        known = lexicon.build(words, tokenizer.alphabet)
+        if len(words) and len(known.word) == 1:
+            raise AsrError(
+                f"None of the {len(words):,} words of the vocabulary, such as {words[-1]!r}, can be written in the "
+                f"model's alphabet {tokenizer.alphabet!r}: make the language model from text that is normalised alike."
+            )
+        if self.options.closed and not len(words):
+            raise AsrError("A closed vocabulary (`closed`) needs words: give a language model or a vocabulary.")
+        hot, boost, promise = _hot_words(tokenizer, hot_words or {})
+        ahead, below = np.zeros(len(known.word)), np.zeros((len(known.word), 2), np.int32)
+        if ngram is not None:
+            below = lexicon.words_below(known)
+            ends = known.word >= 0
+            ahead[:] = -np.inf
+            ahead[ends] = ngram.trie.log_prob[known.word[ends] + 1]
+            ahead = lexicon.best_below(known, ahead)
+        self.lm_weight = float(self.options.lm_weight) if ngram is not None else 0.0
+        """What the language model counts; 0 without one."""
+        self.word_bonus = word_bonus = float(self.options.word_bonus) if ngram is not None else 0.0
+        """What a word adds; 0 without a language model."""
+        reach = float(promise.max() - promise.min())
+        floor = float(self.options.unknown_score) if len(words) and not self.options.closed else -math.inf
+        letters = max(1, len(set(tokenizer.alphabet) - {" "}))
+        unknown_letter = -float(self.options.lm_weight) * math.log(letters)
+        self._rules = tree.Rules(
+            lexicon.spelling(tokenizer),
+            known,
+            ahead,
+            below,
+            ngram.trie if ngram is not None else _no_ngram(),
+            np.zeros(1, np.uint64),
+            np.zeros(1),
+            hot,
+            boost,
+            promise,
+            ngram.unknown if ngram is not None else 0,
+            ngram.end if ngram is not None else 0,
+            len(words) > 0,
+            ngram is not None,
+            self.options.closed,
+            float(self.options.lm_weight),
+            word_bonus,
+            float(self.options.unknown_score),
+            unknown_letter,
+            reach,
+            floor,
+            0.0 if hot_words else unknown_letter,
+            max(0.0, word_bonus + max(0.0, boost.max(), floor)) + max(0.0, floor) + reach,
+        )
+        self._pruning = kernel.Pruning(
+            self.options.width,
+            float(self.options.threshold),
+            self.options.tokens,
+            float(self.options.token_threshold),
+            self.options.recombine and ngram is not None,
+            several=False,
+        )
+        self._start = ngram.start() if ngram is not None else 0
+
+    def start(self, *, several: bool = False) -> "Stream":
+        """Begin an utterance that comes in parts; `several`: more than the best text will be asked for."""
+        return Stream(self, self._rules, self._pruning._replace(several=several), self._start)
+
+    def decode(self, log_probs: np.ndarray, n_best: int = 1) -> list[Hypothesis]:
+        """The best texts of an utterance, best first. Shape: log_probs (T, V), natural logarithm."""
+        stream = self.start(several=n_best > 1)
+        stream.feed(log_probs)
+        return stream.finish(n_best)
+
+    def tokens(self, log_probs: np.ndarray) -> list[Token]:
+        """The tokens of the best text where its likeliest path has them: what `greedy` gives, found by this search.
+
+        Times and confidence of words come from them in the same way (`to_words`). Shape: log_probs (T, V)
+        """
+        best = self.decode(log_probs)
+        return align(log_probs, best[0].tokens) if best else []
+
+    def decode_batch(self, batch: Sequence[np.ndarray], n_best: int = 1, *, threads: int = 1) -> list[list[Hypothesis]]:
+        """`decode` of several utterances, shared out among threads. Shape: B times (T_b, V)"""
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(lambda log_probs: self.decode(log_probs, n_best), batch))
+
+
+class Stream:
+    """The search of one utterance, between two parts of it."""
+
+    def __init__(self, decoder: BeamSearch, rules: Any, pruning: Any, state: int) -> None:
+        from asr.decoding.beam import kernel, n_best, tree
+
+        self._kernel, self._tree, self._n_best = kernel, tree, n_best
+        self._heard: list[np.ndarray] = []
+        self._decoder, self._pruning = decoder, pruning
+        self._rules = rules._replace(asked=np.zeros(ANSWERS, np.uint64), answers=np.zeros(ANSWERS))
+        width = pruning.width
+        merges = np.zeros(64 * width if pruning.several else width + 1, kernel.MERGE)
+        self._beam = kernel.Beam(np.array([1, 1, 1]), np.zeros(width, kernel.PREFIX), merges)
+        self._beam.prefixes[0]["other"] = -np.inf  # the empty prefix, whose one path has probability 1
+        self._nodes = np.zeros(64 * width, tree.NODE)
+        self._nodes[0]["state"] = state
+
+    def feed(self, log_probs: np.ndarray) -> None:
+        """Go on by the next frames, any number of them. Shape: (T, V), natural logarithm.
+
+        Raises:
+            DataError: the frames do not have the model's number of tokens, or hold NaN.
+        """
+        size = self._decoder.tokenizer.size
+        if log_probs.ndim != 2 or log_probs.shape[1] != size or np.isnan(log_probs).any():
+            raise DataError(
+                f"Log-probs of shape {log_probs.shape} cannot be searched: they must have {size} columns, one for "
+                "each token of the model, and no NaN."
+            )
+        log_probs = np.ascontiguousarray(log_probs, np.float32)
+        if self._pruning.several:
+            self._heard.append(log_probs)
+        while len(log_probs):
+            done = self._kernel.search(self._rules, self._pruning, self._beam, self._nodes, log_probs)
+            log_probs = log_probs[done:]
+            if len(log_probs):
+                self._make_room()
+
+    def finish(self, n_best: int = 1) -> list[Hypothesis]:
+        """The best texts so far as if the utterance ended here, best first; more frames may follow."""
+        node, paths, lm, score = self._kernel.finish(self._rules, self._beam, self._nodes)
+        whole = np.flatnonzero(score > -np.inf)
+        ends = list(zip(*(each[whole].tolist() for each in (score, paths, lm, node)), strict=True))
+        heard = np.concatenate(self._heard) if self._heard else None
+        found = self._n_best.best_texts(ends, self._nodes, self._beam.merges, heard, self._write, n_best)
+        return [Hypothesis(*path) for path in found]
+
+    def _write(self, tokens: Sequence[int]) -> str:
+        return " ".join(self._decoder.tokenizer.decode(tokens).split())
+
+    def _make_room(self) -> None:
+        """Forget dead prefixes, unless what was left out for one may be asked for; double the memory that is short."""
+        counts, prefixes, merges = self._beam
+        if not self._pruning.several:
+            counts[1] = self._tree.compact(self._nodes, counts[1], prefixes["node"][: counts[0]])
+        if 2 * counts[1] + 2 * self._pruning.width > len(self._nodes):
+            self._nodes = np.concatenate([self._nodes, np.zeros_like(self._nodes)])
+        if counts[2] + self._pruning.width > len(merges):
+            self._beam = self._beam._replace(merges=np.concatenate([merges, np.zeros_like(merges)]))
+
+
+def _hot_words(tokenizer: Tokenizer, boosts: Mapping[str, float]) -> tuple[lexicon.Lexicon, np.ndarray, np.ndarray]:
+    """The words' trie, and for each node what a complete word adds and what its letters so far add."""
+    words = []
+    for word in boosts:
+        text = tokenizer.normalise(word)
+        if not text or set(text) - (set(tokenizer.alphabet) - {" "}):
+            raise AsrError(
+                f"The hot word {word!r} is not one word in the model's alphabet {tokenizer.alphabet!r}: spell it "
+                "out, and give the words of a phrase one by one."
+            )
+        words.append(text)
+    values = np.array([*boosts.values(), 0.0])
+    if not np.isfinite(values).all():
+        raise AsrError("A hot word's boost must be a finite number.")
+    hot = lexicon.build(words, tokenizer.alphabet)
+    depth = np.zeros(len(hot.word), np.int32)
+    for node in range(1, len(depth)):
+        depth[node] = depth[hot.parent[node]] + 1
+    boost = np.where(hot.word >= 0, values[hot.word], 0.0)
+    share = np.where(hot.word >= 0, boost / np.maximum(depth, 1), -np.inf)
+    promise = depth * np.where(len(words), lexicon.best_below(hot, share), 0.0)
+    return hot, boost, promise
+
+
+def _no_ngram() -> Trie:
+    """What stands in a language model's place, in its types, so that one compiled search serves both."""
+    integer, real = np.zeros(2, np.int32), np.zeros(2, np.float32)
+    return frozen(Trie(integer, real, integer, real, integer))

@@ -1,0 +1,29 @@
+"""Tokens in frames -> words in seconds."""
+
+import math
+from collections.abc import Sequence
+
+from asr.decoding.greedy import Token
+from asr.text import Tokenizer
+from asr.transcript.formats import Word
+
+
+def to_words(
+    tokens: Sequence[Token], tokenizer: Tokenizer, frame_shift_s: float, duration_s: float
+) -> tuple[Word, ...]:
+    """Group tokens into words.
+
+    A word lasts from the first frame of its first token to the last frame of its last one, or to the sound's end. CTC
+    marks a token by a spike somewhere inside its sound, so these times lie inside the word as spoken. The confidence is
+    the geometric mean of the tokens' probabilities.
+    """
+    numbers = [token.number for token in tokens]
+    return tuple(
+        Word(
+            text=tokenizer.decode(numbers[first:last]),
+            start_s=tokens[first].start * frame_shift_s,
+            end_s=min(tokens[last - 1].end * frame_shift_s, duration_s),
+            confidence=math.exp(sum(token.log_prob for token in tokens[first:last]) / (last - first)),
+        )
+        for first, last in tokenizer.words(numbers)
+    )

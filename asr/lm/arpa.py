@@ -1,0 +1,249 @@
+"""Reads n-gram models in the ARPA format: plain, gzip or xz."""
+
+import gzip
+import lzma
+import math
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, NoReturn
+
+import numpy as np
+
+from asr.errors import DataError
+from asr.files import decompressed
+from asr.lm.ngram import BEGIN, END, UNKNOWN, Level, Misfit, Ngram, build
+
+BLOCK = 1 << 22
+"""Bytes that are parsed at a time."""
+NO_UNKNOWN = -100.0
+"""log10 probability of `<unk>` in a model without it, as in KenLM."""
+SPACE = np.isin(np.arange(256), list(b" \t\n\r\v\f"))
+"""Where `bytes.split` cuts."""
+
+
+def read(path: Path | str) -> Ngram:
+    """Read an ARPA file.
+
+    `<UNK>` is read as `<unk>`; a model without either gets one that is next to impossible. Text before the head is
+    passed over.
+
+    Raises:
+        DataError: the file cannot be read, is cut off, is no ARPA file, counts wrongly, or has an n-gram that is
+            malformed, there twice, or without its context. The sentence names file and line.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file, decompressed(file) as text:
+            return _parse(path, text)
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} cannot be unpacked ({error}): it is damaged or cut off; get it again.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _parse(path: Path, file: IO[bytes]) -> Ngram:
+    blocks = _blocks(file)
+    counts, pending = _counts(path, blocks)
+    words: dict[bytes, int] = {}
+    levels: list[Level] = []
+    lines: list[np.ndarray] = []
+    for order, count in enumerate([*counts, None], start=1):
+        marker = b"\\end\\" if count is None else b"\\%d-grams:" % order
+        if pending is None:
+            raise DataError(f"{path} ends before `{marker.decode()}`: it is cut off; get it again.")
+        number, line = pending
+        if line.strip() != marker:
+            raise DataError(
+                f"{path}, line {number}: {_shown(line)} stands where `{marker.decode()}` has to; "
+                "the sections of an ARPA file come in order, one for each count in its head."
+            )
+        if count is None:
+            break
+        pending, parts = _section(path, blocks, order=order, highest=len(counts), words=words)
+        lines.append(np.concatenate([part for part, _ in parts]))
+        levels.append(Level(*(np.concatenate(part) for part in zip(*(level for _, level in parts), strict=True))))
+        parts.clear()
+        found = len(levels[-1].log_prob)
+        if found != count and pending is not None:
+            raise DataError(
+                f"{path}, line {pending[0]}: here end {found:,} {order}-grams, and the head of the file counts "
+                f"{count:,}: it is damaged, or its head is wrong."
+            )
+    for word, edge in ((BEGIN, "begins"), (END, "ends")):
+        if word.encode() not in words:
+            raise DataError(f"{path} has no 1-gram `{word}`, with which every sentence {edge}.")
+    if UNKNOWN.encode() not in words and b"<UNK>" in words:
+        words = {(UNKNOWN.encode() if word == b"<UNK>" else word): number for word, number in words.items()}
+    if UNKNOWN.encode() not in words:
+        words[UNKNOWN.encode()] = len(words)
+        extra = (
+            np.array([[len(words) - 1]], np.int32),
+            np.array([NO_UNKNOWN * math.log(10)], np.float32),
+            np.array([0], np.float32),
+        )
+        levels[0] = Level(*map(np.concatenate, zip(levels[0], extra, strict=True)))
+    names = sorted(words)
+    rank = np.empty(len(words), np.int32)
+    rank[[words[name] for name in names]] = np.arange(len(words), dtype=np.int32)
+    levels = [Level(rank[level.words], level.log_prob, level.backoff) for level in levels]
+    in_order = np.argsort(levels[0].words[:, 0])
+    levels[0] = Level(*(part[in_order] for part in levels[0]))
+    try:
+        trie = build(levels)
+    except Misfit as misfit:
+        ids = levels[misfit.order - 1].words[misfit.index]
+        gram = " ".join(names[number].decode() for number in ids)
+        where = f"{path}, line {lines[misfit.order - 1][misfit.index]}"
+        if misfit.reason == "twice":
+            raise DataError(f'{where}: the {misfit.order}-gram "{gram}" is there twice; keep one.') from None
+        raise DataError(
+            f'{where}: the {misfit.order}-gram "{gram}" is there without its context, the {misfit.order - 1}-gram '
+            f'"{gram.rpartition(" ")[0]}", whose back-off weight is needed.'
+        ) from None
+    return Ngram(len(counts), [name.decode() for name in names], trie)
+
+
+def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield (number of the first line, bytes): each marker (a line that begins with a backslash) by itself, and
+    between markers blocks of whole lines."""
+    number, rest = 1, b""
+    while True:
+        data = file.read(BLOCK)
+        block = rest + data
+        cut = block.rfind(b"\n") + 1 if data else len(block)
+        block, rest = block[:cut], block[cut:]
+        start = 0
+        while start < len(block):
+            if block[start] == ord("\\"):
+                end = (block.find(b"\n", start) + 1) or len(block)
+            else:
+                end = (block.find(b"\n\\", start) + 1) or len(block)
+            piece = block[start:end]
+            yield number, piece
+            number += piece.count(b"\n")
+            start = end
+        if not data:
+            return
+
+
+def _counts(path: Path, blocks: Iterator[tuple[int, bytes]]) -> tuple[list[int], tuple[int, bytes] | None]:
+    """How many n-grams the head says there are of each order, and the marker after it (None: the file ends)."""
+    while (found := next(blocks, None)) and found[1].strip() != b"\\data\\":
+        pass
+    counts: list[int] = []
+    pending = None
+    for first, block in blocks:
+        if block.startswith(b"\\"):
+            pending = first, block
+            break
+        for number, line in enumerate(block.split(b"\n"), start=first):
+            if not line.strip():
+                continue
+            match = re.fullmatch(rb"ngram\s+(\d+)\s*=\s*(\d+)\s*", line)
+            if match is None or int(match[1]) != len(counts) + 1:
+                raise DataError(
+                    f"{path}, line {number}: {_shown(line)} has to be `ngram {len(counts) + 1}=` and a count."
+                )
+            counts.append(int(match[2]))
+    if not counts:
+        raise DataError(f"{path} has no `\\data\\` with counts under it: it is not an ARPA file, or is cut off.")
+    return counts, pending
+
+
+def _section(
+    path: Path, blocks: Iterator[tuple[int, bytes]], *, order: int, highest: int, words: dict[bytes, int]
+) -> tuple[tuple[int, bytes] | None, list[tuple[np.ndarray, Level]]]:
+    """The n-grams of one order with their line numbers, and the marker after them (None: the file ends)."""
+    nothing = Level(np.empty((0, order), np.int32), np.empty(0, np.float32), np.empty(0, np.float32))
+    parts = [(np.empty(0, np.int32), nothing)]
+    for first, block in blocks:
+        if block.startswith(b"\\"):
+            return (first, block), parts
+        parts.append(_lines(path, first, block, order=order, highest=highest, words=words))
+    return None, parts
+
+
+def _lines(
+    path: Path, first: int, block: bytes, *, order: int, highest: int, words: dict[bytes, int]
+) -> tuple[np.ndarray, Level]:
+    """Parse a block of whole lines, all at a time: line numbers and n-grams. Adds the 1-grams to `words`."""
+    codes = np.frombuffer(block, np.uint8)
+    space = SPACE[codes]
+    begins = np.flatnonzero(~space & np.r_[True, space[:-1]])
+    edges = np.r_[0, np.searchsorted(begins, np.flatnonzero(codes == ord("\n"))), len(begins)]
+    length = np.diff(edges)
+    filled = np.flatnonzero(length)
+    start, length = edges[filled], length[filled]
+    tokens = np.array([*block.split(), None], dtype=object)
+    try:
+        if not np.isin(length, [order + 1, order + 2] if order < highest else [order + 1]).all():
+            raise ValueError  # noqa: TRY301
+        log_prob = _numbers(tokens[start])
+        weighted = length == order + 2
+        backoff = np.zeros(len(start))
+        backoff[weighted] = _numbers(tokens[start[weighted] + order + 1])
+        if (log_prob > 0).any() or not (np.isfinite(log_prob) & np.isfinite(backoff)).all():
+            raise ValueError  # noqa: TRY301
+        if order == 1:
+            new = dict(zip(tokens[start + 1], range(len(words), len(words) + len(start)), strict=True))
+            b"".join(new).decode()
+            if len(new) < len(start) or not words.keys().isdisjoint(new):
+                raise ValueError  # noqa: TRY301
+            words.update(new)
+        numbers = [_ids(tokens[start + 1 + column], words) for column in range(order)]
+    except (ValueError, KeyError):
+        _complain(path, first, block, order=order, highest=highest, words=words)
+    scale = math.log(10)
+    return (first + filled).astype(np.int32), Level(
+        np.stack(numbers, axis=1), (log_prob * scale).astype(np.float32), (backoff * scale).astype(np.float32)
+    )
+
+
+def _numbers(tokens: np.ndarray) -> np.ndarray:
+    return np.fromiter(map(float, tokens), np.float64, len(tokens))
+
+
+def _ids(tokens: np.ndarray, words: dict[bytes, int]) -> np.ndarray:
+    return np.fromiter(map(words.__getitem__, tokens), np.int32, len(tokens))
+
+
+def _complain(path: Path, first: int, block: bytes, *, order: int, highest: int, words: dict[bytes, int]) -> NoReturn:
+    """Say which line of a block is wrong: the same rules, a line at a time."""
+    seen = set(words)
+    for number, line in enumerate(block.split(b"\n"), start=first):
+        fields = line.split()
+        if not fields:
+            continue
+        where = f"{path}, line {number}"
+        allowed = (order + 1, order + 2) if order < highest else (order + 1,)
+        if len(fields) not in allowed:
+            raise DataError(
+                f"{where}: {_shown(line)} has to be a log-probability and {order} word{'s' if order > 1 else ''}"
+                f"{', then a back-off weight or nothing' if order < highest else ', and nothing else'}."
+            )
+        for name, field in (("log-probability", fields[0]), ("back-off weight", (*fields, b"0")[order + 1])):
+            try:
+                value = float(field)
+            except ValueError:
+                value = math.nan
+            if not math.isfinite(value):
+                raise DataError(f"{where}: the {name} {_shown(field)} has to be a finite number.")
+            if value > 0 and name == "log-probability":
+                raise DataError(f"{where}: the log-probability {_shown(field)} has to be 0 or less.")
+        for word in fields[1 : order + 1]:
+            try:
+                word.decode()
+            except UnicodeDecodeError:
+                raise DataError(f"{where}: the word {_shown(word)} is not UTF-8; save the file as UTF-8.") from None
+            if order == 1 and word in seen:
+                raise DataError(f"{where}: the 1-gram {_shown(word)} is there twice; keep one.")
+            if order > 1 and word not in words:
+                raise DataError(f"{where}: the word {_shown(word)} is not among the 1-grams.")
+            seen.add(word)
+    raise AssertionError("all lines are well formed")
+
+
+def _shown(text: bytes) -> str:
+    return repr(text.strip().decode(errors="backslashreplace")[:80])

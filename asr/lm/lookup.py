@@ -1,0 +1,55 @@
+"""Compiled look-up in an n-gram trie (numba); beam search calls it for every word of every hypothesis."""
+
+import numpy as np
+from numba import njit
+
+from asr.lm.ngram import Trie
+
+
+@njit(cache=True, nogil=True)
+def rest(trie: Trie, node: int) -> int:
+    """The state at a node: itself, or its suffix when no longer n-gram and no back-off weight depends on it."""
+    if node < len(trie.backoff) and (
+        trie.first_child[node] < trie.first_child[node + 1] or trie.backoff[node] != 0 or node == 0
+    ):
+        return node
+    return int(trie.suffix[node])
+
+
+@njit(cache=True, nogil=True)
+def child_from(trie: Trie, node: int, word: int) -> int:
+    """The first child of a node whose word is this one or a later one; one more than its last child where none is."""
+    low, high = int(trie.first_child[node]), int(trie.first_child[node + 1])
+    while low < high:
+        middle = (low + high) // 2
+        if trie.word[middle] < word:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def advance(trie: Trie, state: int, word: int) -> tuple[float, int]:
+    """Natural log-probability of a word (its number) after a state, and the state after it; backs off as needed."""
+    log_prob = 0.0
+    while state != 0:
+        child = child_from(trie, state, word)
+        if child < trie.first_child[state + 1] and trie.word[child] == word:
+            return log_prob + trie.log_prob[child], rest(trie, child)
+        log_prob += trie.backoff[state]
+        state = int(trie.suffix[state])
+    return log_prob + trie.log_prob[word + 1], rest(trie, word + 1)
+
+
+@njit(cache=True, nogil=True)
+def sentence_log_probs(trie: Trie, start: int, words: np.ndarray, end: int, log_probs: np.ndarray) -> None:
+    """Score sentences one after the other, each of which ends in the word `end`; natural logarithm.
+
+    Shape: words (T,), int; log_probs (T,), float64, is filled.
+    """
+    state = start
+    for position in range(len(words)):
+        log_probs[position], state = advance(trie, state, int(words[position]))
+        if words[position] == end:
+            state = start

@@ -1,0 +1,181 @@
+"""n-gram models as one file: memory-mapped, which opens at once, or small, which is unpacked into memory.
+
+    b"asr n-gram 1\\n"   a line of JSON   the arrays, each at a multiple of 64 bytes
+
+The memory-mapped form holds the trie as it is. The small form leaves out what can be found again (the suffixes),
+rounds log-probabilities and back-off weights to a sixteenth, numbers the words from the most frequent to the rarest, so
+that most numbers are small, and packs all with xz.
+"""
+
+import io
+import itertools
+import json
+import lzma
+import mmap
+import operator
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+
+from asr.errors import ModelError
+from asr.files import replacing
+from asr.lm import arpa
+from asr.lm.ngram import Ngram, Trie, frozen, keys_of, link, renumbered
+
+MAGIC = b"asr n-gram 1\n"
+ALIGNMENT = 64
+STEPS = 16
+"""A natural logarithm is rounded to so many steps a unit in the small form: off by 3 % of a probability at most."""
+
+Form = Literal["mapped", "small"]
+
+
+def load(path: Path | str) -> Ngram:
+    """Open an n-gram model: a packed file, or an ARPA file (plain, gzip or xz).
+
+    Raises:
+        DataError: the file cannot be read, or is neither a packed file nor a sound ARPA file.
+        ModelError: a packed file is cut off or damaged.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) == MAGIC:
+                return _read(str(path), mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except OSError:
+        pass  # what cannot be opened here cannot be opened there, where the sentence is
+    return arpa.read(path)
+
+
+def loads(data: bytes, where: str) -> Ngram:
+    """Open the contents of a packed file; `where` is what messages call it.
+
+    Raises:
+        ModelError: they are cut off or damaged.
+    """
+    if not data.startswith(MAGIC):
+        raise ModelError(f"{where} is not a packed n-gram model: make one with `asr lm pack`.")
+    return _read(where, data)
+
+
+def save(ngram: Ngram, path: Path, form: Form = "mapped") -> None:
+    """Write a packed file, whole or not at all; `small` is a tenth as large, slower to open, and rounded."""
+    with replacing(path) as file:
+        _write(ngram, file, form)
+
+
+def dumps(ngram: Ngram, form: Form = "small") -> bytes:
+    """The contents of a packed file."""
+    file = io.BytesIO()
+    _write(ngram, file, form)
+    return file.getvalue()
+
+
+def _write(ngram: Ngram, file: IO[bytes], form: Form) -> None:
+    words, kept = (ngram.words, ngram.trie._asdict()) if form == "mapped" else _shrink(ngram)
+    arrays = {"words": np.frombuffer("\n".join(words).encode(), np.uint8)} | kept
+    if form == "mapped":
+        contents = {name: array.data.cast("B") for name, array in arrays.items()}
+    else:
+        contents = {name: lzma.compress(_planes(array), preset=9) for name, array in arrays.items()}
+    header: dict[str, Any] = {"order": ngram.order, "counts": ngram.counts, "form": form, "steps": STEPS}
+    header["arrays"] = [
+        {"name": name, "dtype": array.dtype.str, "items": len(array), "bytes": len(contents[name])}
+        for name, array in arrays.items()
+    ]
+    file.write(MAGIC + json.dumps(header).encode() + b"\n")
+    for content in contents.values():
+        file.write(bytes(-file.tell() % ALIGNMENT))
+        file.write(content)
+
+
+def _read(where: str, data: bytes | mmap.mmap) -> Ngram:
+    try:
+        end = data.find(b"\n", len(MAGIC)) + 1
+        header = json.loads(data[len(MAGIC) : end])
+        arrays, start = {}, end
+        for entry in header["arrays"]:
+            start += -start % ALIGNMENT
+            dtype, items = np.dtype(entry["dtype"]), entry["items"]
+            if header["form"] == "small":
+                content = lzma.decompress(data[start : start + entry["bytes"]])
+                arrays[entry["name"]] = _unplanes(content, dtype, items)
+            else:
+                arrays[entry["name"]] = np.frombuffer(data, dtype, items, start)
+            start += entry["bytes"]
+        if start != len(data):
+            raise ValueError(f"{len(data):,} bytes long instead of {start:,}")  # noqa: TRY301
+        words = bytes(arrays.pop("words")).decode().split("\n")
+        if header["form"] == "small":
+            words, trie = _grow(words, header["counts"], header["steps"], arrays)
+        else:
+            trie = frozen(Trie(**arrays))
+        if any(map(operator.ge, words, words[1:])):
+            raise ValueError("its words are not in order")  # noqa: TRY301
+        return Ngram(header["order"], words, trie)
+    except (ValueError, KeyError, TypeError, IndexError, lzma.LZMAError) as error:
+        raise ModelError(f"{where} is a damaged n-gram model ({error}): pack it again with `asr lm pack`.") from error
+
+
+def _shrink(ngram: Ngram) -> tuple[list[str], dict[str, np.ndarray]]:
+    """What the small form keeps: the words, and the arrays of each order."""
+    size, counts, trie = len(ngram.words), ngram.counts, ngram.trie
+    kept: dict[str, np.ndarray] = {}
+    frequent = np.argsort(-_rounded(trie.log_prob[1 : size + 1]), kind="stable")
+    keys, was = renumbered(keys_of(trie, size), counts, np.argsort(frequent))
+    parents = keys // size
+    edges = np.cumsum([1, *counts])
+    for order, (first, last) in enumerate(itertools.pairwise(edges), start=1):
+        nodes = was[first:last]
+        kept[f"log_prob{order}"] = _rounded(trie.log_prob[nodes])
+        if order < ngram.order:
+            kept[f"backoff{order}"] = _rounded(trie.backoff[nodes])
+            children = parents[last - 1 : edges[order + 1] - 1]
+            kept[f"children{order}"] = np.bincount(children - first, minlength=last - first).astype(np.uint32)
+        if order > 1:
+            word = keys[first - 1 : last - 1] % size
+            parent = parents[first - 1 : last - 1]
+            eldest = np.r_[True, parent[1:] != parent[:-1]]
+            kept[f"gap{order}"] = np.where(eldest, word, np.diff(word, prepend=0)).astype(np.uint32)
+    return [str(ngram.words[number]) for number in frequent], kept
+
+
+def _grow(words: list[str], counts: list[int], steps: int, kept: dict[str, np.ndarray]) -> tuple[list[str], Trie]:
+    """The words in their order and the whole trie, from what the small form keeps."""
+    size = counts[0]
+    if len(words) != size:
+        raise ValueError(f"{len(words):,} words instead of {size:,}")
+    keys = [np.arange(size, dtype=np.int64)]
+    first = 1
+    for order, count in enumerate(counts[1:], start=2):
+        children = kept[f"children{order - 1}"].astype(np.int64)
+        parent = np.repeat(np.arange(first, first + len(children)), children)
+        total = np.cumsum(kept[f"gap{order}"], dtype=np.int64)
+        before = np.r_[0, total][np.cumsum(children) - children]  # what elder families add to the running sum
+        keys.append(parent * size + total - np.repeat(before, children))
+        if len(total) != count:
+            raise ValueError(f"{len(total):,} {order}-grams instead of {count:,}")
+        first += len(children)
+    root = np.zeros(1, np.float32)
+    log_prob = [kept[f"log_prob{order}"] / np.float32(steps) for order in range(1, len(counts) + 1)]
+    backoff = [kept[f"backoff{order}"] / np.float32(steps) for order in range(1, len(counts))]
+    in_order = sorted(range(size), key=words.__getitem__)
+    new_keys, was = renumbered(np.concatenate(keys), counts, np.argsort(in_order))
+    backoffs = np.concatenate([root, *backoff])
+    trie = link(new_keys, size, np.concatenate([root, *log_prob])[was], backoffs[was[: len(backoffs)]])
+    return [words[number] for number in in_order], trie
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    return np.rint(values * STEPS).astype(np.int16)
+
+
+def _planes(array: np.ndarray) -> bytes:
+    """First bytes of all items, then second bytes, and so on: like stands beside like, and packs better."""
+    return np.ascontiguousarray(array.view(np.uint8).reshape(len(array), array.itemsize).T).tobytes()
+
+
+def _unplanes(content: bytes, dtype: np.dtype, items: int) -> np.ndarray:
+    planes = np.frombuffer(content, np.uint8).reshape(dtype.itemsize, items)
+    return np.ascontiguousarray(planes.T).reshape(-1).view(dtype)

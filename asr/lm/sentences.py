@@ -1,0 +1,156 @@
+"""Text for language models: a sentence a line, words apart by white space, plain or compressed."""
+
+import codecs
+import gzip
+import itertools
+import lzma
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from asr.errors import DataError
+from asr.files import decompressed
+from asr.lm.ngram import BEGIN, END, UNKNOWN
+from asr.text import ENGLISH, normalise
+
+BLOCK = 1 << 22
+"""Bytes that are read at a time."""
+MARKS = {mark.encode() for mark in (BEGIN, END, UNKNOWN)}
+
+Share = Callable[[float], None]
+"""Is told which share of the work is done, from 0 to 1."""
+
+
+def blocks(path: Path, share: Share = lambda share: None) -> Iterator[tuple[int, bytes]]:
+    """Yield (number of the first line, whole lines) of a text file, plain, gzip or xz.
+
+    Raises:
+        DataError: the file cannot be read, is damaged, or is not UTF-8; with file and line.
+    """
+    try:
+        size = max(path.stat().st_size, 1)
+        with path.open("rb") as file, decompressed(file) as text:
+            number, rest, data = 1, b"", b"-"
+            while data:
+                data = text.read(BLOCK)
+                block = (rest + data).removeprefix(codecs.BOM_UTF8) if number == 1 else rest + data
+                cut = block.rfind(b"\n") + 1 if data else len(block)
+                block, rest = block[:cut], block[cut:]
+                _check(path, number, block)
+                share(file.tell() / size)
+                yield number, block
+                number += block.count(b"\n")
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} cannot be unpacked ({error}): it is damaged or cut off; get it again.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def lines(paths: Iterable[Path], share: Share = lambda share: None) -> Iterator[tuple[str, str]]:
+    """Yield (file and line number, line) of text files, plain, gzip or xz.
+
+    Raises:
+        DataError: as `blocks`.
+    """
+    paths = list(paths)
+    for index, path in enumerate(paths):
+        for first, block in blocks(path, lambda part, index=index: share((index + part) / len(paths))):
+            rows = block.decode().removesuffix("\n").split("\n") if block else []
+            for number, line in enumerate(rows, start=first):
+                yield f"{path}, line {number}", line
+
+
+def _check(path: Path, first: int, block: bytes) -> None:
+    """Refuse what is not UTF-8, and words that mean something else to a language model."""
+    try:
+        block.decode()
+    except UnicodeDecodeError as error:
+        line = first + block.count(b"\n", 0, error.start)
+        raise DataError(
+            f"{path}, line {line}: the byte 0x{block[error.start]:02x} is not UTF-8; save the file as UTF-8."
+        ) from error
+    if not any(mark in block for mark in MARKS):
+        return
+    for number, line in enumerate(block.split(b"\n"), start=first):
+        if found := MARKS.intersection(line.split()):
+            mark = found.pop().decode()
+            raise DataError(
+                f"{path}, line {number}: the text holds `{mark}`, which a language model uses as a mark; take it out."
+            )
+
+
+def words_of(token: bytes, normalised: bool) -> list[bytes]:
+    """The words that a run of characters between white space stands for: itself, or what the recogniser writes."""
+    return [word.encode() for word in normalise(token.decode(), ENGLISH).split()] if normalised else [token]
+
+
+def count_words(paths: Sequence[Path], normalised: bool, share: Share = lambda share: None) -> dict[bytes, int]:
+    """How often each word occurs, in the order of first appearance."""
+    tokens: Counter[bytes] = Counter()
+    for index, path in enumerate(paths):
+        for _, block in blocks(path, lambda part, index=index: share((index + part) / len(paths))):
+            tokens.update(block.split())
+    counts: dict[bytes, int] = {}
+    for token, count in tokens.items():
+        for word in words_of(token, normalised):
+            counts[word] = counts.get(word, 0) + count
+    return counts
+
+
+class Encoder(dict[bytes, tuple[int, ...]]):
+    """Token of a text -> the numbers of its words; fills itself as tokens come."""
+
+    def __init__(self, vocabulary: Mapping[bytes, int], normalised: bool) -> None:
+        super().__init__()
+        self.vocabulary, self.normalised = vocabulary, normalised
+        self.unknown, self.end = vocabulary[UNKNOWN.encode()], vocabulary[END.encode()]
+        self[END.encode()] = (self.end,)
+
+    def __missing__(self, token: bytes) -> tuple[int, ...]:
+        words = words_of(token, self.normalised)
+        numbers = self[token] = tuple(self.vocabulary.get(word, self.unknown) for word in words)
+        return numbers
+
+    def sentences(self, block: bytes) -> np.ndarray:
+        """The numbers of all words of whole lines, the end of a sentence after each line that has words.
+
+        Shape: -> (T,), int32
+        """
+        tokens = (block + b"\n").replace(b"\n", b" </s> ").split()
+        numbers = np.fromiter(itertools.chain.from_iterable(map(self.__getitem__, tokens)), np.int32)
+        ends = numbers == self.end
+        return numbers[~(ends & np.r_[True, ends[:-1]])]
+
+
+def read_vocabulary(path: Path, normalised: bool) -> set[bytes]:
+    """The words of a list: one a line, with a count after it or not.
+
+    Raises:
+        DataError: the file cannot be read, has no word, or a line with more than a word and a number.
+    """
+    words: set[bytes] = set()
+    for first, block in blocks(path):
+        for number, line in enumerate(block.split(b"\n"), start=first):
+            word, *rest = line.split() or [b""]
+            if rest and not (len(rest) == 1 and rest[0].isdigit()):
+                raise DataError(
+                    f"{path}, line {number}: {line.decode().strip()!r} has to be one word, with a count after it or "
+                    "not."
+                )
+            words.update(words_of(word, normalised) if word else ())
+    if not words:
+        raise DataError(f"{path} has no words; give one a line.")
+    return words
+
+
+def encode_all(
+    paths: Iterable[Path], encoder: Encoder, share: Share = lambda share: None
+) -> Iterator[tuple[Path, np.ndarray]]:
+    """Yield the numbers of the texts' words, whole sentences at a time, as `Encoder.sentences` gives them."""
+    paths = list(paths)
+    for index, path in enumerate(paths):
+        for _, block in blocks(path, lambda part, index=index: share((index + part) / len(paths))):
+            yield path, encoder.sentences(block)

@@ -1,0 +1,57 @@
+"""The whole acoustic model: waveform -> log-mel -> CNN -> BiLSTM stack -> fully connected CTC head -> log-probs."""
+
+import torch
+from torch import Tensor, nn
+
+from asr.config import Section
+from asr.network.features import Features, FeaturesConfig
+from asr.network.frontend import Frontend, FrontendConfig
+from asr.network.recurrent import Context, ContextConfig, Dropout
+
+
+class ModelConfig(Section):
+    """The network, stage by stage."""
+
+    features: FeaturesConfig = FeaturesConfig()
+    frontend: FrontendConfig = FrontendConfig()
+    context: ContextConfig = ContextConfig()
+
+    @property
+    def frame_shift_s(self) -> float:
+        """Seconds from one output frame to the next."""
+        return self.features.hop / self.features.sample_rate * self.frontend.time_reduction
+
+
+class AcousticModel(nn.Module):
+    """The network of Graves et al. 2006 (CTC) with the convolutions of Deep Speech 2 (Amodei et al. 2016)."""
+
+    def __init__(self, config: ModelConfig, num_tokens: int) -> None:
+        super().__init__()
+        self.config = config
+        self.features = Features(config.features)
+        self.frontend = Frontend(config.frontend, config.features.bands)
+        self.context = Context(config.context, self.frontend.output_size)
+        self.dropout = Dropout(config.context.dropout)
+        self.head = nn.Linear(self.context.output_size, num_tokens)
+
+    def output_lengths(self, lengths: Tensor) -> Tensor:
+        """Output frames for so many samples. Shape: (B,) -> (B,)"""
+        return self.frontend.output_lengths(self.features.output_lengths(lengths))
+
+    def encode(self, features: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
+        """What each of L recurrent layers makes of the features. Shape: (B, T, F), (B,) -> L times (T', B, 2H), (B,)"""
+        x, lengths = self.frontend(features, lengths)
+        return self.context(x.transpose(0, 1), lengths), lengths
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Log-probabilities of the tokens, 0 being the blank. Shape: (T, B, 2H) -> (B, T, V)"""
+        return torch.log_softmax(self.head(self.dropout(x)), dim=2).transpose(0, 1)
+
+    def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Waveforms to log-probabilities of the tokens.
+
+        Shape:
+            waveform (B, S) in -1..1, lengths (B,) in samples -> (B, T, V), (B,) in output frames
+        """
+        layers, frames = self.encode(*self.features(waveform, lengths))
+        return self.classify(layers[-1]), frames

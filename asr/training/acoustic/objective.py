@@ -1,0 +1,110 @@
+"""What training minimises: CTC, if the recipe says so with intermediate heads and with consistency between two views.
+
+The objective owns what exists in training only, so that the network that is evaluated and exported knows nothing of it.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from asr.config import Section
+from asr.network.acoustic import AcousticModel
+from asr.network.features import frame_mask
+from asr.text import BLANK
+from asr.training.data.spec_augment import MaskingConfig, mask_spectrogram
+
+
+class ObjectiveConfig(Section):
+    """The parts of the loss."""
+
+    intermediate: tuple[int, ...] = ()
+    """Recurrent layers, counted from 1, that get a CTC head of their own in training (Lee and Watanabe 2021)."""
+    intermediate_weight: float = Field(default=0.3, ge=0, le=1)
+    """Share of the intermediate heads, together, in the CTC loss."""
+    consistency: float = Field(default=0.0, ge=0)
+    """Weight of the consistency between two differently masked views of each utterance (CR-CTC, Yao et al. 2024; 0.2
+    there). Above 0 every utterance is heard twice, so halve `data.batch_duration_s` for the same memory."""
+
+
+@dataclass
+class Losses:
+    """The losses of a batch, a row each. Shape: (B,)"""
+
+    total: Tensor
+    """What is minimised."""
+    plain: Tensor
+    """Without what is there for training only, to compare runs by."""
+    fits: Tensor
+    """Whether the row can be learnt at all; where not, its losses and their gradients are 0."""
+
+
+class Objective(nn.Module):
+    """The network with the loss around it; `forward` is one training step's loss."""
+
+    def __init__(self, config: ObjectiveConfig, masking: MaskingConfig, network: AcousticModel) -> None:
+        super().__init__()
+        self.config, self.masking, self.network = config, masking, network
+        size, tokens = network.context.output_size, network.head.out_features
+        self.heads = nn.ModuleDict({str(layer): nn.Linear(size, tokens) for layer in config.intermediate})
+
+    def forward(self, waveform: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Losses:
+        """The plain loss is CTC of the last head; an utterance fits if its frames can carry its labels.
+
+        Shape: waveform (B, S), lengths (B,) in samples, targets (B, L), target_lengths (B,)
+        """
+        views = 2 if self.config.consistency else 1
+        fits = self.network.output_lengths(lengths) >= frames_needed(targets, target_lengths)
+        features, lengths = self.network.features(waveform, lengths)
+        features = mask_spectrogram(features.repeat(views, 1, 1), self.masking)
+        lengths, targets, target_lengths = lengths.repeat(views), targets.repeat(views, 1), target_lengths.repeat(views)
+        layers, frames = self.network.encode(features, lengths)
+        log_probs = self.network.classify(layers[-1])
+        ctc = ctc_losses(log_probs, frames, targets, target_lengths)
+        total = ctc
+        if self.heads:
+            logits = [head(layers[int(layer) - 1]).transpose(0, 1) for layer, head in self.heads.items()]
+            below = [ctc_losses(torch.log_softmax(one, dim=2), frames, targets, target_lengths) for one in logits]
+            share = self.config.intermediate_weight
+            total = (1 - share) * ctc + share * torch.stack(below).mean(dim=0)
+        if views == 1:
+            return Losses(total, ctc.detach(), fits)
+        one, other = log_probs.chunk(2)
+        distance = divergence(one, other, frames[: len(one)]) * fits
+        total = torch.stack(total.chunk(2)).mean(dim=0) + self.config.consistency * distance
+        return Losses(total, torch.stack(ctc.detach().chunk(2)).mean(dim=0), fits)
+
+
+def ctc_losses(log_probs: Tensor, frames: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
+    """Negative log-likelihood of each transcript, summed over all its paths (Graves et al. 2006).
+
+    0, with no gradient, where the frames cannot carry the labels: the true value there is infinite.
+
+    Shape: log_probs (B, T, V), frames (B,), targets (B, L), target_lengths (B,) -> (B,)
+    """
+    time_first = log_probs.transpose(0, 1).float()
+    return nn.functional.ctc_loss(
+        time_first, targets, frames, target_lengths, blank=BLANK, reduction="none", zero_infinity=True
+    )
+
+
+def divergence(one: Tensor, other: Tensor, frames: Tensor) -> Tensor:
+    """Symmetric Kullback-Leibler divergence between two views, each drawn to the other held fixed (Yao et al. 2024).
+
+    Summed over tokens and over the frames that exist.
+
+    Shape: one, other (B, T, V) log-probs, frames (B,) -> (B,)
+    """
+    pulls = nn.functional.kl_div(one, other.detach(), reduction="none", log_target=True)
+    pulls = pulls + nn.functional.kl_div(other, one.detach(), reduction="none", log_target=True)
+    return (pulls.sum(dim=2) * frame_mask(frames, one.shape[1])).sum(dim=1) / 2
+
+
+def frames_needed(targets: Tensor, target_lengths: Tensor) -> Tensor:
+    """The fewest frames that can carry each transcript: one a token, and a blank between equal neighbours.
+
+    Shape: targets (B, L), target_lengths (B,) -> (B,)
+    """
+    repeats = (targets[:, 1:] == targets[:, :-1]) & frame_mask(target_lengths - 1, max(0, targets.shape[1] - 1))
+    return target_lengths + repeats.sum(dim=1)

@@ -1,0 +1,269 @@
+"""Training a language model: sentences in, bits a character out."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import asr
+from asr.errors import DataError
+from asr.lm.sampling import END, generate
+from asr.lm.sentences import lines
+from asr.network.language import LanguageModel, State
+from asr.text import CharTokenizer, Tokenizer, normalise, train_subwords
+from asr.training import checkpoint
+from asr.training.acoustic.objective import Losses
+from asr.training.language import checkpoint as language_checkpoint
+from asr.training.recipe import LanguageRecipe, SentencesConfig, TextConfig
+from asr.training.task import Column, Evaluation
+
+DEV_BATCH = 256
+"""Sentences that are scored at a time."""
+SAMPLE = 60
+"""Tokens of the text that shows a person what the model has learnt."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Stretches of text, of which `lengths` tokens are to be foretold. Shape: tokens (B, T + 1), lengths (B,)"""
+
+    tokens: Tensor
+    lengths: Tensor
+    names: tuple[str, ...]
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """Tokens and lengths."""
+        return self.tokens, self.lengths
+
+    @property
+    def weights(self) -> Tensor:
+        """Every window counts. Shape: (B,)"""
+        return (self.lengths > 0).float()
+
+    @property
+    def target_lengths(self) -> Tensor:
+        """Shape: (B,)"""
+        return self.lengths
+
+    @property
+    def amount(self) -> float:
+        """Tokens."""
+        return float(self.lengths.sum())
+
+
+class LanguageObjective(nn.Module):
+    """The network with the loss around it: cross-entropy of each token, given those before it in its window."""
+
+    def __init__(self, network: LanguageModel) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Losses:
+        """Shape: tokens (B, T + 1), lengths (B,)"""
+        log_probs, _ = self.network(tokens[:, :-1], self.network.start(len(tokens)))
+        loss = -told(log_probs, tokens[:, 1:], lengths)
+        return Losses(loss, loss.detach(), torch.ones_like(lengths, dtype=torch.bool))
+
+
+def told(log_probs: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+    """Log-probability of each row's first `lengths` targets together. Shape: (B, T, V), (B, T), (B,) -> (B,)"""
+    chosen = log_probs.float().gather(2, targets[:, :, None])[:, :, 0]
+    within = torch.arange(targets.shape[1], device=targets.device) < lengths[:, None]
+    return (chosen * within).sum(dim=1)
+
+
+class TorchReader:
+    """The network as a `Reader` of one text."""
+
+    def __init__(self, network: LanguageModel) -> None:
+        self.network = network
+
+    def start(self) -> State:
+        """Nothing is remembered."""
+        return self.network.start(1)
+
+    @torch.no_grad()
+    def read(self, tokens: Sequence[int], state: State) -> tuple[np.ndarray, State]:
+        """Shape: -> (V,)"""
+        was_training = self.network.training
+        self.network.eval()
+        log_probs, state = self.network(torch.tensor([list(tokens)], device=state[0].device), state)
+        self.network.train(was_training)
+        return log_probs[0, -1].float().cpu().numpy(), state
+
+
+class Sentences:
+    """Encoded sentences, each with its end, behind one another in one array.
+
+    Lines with letters or digits outside the alphabet are left out and counted, empty ones are passed over.
+    """
+
+    def __init__(self, paths: Sequence[Path], tokenizer: Tokenizer) -> None:
+        parts, lengths = [], []
+        self.characters = self.left_out = 0
+        self.first_left_out = ""
+        for where, line in lines(paths):
+            text = tokenizer.normalise(line)
+            try:
+                tokens = tokenizer.encode(text)
+            except DataError as error:
+                self.left_out += 1
+                self.first_left_out = self.first_left_out or f"{where}: {error}"
+                continue
+            if tokens:
+                parts.append(np.array([*tokens, END], dtype=np.int16))
+                lengths.append(len(tokens) + 1)
+                self.characters += len(text) + 1  # the end of a line is a character
+        if not parts:
+            raise DataError(f"{', '.join(map(str, paths))} hold no sentence: give text with a sentence a line.")
+        self.tokens = np.concatenate(parts)
+        self.ends = np.cumsum(lengths)
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """A sentence with its end. Shape: -> (T,)"""
+        return self.tokens[self.ends[index - 1] if index else 0 : self.ends[index]]
+
+
+def make_tokenizer(text: TextConfig, data: SentencesConfig) -> Tokenizer:
+    """The tokens that the recipe asks for; sub-words are found in the training texts' lines of known characters."""
+    if not text.subwords:
+        return CharTokenizer(text.alphabet)
+    normalised = (normalise(line, text.alphabet) for _, line in lines(data.train))
+    return train_subwords(
+        (line for line in normalised if set(line) <= set(text.alphabet)), text.alphabet, text.subwords
+    )
+
+
+def plan_windows(sentences: Sentences, window: int, order: np.ndarray) -> list[list[int]]:
+    """Sentences in the given order, cut into windows that each begin with a sentence.
+
+    A window holds the sentences named by a list, as far as they fit; the next one begins with the sentence that did not
+    fit whole, unless that began the window, too.
+    """
+    lengths = np.diff(sentences.ends, prepend=0)[order]
+    ends = np.cumsum(lengths)
+    windows, first = [], 0
+    while first < len(order):
+        before = ends[first] - lengths[first]
+        last = int(np.searchsorted(ends, before + window))  # the first sentence that reaches the window's end
+        windows.append(order[first : last + 1].tolist())
+        whole = last < len(order) and ends[last] == before + window
+        first = max(first + 1, last + 1 if whole else last)
+    return windows
+
+
+class LanguageTask:
+    """The `Task` of a `LanguageRecipe`; the tokens are made from it unless given."""
+
+    columns = (Column("dev_bits", "dev bits/char", digits=3),)
+    speed = Column("tokens_per_s", "tokens/s", digits=0)
+
+    def __init__(self, recipe: LanguageRecipe, tokenizer: Tokenizer | None) -> None:
+        """Raises DataError: a text is bad, or holds no sentence."""
+        self.recipe = recipe
+        self.tokenizer = tokenizer or make_tokenizer(recipe.text, recipe.data)
+        self.train_set = Sentences(recipe.data.train, self.tokenizer)
+        self.dev_set = Sentences(recipe.data.dev, self.tokenizer)
+        self.model = language_checkpoint.build(recipe, self.tokenizer)
+        self.network = self.model.network
+        self.objective = LanguageObjective(self.network)
+        self.fingerprint = hashlib.sha256(self.train_set.tokens.tobytes()).hexdigest()[:12]
+
+    def begin(self) -> None:
+        """Nothing is to be measured."""
+
+    def fit(self, trial: Callable[[Any], object], device: torch.device, processes: int) -> None:
+        """The recipe leaves nothing open."""
+
+    def settle(self, found: float) -> None:
+        """Never called, for `fit` finds nothing."""
+
+    def plan(self, epoch: int, processes: int) -> list[list[list[int]]]:
+        """The sentences in another order each epoch, cut into windows, `batch` windows for each process."""
+        data = self.recipe.data
+        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.train_set))
+        windows = plan_windows(self.train_set, data.window, order)
+        size = data.batch * processes
+        return [windows[first : first + size] for first in range(0, len(windows), size)]
+
+    def read(
+        self, plan: Sequence[Sequence[list[int]]], epoch: int, first: int, part: tuple[int, int]
+    ) -> Iterator[Windows]:
+        """Each window begins with an end of sentence, as a text to be scored does."""
+        number, parts = part
+        for windows in plan[first:]:
+            mine = windows[number::parts]
+            tokens = np.full((max(1, len(mine)), self.recipe.data.window + 1), END, dtype=np.int64)
+            lengths = np.zeros(len(tokens), dtype=np.int64)
+            for row, window in enumerate(mine):
+                text = np.concatenate([self.train_set[index] for index in window])[: self.recipe.data.window]
+                tokens[row, 1 : len(text) + 1] = text
+                lengths[row] = len(text)
+            longest = max(1, int(lengths.max()))  # a process without a window reads one token that does not count
+            names = tuple(f"sentence {window[0] + 1}" for window in mine) or ("nothing",)
+            yield Windows(torch.from_numpy(tokens[:, : longest + 1]), torch.from_numpy(lengths), names)
+
+    def facts(self) -> dict[str, str]:
+        """Network and text in a few words."""
+        return {
+            "model": f"{self.model.description.parameters / 1e6:.1f} M parameters, {self.tokenizer.size} tokens",
+            "train": f"{len(self.train_set):,} sentences, {self.train_set.characters / 1e6:.1f} M characters",
+            "dev": f"{len(self.dev_set):,} sentences, {self.dev_set.characters / 1e6:.1f} M characters",
+            "batches": f"of {self.recipe.data.batch} windows of {self.recipe.data.window} tokens",
+        }
+
+    def warnings(self) -> list[str]:
+        """How many lines are left out."""
+        return [
+            f"Left out of {name}: {text.left_out:,} lines with characters outside the alphabet. {text.first_left_out}"
+            for name, text in (("train", self.train_set), ("dev", self.dev_set))
+            if text.left_out
+        ]
+
+    def evaluate(self, network: nn.Module, epoch: int) -> Evaluation:
+        """Bits a character over the dev sentences, each read alone, its end included; and a text of the model's own."""
+        bits = self._bits(cast("LanguageModel", network))
+        text = generate(
+            TorchReader(cast("LanguageModel", network)), self.tokenizer, "", SAMPLE, temperature=0.7, seed=epoch
+        )
+        return Evaluation((bits,), (f"wrote {' / '.join(text)}",), {"bits_per_character": bits})
+
+    def keep(self, network: nn.Module, path: Path, scores: Mapping[str, Any]) -> None:
+        """Write a checkpoint."""
+        made = {"made_with": asr.__version__, "created": f"{date.today()}"}
+        checkpoint.save(path, network, self.model.description, **made, scores={"dev": scores})
+
+    def summary(self, path: Path) -> str:
+        """Bits and perplexity a character."""
+        bits = self._bits(language_checkpoint.load(path).network)
+        return (
+            f"{bits:.3f} bits a character on {len(self.dev_set):,} dev sentences, their ends included: "
+            f"perplexity {2**bits:.2f} a character."
+        )
+
+    @torch.no_grad()
+    def _bits(self, network: LanguageModel) -> float:
+        network.eval()
+        by_length = sorted(range(len(self.dev_set)), key=lambda index: len(self.dev_set[index]))
+        total = 0.0
+        for first in range(0, len(by_length), DEV_BATCH):
+            chosen = by_length[first : first + DEV_BATCH]
+            rows = [torch.from_numpy(self.dev_set[index].astype(np.int64)) for index in chosen]
+            targets = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(network.head.weight.device)
+            lengths = torch.tensor([len(row) for row in rows], device=targets.device)
+            heard = nn.functional.pad(targets[:, :-1], (1, 0), value=END)
+            log_probs, _ = network(heard, network.start(len(rows)))
+            total -= float(told(log_probs, targets, lengths).double().sum())
+        network.train()
+        return total / math.log(2) / self.dev_set.characters

@@ -1,0 +1,135 @@
+"""Many sounds in several processes: every core is used, and a decoder that crashes costs one file."""
+
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from asr.errors import AsrError, AudioError
+from asr.transcript.formats import Transcript
+from asr.transcription.transcriber import Channel, Transcriber
+
+Told = Callable[[int, float], None]
+"""Is told how many more seconds of which sound were heard."""
+Load = Callable[..., Transcriber]
+
+
+@dataclass
+class _Worker:
+    """A process, the connection to it, and the number of the sound it is at."""
+
+    process: Any
+    connection: Connection
+    at: int
+
+
+def transcribe_all(
+    sources: Sequence[str],
+    load: Load,
+    wishes: dict[str, Any],
+    *,
+    workers: int,
+    channel: Channel = None,
+    told: Told = lambda number, seconds: None,
+) -> Generator[tuple[int, Transcript | AsrError]]:
+    """Yield (number of the source, its transcript or what was wrong with it) as they are ready.
+
+    Args:
+        sources: paths.
+        load: a function of a module, which each process calls for its transcriber.
+        wishes: what it is called with.
+        workers: processes.
+        channel: as in `Transcriber.transcribe`.
+        told: is told how it goes on.
+    """
+    context = multiprocessing.get_context("spawn")
+    waiting = list(reversed(range(len(sources))))
+    busy: list[_Worker] = []
+
+    def start() -> None:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, load, wishes, channel), daemon=True)
+        with _deaf():
+            process.start()
+        theirs.close()
+        give(_Worker(process, ours, -1))
+
+    def give(worker: _Worker) -> None:
+        worker.at = waiting.pop()
+        worker.connection.send(sources[worker.at])
+        busy.append(worker)
+
+    def end(worker: _Worker) -> None:
+        worker.connection.close()
+        worker.process.join()
+
+    try:
+        while waiting and len(busy) < workers:
+            start()
+        while busy:
+            for connection in wait([worker.connection for worker in busy]):
+                worker = next(each for each in busy if each.connection is connection)
+                try:
+                    message = worker.connection.recv()
+                except (EOFError, ConnectionResetError):
+                    busy.remove(worker)
+                    end(worker)
+                    if waiting:
+                        start()
+                    yield worker.at, _crashed(sources[worker.at], worker.process.exitcode)
+                    continue
+                if isinstance(message, float):
+                    told(worker.at, message)
+                    continue
+                done = worker.at
+                busy.remove(worker)
+                if waiting:
+                    give(worker)
+                else:
+                    end(worker)
+                yield done, message
+    finally:
+        for worker in busy:
+            worker.process.terminate()
+            end(worker)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that are started in it do not hear Ctrl-C, which is for this one to hear, that ends them."""
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be set
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _crashed(source: str, exit_code: int | None) -> AudioError:
+    how = f"signal {-exit_code}" if exit_code is not None and exit_code < 0 else f"exit status {exit_code}"
+    return AudioError(
+        f"'{source}' brought down the program that read it ({how}): it is damaged in an unusual way; convert it with "
+        "another program, or leave it out."
+    )
+
+
+def _work(connection: Connection, load: Load, wishes: dict[str, Any], channel: Channel) -> None:
+    """Transcribe what the other end names, until it hangs up."""
+    transcriber = load(**wishes)
+    while True:
+        try:
+            source = connection.recv()
+        except (EOFError, KeyboardInterrupt):
+            return
+        try:
+            connection.send(transcriber.transcribe(source, channel=channel, told=connection.send))
+        except AsrError as error:
+            connection.send(error)
+        except (BrokenPipeError, KeyboardInterrupt):
+            return
