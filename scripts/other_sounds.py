@@ -23,7 +23,8 @@ import soxr
 import asr
 from asr import audio
 from asr.data import manifest
-from asr.data.surroundings import ReverberationConfig, coloured_noise, reverberate
+from asr.data.surroundings import coloured_noise, reverberate
+from asr.recipe.augmentation import ReverberationConfig
 from asr.runtime.evaluation import reader, recognise, score_transcripts
 from asr.runtime.transcriber import Transcriber
 

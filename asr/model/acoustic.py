@@ -3,23 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from asr.config import Section
-from asr.model.context import Context, ContextConfig, Dropout
-from asr.model.features import Features, FeaturesConfig
-from asr.model.frontend import Frontend, FrontendConfig
-
-
-class ModelConfig(Section):
-    """The network, stage by stage."""
-
-    features: FeaturesConfig = FeaturesConfig()
-    frontend: FrontendConfig = FrontendConfig()
-    context: ContextConfig = ContextConfig()
-
-    @property
-    def frame_shift_s(self) -> float:
-        """Seconds from one output frame to the next."""
-        return self.features.hop / self.features.sample_rate * self.frontend.time_reduction
+from asr.model.context import Context, Dropout
+from asr.model.features import Features
+from asr.model.frontend import Frontend
+from asr.recipe.network import ModelConfig
 
 
 class AcousticModel(nn.Module):

@@ -15,6 +15,7 @@ from asr.data.augmentation import Augmenter
 from asr.data.batches import AudioReader, Batch, batches, plan_epoch
 from asr.data.manifest import Utterance
 from asr.model.acoustic import AcousticModel
+from asr.recipe.recipe import Recipe
 from asr.runtime.evaluation import evaluate
 from asr.scoring.summary import render
 from asr.scoring.wer import Score
@@ -24,7 +25,6 @@ from asr.training.checkpoint import TorchModel
 from asr.training.corpus import check_dev, make_tokenizer, part_by_room, read_manifests, set_statistics
 from asr.training.display import clock
 from asr.training.objective import Objective
-from asr.training.recipe import Recipe
 from asr.training.task import Column, Evaluation
 
 

@@ -15,10 +15,11 @@ from asr.data.augmentation import pad
 from asr.errors import ModelError
 from asr.files import replacing
 from asr.model.acoustic import AcousticModel
+from asr.recipe.files import recipe_from_tree
+from asr.recipe.recipe import Recipe
 from asr.runtime.description import Description, LanguageDescription, from_metadata
 from asr.text import Tokenizer
 from asr.training import from_onnx
-from asr.training.recipe import Recipe, recipe_from_tree
 
 BEST = "best.safetensors"
 """The weights of the epoch with the lowest dev WER, in the run folder."""

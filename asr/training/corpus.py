@@ -11,10 +11,10 @@ from asr.data.batches import AudioReader
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 from asr.model.features import Features
+from asr.recipe.training import TextConfig
 from asr.text import CharTokenizer, Tokenizer, train_subwords
 from asr.training.checkpoint import TorchModel
 from asr.training.objective import frames_needed
-from asr.training.recipe import TextConfig
 
 STATISTICS_UTTERANCES = 500
 """So many training utterances give the mean and deviation of each mel band."""

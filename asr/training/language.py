@@ -17,10 +17,11 @@ from asr.decoding.sampling import END, generate
 from asr.errors import DataError
 from asr.lm.text import lines
 from asr.model.language import LanguageModel, State
+from asr.recipe.recipe import LanguageRecipe, SentencesConfig
+from asr.recipe.training import TextConfig
 from asr.text import CharTokenizer, Tokenizer, normalise, train_subwords
 from asr.training import checkpoint, language_checkpoint
 from asr.training.objective import Losses
-from asr.training.recipe import LanguageRecipe, SentencesConfig, TextConfig
 from asr.training.task import Column, Evaluation
 
 DEV_BATCH = 256

@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from asr.cli import main
 from asr.decoding import packed
 from asr.export import language
+from asr.recipe.recipe import LanguageRecipe
 from asr.text import CharTokenizer
 from asr.training import language_checkpoint
-from asr.training.recipe import LanguageRecipe
 
 
 def run(*arguments: str | Path) -> Result:

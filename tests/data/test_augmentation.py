@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
-from asr.data.augmentation import AugmentationConfig, Augmenter, pad
+from asr.data.augmentation import Augmenter, pad
+from asr.recipe.augmentation import AugmentationConfig
 
 RATE = 16_000
 

@@ -11,9 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.data.augmentation import AugmentationConfig, Augmenter
+from asr.data.augmentation import Augmenter
 from asr.data.batches import JITTER, AudioReader, Batch, batches, plan_epoch
 from asr.data.manifest import Utterance
+from asr.recipe.augmentation import AugmentationConfig
 from asr.text import CharTokenizer
 
 RATE = 16_000

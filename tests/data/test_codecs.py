@@ -9,8 +9,10 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from asr import audio
-from asr.data.augmentation import AugmentationConfig, Augmenter
-from asr.data.codecs import CodecConfig, Kind, encode_and_decode
+from asr.data.augmentation import Augmenter
+from asr.data.codecs import encode_and_decode
+from asr.recipe.augmentation import AugmentationConfig, CodecConfig
+from asr.recipe.augmentation import CodecKind as Kind
 
 RATE = 16_000
 SPEECH = torch.from_numpy(audio.load(Path(__file__).parents[2] / "examples" / "pittsburgh.wav", RATE))

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from asr.data.masking import MaskingConfig, mask_spectrogram
+from asr.data.masking import mask_spectrogram
+from asr.recipe.augmentation import MaskingConfig
 
 FREQUENCY_ONLY = {"time_masks": 0, "frequency_masks": 1}
 TIME_ONLY = {"time_masks": 1, "frequency_masks": 0}

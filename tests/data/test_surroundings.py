@@ -7,9 +7,10 @@ import pytest
 import soundfile
 import torch
 
-from asr.data.augmentation import AugmentationConfig, Augmenter
-from asr.data.surroundings import NoiseConfig, ReverberationConfig, add_noise, coloured_noise, reverberate
+from asr.data.augmentation import Augmenter
+from asr.data.surroundings import add_noise, coloured_noise, reverberate
 from asr.errors import DataError
+from asr.recipe.augmentation import AugmentationConfig, NoiseConfig, ReverberationConfig
 
 RATE = 16_000
 

@@ -10,12 +10,12 @@ from click.testing import CliRunner
 from asr.cli import main
 from asr.errors import DataError, ModelError
 from asr.export import language
+from asr.recipe.recipe import LanguageRecipe
 from asr.runtime.language import OnnxLanguageModel
 from asr.runtime.session import OnnxModel
 from asr.text import CharTokenizer
 from asr.training import checkpoint, language_checkpoint
 from asr.training.language_checkpoint import TorchLanguageModel
-from asr.training.recipe import LanguageRecipe
 
 TOKENIZER = CharTokenizer(" abc")
 TREE = {

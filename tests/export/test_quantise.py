@@ -21,10 +21,10 @@ from asr.errors import ModelError
 from asr.export import exporter
 from asr.export.acoustic import build_graph
 from asr.export.quantise import LARGEST, input_ranges, quantise, to_int8
+from asr.recipe.files import recipe_from_tree
 from asr.runtime.session import OnnxModel
 from asr.text import CharTokenizer
 from asr.training import checkpoint
-from asr.training.recipe import recipe_from_tree
 
 HIDDEN = 12
 LAYERS = 2

@@ -17,7 +17,11 @@ from safetensors.torch import load_file
 
 from asr.cli import main
 from asr.errors import DataError, ModelError
-from asr.model.language import LanguageConfig, LanguageModel
+from asr.model.language import LanguageModel
+from asr.recipe.files import load_recipe
+from asr.recipe.network import LanguageConfig
+from asr.recipe.recipe import LanguageRecipe, SentencesConfig
+from asr.recipe.training import TextConfig
 from asr.text import CharTokenizer, SubwordTokenizer
 from asr.training import checkpoint, language_checkpoint, loop
 from asr.training.language import (
@@ -30,7 +34,6 @@ from asr.training.language import (
     make_tokenizer,
     plan_windows,
 )
-from asr.training.recipe import LanguageRecipe, SentencesConfig, TextConfig, load_recipe
 
 TOKENIZER = CharTokenizer(" ab")
 
