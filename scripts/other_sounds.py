@@ -24,7 +24,8 @@ import asr
 from asr import audio
 from asr.data import manifest
 from asr.evaluation.recognition import reader, recognise, score_transcripts
-from asr.training.data.noise_and_rooms import ReverberationConfig, coloured_noise, reverberate
+from asr.recipe.augmentation import ReverberationConfig
+from asr.training.data.noise_and_rooms import coloured_noise, reverberate
 from asr.transcription.transcriber import Transcriber
 
 RATE = 16_000

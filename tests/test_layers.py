@@ -14,8 +14,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asr"
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "config", "files", "subtitles"},
+    {"errors", "files", "subtitles"},
     {"audio", "text", "transcript", "models"},
+    {"recipe"},
     {"decoding", "scoring", "data", "lm"},
     {"runtime", "model", "report"},
     {"training", "export"},
@@ -155,7 +156,7 @@ def test_in_runtime_only_evaluation_and_tuning_know_manifests_and_scores(source:
         ("runtime", "model"),
         ("model", "runtime"),
         ("text", "audio"),
-        ("errors", "config"),
+        ("errors", "recipe"),
         ("decoding", "scoring"),
         ("data", "decoding"),
         ("scoring", "runtime"),
@@ -214,6 +215,16 @@ def test_greedy_transcription_compiles_nothing_and_loads_no_torch() -> None:
     loaded = loaded_after(f"import asr\nasr.load(beam=0, no_lm=True).transcribe({str(example)!r})")
     assert "onnxruntime" in loaded
     assert not loaded & {"numba", "torch"}
+
+
+def test_recipes_are_shown_without_torch() -> None:
+    recipe = PACKAGE.parent / "recipes" / "an4" / "base.yaml"
+    code = f"import sys\nfrom asr.cli import main\nmain(['recipe', 'show', {str(recipe)!r}], standalone_mode=False)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nsys.exit('torch' in sys.modules)"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("name: an4\n")
 
 
 def test_importing_asr_prints_nothing() -> None:

@@ -28,7 +28,7 @@ def show(recipe: Path, overrides: tuple[str, ...]) -> None:
     Example:
       asr recipe show recipes/an4/base.yaml training.epochs=10
     """
-    from asr.training.recipe import load_recipe, recipe_to_yaml
+    from asr.recipe.files import load_recipe, recipe_to_yaml
 
     click.echo(recipe_to_yaml(load_recipe(recipe, overrides)), nl=False)
 
@@ -43,7 +43,7 @@ def diff(recipe: Path, other: Path) -> None:
     Example:
       asr recipe diff recipes/an4/base.yaml runs/an4/recipe.yaml
     """
-    from asr.training.recipe import differences, load_recipe
+    from asr.recipe.files import differences, load_recipe
 
     found = differences(load_recipe(recipe), load_recipe(other))
     for key, (one, two) in found.items():
@@ -62,6 +62,6 @@ def schema() -> None:
     """
     import json
 
-    from asr.training.recipe import recipe_schema
+    from asr.recipe.files import recipe_schema
 
     click.echo(json.dumps(recipe_schema(), indent=2, ensure_ascii=False))

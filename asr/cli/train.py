@@ -8,7 +8,7 @@ import click
 from asr.errors import AsrError
 
 if TYPE_CHECKING:
-    from asr.training.recipe import Recipe
+    from asr.recipe.recipe import Recipe
 
 
 @click.command()
@@ -50,9 +50,10 @@ def train(
     from rich.console import Console
 
     from asr import models
+    from asr.recipe.files import load_recipe
+    from asr.recipe.recipe import Recipe
     from asr.training import loop
     from asr.training.display import clock
-    from asr.training.recipe import Recipe, load_recipe
     from asr.training.run_folder import RunFolder
 
     if check and resume:

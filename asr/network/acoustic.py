@@ -3,23 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from asr.config import Section
-from asr.network.features import Features, FeaturesConfig
-from asr.network.frontend import Frontend, FrontendConfig
-from asr.network.recurrent import Context, ContextConfig, Dropout
-
-
-class ModelConfig(Section):
-    """The network, stage by stage."""
-
-    features: FeaturesConfig = FeaturesConfig()
-    frontend: FrontendConfig = FrontendConfig()
-    context: ContextConfig = ContextConfig()
-
-    @property
-    def frame_shift_s(self) -> float:
-        """Seconds from one output frame to the next."""
-        return self.features.hop / self.features.sample_rate * self.frontend.time_reduction
+from asr.network.features import Features
+from asr.network.frontend import Frontend
+from asr.network.recurrent import Context, Dropout
+from asr.recipe.network import ModelConfig
 
 
 class AcousticModel(nn.Module):

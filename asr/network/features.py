@@ -1,50 +1,13 @@
 """Waveform -> normalised log-mel spectrogram, inside the model so that training and serving cannot disagree."""
 
-import warnings
-
 import torch
 import torchaudio
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from asr.config import Section
+from asr.recipe.network import FeaturesConfig
 
 LOG_FLOOR = 1e-6
 """Added to the mel power before the logarithm: about -80 dB of full scale, below any microphone's own noise."""
-
-
-class FeaturesConfig(Section):
-    """The spectrogram."""
-
-    sample_rate: int = Field(default=16_000, ge=1_000, le=768_000)
-    """Samples per second that the model hears; every file is resampled to it."""
-    window_ms: float = Field(default=25.0, gt=0, le=1000)
-    """Length of the analysis window."""
-    hop_ms: float = Field(default=10.0, gt=0, le=1000)
-    """Step from one window to the next."""
-    bands: int = Field(default=80, ge=8)
-    """Mel bands."""
-
-    @model_validator(mode="after")
-    def _has_frames_and_bands(self) -> "FeaturesConfig":
-        if self.hop < 1 or self.window < 2:
-            raise ValueError(f"`window_ms` (={self.window_ms}) and `hop_ms` (={self.hop_ms}) are below a sample")
-        with warnings.catch_warnings(action="ignore"):
-            bins, top_hz = self.window // 2 + 1, self.sample_rate / 2
-            bank = torchaudio.functional.melscale_fbanks(bins, 0.0, top_hz, self.bands, self.sample_rate)
-        if not bank.any(dim=0).all():
-            raise ValueError(f"`bands` (={self.bands}) is too many for a window of {self.window_ms} ms: some are empty")
-        return self
-
-    @property
-    def window(self) -> int:
-        """Window length in samples."""
-        return round(self.window_ms * self.sample_rate / 1000)
-
-    @property
-    def hop(self) -> int:
-        """Hop in samples."""
-        return round(self.hop_ms * self.sample_rate / 1000)
 
 
 class Features(nn.Module):

@@ -2,29 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from asr.config import Section
 from asr.network.features import frame_mask
-
-
-class FrontendConfig(Section):
-    """The convolutions."""
-
-    channels: int = Field(default=32, ge=1)
-    """Feature maps of each convolution."""
-    time_reduction: Literal[2, 4, 8] = 4
-    """Spectrogram frames for one output frame. With a 10 ms hop, 4 means one CTC frame every 40 ms."""
-
-    @property
-    def time_strides(self) -> tuple[int, ...]:
-        """Stride in time of each layer: at least two layers, as many halvings as the reduction asks for."""
-        halvings = int(math.log2(self.time_reduction))
-        return (2,) * halvings + (1,) * (2 - halvings)
+from asr.recipe.network import FrontendConfig
 
 
 class MaskedConv(nn.Module):

@@ -1,27 +1,13 @@
 """A language model: which token comes next, by an LSTM that has read all tokens before it."""
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from asr.config import Section
 from asr.network.recurrent import Dropout
+from asr.recipe.network import LanguageConfig
 
 State = tuple[Tensor, Tensor]
 """What the layers remember: outputs and cells. Shape: both (L, B, H)"""
-
-
-class LanguageConfig(Section):
-    """The network."""
-
-    embedding: int = Field(default=128, ge=1)
-    """Numbers that stand for a token."""
-    layers: int = Field(default=2, ge=1)
-    """LSTM layers, one above the other."""
-    hidden: int = Field(default=512, ge=1)
-    """Cells of each layer."""
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the inputs of each layer, and of the head, that is set to zero in training."""
 
 
 class LanguageModel(nn.Module):

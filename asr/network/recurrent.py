@@ -4,22 +4,10 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from asr.config import Section
 from asr.network.lstm_gradient import lstm
-
-
-class ContextConfig(Section):
-    """The recurrent layers."""
-
-    layers: int = Field(default=3, ge=1)
-    """Bidirectional layers, one above the other."""
-    hidden: int = Field(default=256, ge=1)
-    """Cells per direction."""
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    """Share of the inputs of each layer, and of the head, that is set to zero in training."""
+from asr.recipe.network import ContextConfig
 
 
 class Dropout(nn.Module):

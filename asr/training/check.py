@@ -7,14 +7,14 @@ from rich.console import Console
 from torch import nn
 
 from asr.evaluation.recognition import evaluate
+from asr.recipe.augmentation import MaskingConfig
+from asr.recipe.recipe import Recipe
 from asr.scoring.wer import Score
 from asr.training import checkpoint
 from asr.training.acoustic.corpus import make_tokenizer, part_by_room, read_manifests, set_statistics
 from asr.training.acoustic.objective import Objective
 from asr.training.data.batches import AudioReader, batches
-from asr.training.data.spec_augment import MaskingConfig
 from asr.training.optimiser import build_optimiser
-from asr.training.recipe import Recipe
 
 UTTERANCES = 8
 """Size of the batch; it is taken from the middle of the corpus, by duration."""

@@ -16,9 +16,10 @@ from asr.export import weights as onnx_weights
 from asr.files import replacing
 from asr.models.description import Description, LanguageDescription, from_metadata
 from asr.network.acoustic import AcousticModel
+from asr.recipe.files import recipe_from_tree
+from asr.recipe.recipe import Recipe
 from asr.text import Tokenizer
 from asr.training.data.augmentation import pad
-from asr.training.recipe import Recipe, recipe_from_tree
 
 BEST = "best.safetensors"
 """The weights of the epoch with the lowest dev WER, in the run folder."""

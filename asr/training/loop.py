@@ -22,10 +22,10 @@ from rich.console import Console
 from torch import nn
 
 from asr.errors import AsrError
+from asr.recipe.recipe import AnyRecipe, LanguageRecipe
 from asr.training import probe, state
 from asr.training.display import Display, clock
 from asr.training.optimiser import average_of, build_optimiser, learning_rate
-from asr.training.recipe import AnyRecipe, LanguageRecipe
 from asr.training.run_folder import RunFolder
 from asr.training.state import Progress
 from asr.training.stopping import Stopped, stop_requests

@@ -12,10 +12,11 @@ from filelock import FileLock, Timeout
 import asr
 from asr.errors import RecipeError
 from asr.files import replacing
+from asr.recipe.files import differences, load_recipe, recipe_to_yaml
+from asr.recipe.recipe import AnyRecipe, Recipe
 from asr.text import Tokenizer, tokenizer_from_json
 from asr.training import curves
 from asr.training.checkpoint import BEST
-from asr.training.recipe import AnyRecipe, Recipe, differences, load_recipe, recipe_to_yaml
 from asr.training.state import STATE
 from asr.training.task import Column
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from asr.recipe.recipe import AnyRecipe
 from asr.text import Tokenizer
-from asr.training.recipe import AnyRecipe
 
 
 class Batch(Protocol):

@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from asr.cli import main
 from asr.export import language
 from asr.lm import packed
+from asr.recipe.recipe import LanguageRecipe
 from asr.text import CharTokenizer
 from asr.training.language import checkpoint
-from asr.training.recipe import LanguageRecipe
 
 
 def run(*arguments: str | Path) -> Result:

@@ -7,7 +7,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from asr.cli import main
-from asr.training.recipe import load_recipe
+from asr.recipe.files import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = str(ROOT / "recipes" / "smoke.yaml")

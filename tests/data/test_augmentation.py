@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
-from asr.training.data.augmentation import AugmentationConfig, Augmenter, pad
+from asr.recipe.augmentation import AugmentationConfig
+from asr.training.data.augmentation import Augmenter, pad
 
 RATE = 16_000
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.data.manifest import Utterance
+from asr.recipe.augmentation import AugmentationConfig
 from asr.text import CharTokenizer
-from asr.training.data.augmentation import AugmentationConfig, Augmenter
+from asr.training.data.augmentation import Augmenter
 from asr.training.data.batches import JITTER, AudioReader, Batch, batches, plan_epoch
 
 RATE = 16_000

@@ -9,8 +9,10 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from asr import audio
-from asr.training.data.augmentation import AugmentationConfig, Augmenter
-from asr.training.data.codecs import CodecConfig, Kind, encode_and_decode
+from asr.recipe.augmentation import AugmentationConfig, CodecConfig
+from asr.recipe.augmentation import CodecKind as Kind
+from asr.training.data.augmentation import Augmenter
+from asr.training.data.codecs import encode_and_decode
 
 RATE = 16_000
 SPEECH = torch.from_numpy(audio.load(Path(__file__).parents[2] / "examples" / "pittsburgh.wav", RATE))

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from asr.data import frames, validation
 from asr.data.frames import frames_needed, num_frames
-from asr.network.features import Features, FeaturesConfig
-from asr.network.frontend import Frontend, FrontendConfig
-from asr.training.recipe import ENGLISH
+from asr.network.features import Features
+from asr.network.frontend import Frontend
+from asr.recipe.network import FeaturesConfig, FrontendConfig
+from asr.text import ENGLISH
 
 
 @pytest.mark.parametrize("time_reduction", [2, 4, 8])

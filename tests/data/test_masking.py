@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from asr.training.data.spec_augment import MaskingConfig, mask_spectrogram
+from asr.recipe.augmentation import MaskingConfig
+from asr.training.data.spec_augment import mask_spectrogram
 
 FREQUENCY_ONLY = {"time_masks": 0, "frequency_masks": 1}
 TIME_ONLY = {"time_masks": 1, "frequency_masks": 0}

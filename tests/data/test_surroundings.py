@@ -8,8 +8,9 @@ import soundfile
 import torch
 
 from asr.errors import DataError
-from asr.training.data.augmentation import AugmentationConfig, Augmenter
-from asr.training.data.noise_and_rooms import NoiseConfig, ReverberationConfig, add_noise, coloured_noise, reverberate
+from asr.recipe.augmentation import AugmentationConfig, NoiseConfig, ReverberationConfig
+from asr.training.data.augmentation import Augmenter
+from asr.training.data.noise_and_rooms import add_noise, coloured_noise, reverberate
 
 RATE = 16_000
 

@@ -17,9 +17,10 @@ from asr.errors import ModelError
 from asr.export import exporter
 from asr.export.acoustic import build_graph, fourier_kernel
 from asr.models.session import OnnxModel
+from asr.recipe.files import recipe_from_tree
+from asr.recipe.recipe import Recipe
 from asr.text import CharTokenizer
 from asr.training import checkpoint
-from asr.training.recipe import Recipe, recipe_from_tree
 
 
 def recipe(**model) -> Recipe:

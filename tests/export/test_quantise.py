@@ -22,9 +22,9 @@ from asr.export import exporter
 from asr.export.acoustic import build_graph
 from asr.export.quantise import LARGEST, input_ranges, quantise, to_int8
 from asr.models.session import OnnxModel
+from asr.recipe.files import recipe_from_tree
 from asr.text import CharTokenizer
 from asr.training import checkpoint
-from asr.training.recipe import recipe_from_tree
 
 HIDDEN = 12
 LAYERS = 2

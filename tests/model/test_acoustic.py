@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from asr.network.acoustic import AcousticModel, ModelConfig
+from asr.network.acoustic import AcousticModel
+from asr.recipe.network import ModelConfig
 
 TOKENS = 6
 LENGTHS = torch.tensor([9_000, 1, 4_321, 400, 7_999])

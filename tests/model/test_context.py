@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from asr.network.recurrent import BiLSTM, Context, ContextConfig, Dropout, flipped, reorder
+from asr.network.recurrent import BiLSTM, Context, Dropout, flipped, reorder
+from asr.recipe.network import ContextConfig
 
 shapes = st.tuples(st.integers(1, 5), st.integers(1, 9)).flatmap(
     lambda bt: st.tuples(st.just(bt[1]), st.lists(st.integers(0, bt[1]), min_size=bt[0], max_size=bt[0]))

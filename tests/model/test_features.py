@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from asr.network.features import LOG_FLOOR, Features, FeaturesConfig, frame_mask
+from asr.network.features import LOG_FLOOR, Features, frame_mask
+from asr.recipe.network import FeaturesConfig
 
 
 def speech_like(num_samples: int, sample_rate: int) -> np.ndarray:

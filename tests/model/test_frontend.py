@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from asr.network.frontend import Frontend, FrontendConfig, MaskedConv
+from asr.network.frontend import Frontend, MaskedConv
+from asr.recipe.network import FrontendConfig
 
 REDUCTIONS = [2, 4, 8]
 

@@ -17,7 +17,11 @@ from safetensors.torch import load_file
 
 from asr.cli import main
 from asr.errors import DataError, ModelError
-from asr.network.language import LanguageConfig, LanguageModel
+from asr.network.language import LanguageModel
+from asr.recipe.files import load_recipe
+from asr.recipe.network import LanguageConfig
+from asr.recipe.recipe import LanguageRecipe, SentencesConfig
+from asr.recipe.training import TextConfig
 from asr.text import CharTokenizer, SubwordTokenizer
 from asr.training import checkpoint, loop
 from asr.training.language import checkpoint as language_checkpoint
@@ -31,7 +35,6 @@ from asr.training.language.task import (
     make_tokenizer,
     plan_windows,
 )
-from asr.training.recipe import LanguageRecipe, SentencesConfig, TextConfig, load_recipe
 
 TOKENIZER = CharTokenizer(" ab")
 

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from asr.network.acoustic import AcousticModel, ModelConfig
-from asr.training.acoustic.objective import Losses, Objective, ObjectiveConfig, ctc_losses, divergence, frames_needed
-from asr.training.data.spec_augment import MaskingConfig
+from asr.network.acoustic import AcousticModel
+from asr.recipe.augmentation import MaskingConfig
+from asr.recipe.network import ModelConfig
+from asr.recipe.training import ObjectiveConfig
+from asr.training.acoustic.objective import Losses, Objective, ctc_losses, divergence, frames_needed
 
 V = 4
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from asr.training.optimiser import OptimiserConfig, average_of, build_optimiser, learning_rate
+from asr.recipe.training import OptimiserConfig
+from asr.training.optimiser import average_of, build_optimiser, learning_rate
 
 decays = st.sampled_from(["cosine", "inverse_sqrt"])
 configs = st.builds(

@@ -8,9 +8,10 @@ from click.testing import CliRunner
 
 from asr.cli import main
 from asr.data.manifest import Utterance
+from asr.recipe.files import load_recipe
+from asr.recipe.recipe import Recipe
 from asr.training.data.batches import Batch
 from asr.training.probe import cost, largest_batch_s
-from asr.training.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,8 +9,8 @@ import yaml
 from click.testing import CliRunner
 
 from asr.cli import main
+from asr.recipe.files import load_recipe
 from asr.training import checkpoint
-from asr.training.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,11 +10,11 @@ from asr.data import manifest
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 from asr.network.features import Features
+from asr.recipe.training import TextConfig
 from asr.text import CharTokenizer, Tokenizer, train_subwords
 from asr.training.acoustic.objective import frames_needed
 from asr.training.checkpoint import TorchModel
 from asr.training.data.batches import AudioReader
-from asr.training.recipe import TextConfig
 
 STATISTICS_UTTERANCES = 500
 """So many training utterances give the mean and deviation of each mel band."""

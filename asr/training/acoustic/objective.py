@@ -6,26 +6,14 @@ The objective owns what exists in training only, so that the network that is eva
 from dataclasses import dataclass
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from asr.config import Section
 from asr.network.acoustic import AcousticModel
 from asr.network.features import frame_mask
+from asr.recipe.augmentation import MaskingConfig
+from asr.recipe.training import ObjectiveConfig
 from asr.text import BLANK
-from asr.training.data.spec_augment import MaskingConfig, mask_spectrogram
-
-
-class ObjectiveConfig(Section):
-    """The parts of the loss."""
-
-    intermediate: tuple[int, ...] = ()
-    """Recurrent layers, counted from 1, that get a CTC head of their own in training (Lee and Watanabe 2021)."""
-    intermediate_weight: float = Field(default=0.3, ge=0, le=1)
-    """Share of the intermediate heads, together, in the CTC loss."""
-    consistency: float = Field(default=0.0, ge=0)
-    """Weight of the consistency between two differently masked views of each utterance (CR-CTC, Yao et al. 2024; 0.2
-    there). Above 0 every utterance is heard twice, so halve `data.batch_duration_s` for the same memory."""
+from asr.training.data.spec_augment import mask_spectrogram
 
 
 @dataclass

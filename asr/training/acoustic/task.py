@@ -14,6 +14,7 @@ import asr
 from asr.data.manifest import Utterance
 from asr.evaluation.recognition import evaluate
 from asr.network.acoustic import AcousticModel
+from asr.recipe.recipe import Recipe
 from asr.scoring.summary import render
 from asr.scoring.wer import Score
 from asr.text import Tokenizer
@@ -24,7 +25,6 @@ from asr.training.checkpoint import TorchModel
 from asr.training.data.augmentation import Augmenter
 from asr.training.data.batches import AudioReader, Batch, batches, plan_epoch
 from asr.training.display import clock
-from asr.training.recipe import Recipe
 from asr.training.task import Column, Evaluation
 
 

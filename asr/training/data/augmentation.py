@@ -3,37 +3,11 @@
 import numpy as np
 import torch
 import torchaudio
-from pydantic import Field, field_validator
 from torch import Tensor
 
-from asr.config import Section
-from asr.training.data.codecs import CodecConfig, encode_and_decode
-from asr.training.data.noise_and_rooms import NoiseConfig, ReverberationConfig, add_noise, recordings_in, reverberate
-from asr.training.data.spec_augment import MaskingConfig
-
-
-class AugmentationConfig(Section):
-    """What happens to a training utterance that does not happen to others."""
-
-    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
-    """Speed perturbation (Ko et al. 2015): one of these factors, drawn for each utterance; pitch changes with it."""
-    reverberation: ReverberationConfig = ReverberationConfig()
-    """Rooms."""
-    noise: NoiseConfig = NoiseConfig()
-    """Noise, added after the room."""
-    codec: CodecConfig = CodecConfig()
-    """Coding and decoding, after the noise."""
-    gain_db: float = Field(default=6.0, ge=0)
-    """Loudness is changed by up to this many decibels, up or down."""
-    masking: MaskingConfig = MaskingConfig()
-    """SpecAugment, on the spectrogram."""
-
-    @field_validator("speeds")
-    @classmethod
-    def _tenths(cls, speeds: tuple[float, ...]) -> tuple[float, ...]:
-        if not speeds or any(not 0.5 <= s <= 2 or abs(round(s * 100) - s * 100) > 1e-6 for s in speeds):
-            raise ValueError(f"`augmentation.speeds` (={list(speeds)}) must be factors from 0.5 to 2 in hundredths")
-        return speeds
+from asr.recipe.augmentation import AugmentationConfig
+from asr.training.data.codecs import encode_and_decode
+from asr.training.data.noise_and_rooms import add_noise, recordings_in, reverberate
 
 
 class Augmenter:

@@ -8,45 +8,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchaudio
-from pydantic import Field, field_validator
 from torch import Tensor
 
 from asr import audio
-from asr.config import Section
 from asr.errors import DataError
 from asr.files import below
+from asr.recipe.augmentation import NoiseConfig, ReverberationConfig
 
 ROOMS = 200
 """Simulated rooms in all; each takes a good part of a second to simulate, and is kept."""
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 """What counts as a recording in a folder."""
-
-
-class NoiseConfig(Section):
-    """Additive noise."""
-
-    share: float = Field(default=0.0, ge=0, le=1)
-    """Share of the training utterances that get it."""
-    snr_db: tuple[float, float] = (5.0, 30.0)
-    """Lowest and highest ratio of voice to noise, in decibels; drawn evenly."""
-    files: tuple[Path, ...] = ()
-    """Recordings of noise, or folders of them; none: simulated noise, from white to brown."""
-
-    @field_validator("snr_db")
-    @classmethod
-    def _lowest_first(cls, snr_db: tuple[float, float]) -> tuple[float, float]:
-        if snr_db[0] > snr_db[1]:
-            raise ValueError(f"`noise.snr_db` (={list(snr_db)}) must have the lowest ratio first")
-        return snr_db
-
-
-class ReverberationConfig(Section):
-    """The sound of a room (Ko et al. 2017)."""
-
-    share: float = Field(default=0.0, ge=0, le=1)
-    """Share of the training utterances that get it."""
-    files: tuple[Path, ...] = ()
-    """Recorded impulse responses, or folders of them; none: simulated ones (lhotse's fast random generator)."""
 
 
 def add_noise(waveform: Tensor, config: NoiseConfig, sample_rate: int, random: np.random.Generator) -> Tensor:

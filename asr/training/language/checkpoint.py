@@ -8,9 +8,10 @@ import torch
 from asr.errors import ModelError
 from asr.models.description import LanguageDescription, language_from_metadata
 from asr.network.language import LanguageModel
+from asr.recipe.files import language_recipe_from_tree
+from asr.recipe.recipe import LanguageRecipe
 from asr.text import Tokenizer
 from asr.training.checkpoint import find, read_weights
-from asr.training.recipe import LanguageRecipe, language_recipe_from_tree
 
 
 @dataclass(frozen=True)

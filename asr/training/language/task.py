@@ -17,11 +17,12 @@ from asr.errors import DataError
 from asr.lm.sampling import END, generate
 from asr.lm.sentences import lines
 from asr.network.language import LanguageModel, State
+from asr.recipe.recipe import LanguageRecipe, SentencesConfig
+from asr.recipe.training import TextConfig
 from asr.text import CharTokenizer, Tokenizer, normalise, train_subwords
 from asr.training import checkpoint
 from asr.training.acoustic.objective import Losses
 from asr.training.language import checkpoint as language_checkpoint
-from asr.training.recipe import LanguageRecipe, SentencesConfig, TextConfig
 from asr.training.task import Column, Evaluation
 
 DEV_BATCH = 256

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.errors import RecipeError
+from asr.recipe import files as recipes
+from asr.recipe.files import differences, recipe_from_tree, recipe_to_yaml
+from asr.recipe.recipe import Recipe
 from asr.text import CharTokenizer
-from asr.training import recipe as recipes
-from asr.training.recipe import Recipe, differences, recipe_from_tree, recipe_to_yaml
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 SHIPPED = sorted(RECIPES.rglob("*.yaml"))

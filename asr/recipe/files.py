@@ -6,169 +6,17 @@ error that suggests the nearest known one.
 """
 
 import difflib
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ValidationError
 
-from asr.config import Section
-from asr.errors import DataError, RecipeError
-from asr.network.acoustic import ModelConfig
-from asr.network.language import LanguageConfig
-from asr.text import ENGLISH, CharTokenizer
-from asr.training.acoustic.objective import ObjectiveConfig
-from asr.training.data.augmentation import AugmentationConfig
-from asr.training.optimiser import OptimiserConfig
+from asr.errors import RecipeError
+from asr.recipe.recipe import AnyRecipe, LanguageRecipe, Recipe
 
-
-class TextConfig(Section):
-    """What the model writes."""
-
-    alphabet: str = ENGLISH
-    """The characters, each once, the space among them. Transcripts are normalised to it."""
-    subwords: int = Field(default=0, ge=0)
-    """So many tokens, pieces of words found in the training transcripts, instead of one a character; 0: characters."""
-
-    @field_validator("alphabet")
-    @classmethod
-    def _alphabet_makes_a_tokenizer(cls, alphabet: str) -> str:
-        try:
-            CharTokenizer(alphabet)
-        except DataError as error:
-            raise ValueError(str(error)) from None
-        return alphabet
-
-
-class DataConfig(Section):
-    """What the model hears in training."""
-
-    train: tuple[Path, ...] = Field(min_length=1)
-    """Manifests to train on, relative to the current folder."""
-    dev: tuple[Path, ...] = Field(min_length=1)
-    """Manifests for every decision: learning curves, the best checkpoint. Never a test part."""
-    batch_duration_s: float | Literal["auto"] = 60.0
-    """Seconds of audio in a batch, padding and slowing down included: utterances of like duration stand together.
-    `auto`: as many as the memory is expected to hold, but at least 50 steps an epoch; the run folder notes how many."""
-    workers: int = Field(default=0, ge=0)
-    """Processes that read audio ahead of the training; 0 reads between two steps."""
-    cache_gib: float = Field(default=2.0, ge=0)
-    """Memory for decoded audio, so that a small corpus is decoded once and not every epoch. Workers live for an epoch
-    and cannot remember, so with them nothing is kept."""
-    curriculum: bool = False
-    """In the first epoch go from short utterances to long ones (SortaGrad, Amodei et al. 2016)."""
-
-    @field_validator("batch_duration_s", mode="before")
-    @classmethod
-    def _seconds_or_auto(cls, value: Any) -> Any:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value != "auto" and not (number and 0 < value < math.inf):
-            raise ValueError(f"`data.batch_duration_s` (={value!r}) must be a number of seconds above 0, or `auto`")
-        return value
-
-
-class TrainingConfig(Section):
-    """How long, on what."""
-
-    epochs: int = Field(default=50, ge=1)
-    """Passes over the training manifests."""
-    save_every_s: float = Field(default=300.0, gt=0)
-    """Seconds between two saves of the whole state, from which `--resume` goes on; one more follows each epoch."""
-    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    """Where to run; `auto` takes a GPU when there is one."""
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Arithmetic of the network; the loss is always computed in 32 bits."""
-
-
-def one_word(name: str) -> str:
-    """The name of a model, if it can be one."""
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise ValueError(f"`name` (={name!r}) must be one word of letters, digits, `-`, `_` and `.`")
-    return name
-
-
-class Recipe(Section):
-    """The training run of an acoustic model."""
-
-    name: str
-    """What the model is called: one word, used in file names."""
-    about: str = ""
-    """One or two sentences for people, copied into the model file."""
-    licence: str = ""
-    """Licence and attribution of the model and its training data, copied into the model file."""
-    seed: int = Field(default=1, ge=0, lt=2**31)
-    """Initial weights, order of batches, augmentation and dropout all follow from it."""
-    init: Path | None = None
-    """A run folder, checkpoint or exported .onnx file to start from instead of random weights; it must have the same
-    network, and where its tokens differ, the head starts anew."""
-    data: DataConfig
-    text: TextConfig = TextConfig()
-    model: ModelConfig = ModelConfig()
-    augmentation: AugmentationConfig = AugmentationConfig()
-    objective: ObjectiveConfig = ObjectiveConfig()
-    optimiser: OptimiserConfig = OptimiserConfig()
-    training: TrainingConfig = TrainingConfig()
-
-    def with_batch_duration(self, duration_s: float | Literal["auto"]) -> "Recipe":
-        """The same recipe but for that number."""
-        return self.model_copy(update={"data": self.data.model_copy(update={"batch_duration_s": duration_s})})
-
-    @model_validator(mode="after")
-    def _intermediate_layers_exist(self) -> "Recipe":
-        layers = self.model.context.layers
-        if any(not 1 <= layer < layers for layer in self.objective.intermediate):
-            raise ValueError(
-                f"`objective.intermediate` (={list(self.objective.intermediate)}) must name layers from 1 to "
-                f"{layers - 1}, below the last of `model.context.layers` (={layers})"
-            )
-        return self
-
-    @field_validator("name")
-    @classmethod
-    def _one_word(cls, name: str) -> str:
-        return one_word(name)
-
-
-class SentencesConfig(Section):
-    """What a language model reads: text files with a sentence a line, plain or compressed (.gz, .xz)."""
-
-    train: tuple[Path, ...] = Field(min_length=1)
-    """Texts to train on, relative to the current folder; they are normalised to the alphabet."""
-    dev: tuple[Path, ...] = Field(min_length=1)
-    """Texts for every decision."""
-    window: int = Field(default=256, ge=2)
-    """Tokens that are read in one go; a window begins where a sentence begins."""
-    batch: int = Field(default=64, ge=1)
-    """Windows in a batch."""
-
-
-class LanguageRecipe(Section):
-    """The training run of a language model; a recipe with a section `language` is one."""
-
-    name: str
-    """What the model is called: one word, used in file names."""
-    about: str = ""
-    """One or two sentences for people, copied into the model file."""
-    licence: str = ""
-    """Licence and attribution of the model and its training data, copied into the model file."""
-    seed: int = Field(default=1, ge=0, lt=2**31)
-    """Initial weights, order of sentences and dropout all follow from it."""
-    data: SentencesConfig
-    text: TextConfig = TextConfig()
-    language: LanguageConfig
-    optimiser: OptimiserConfig = OptimiserConfig()
-    training: TrainingConfig = TrainingConfig()
-
-    @field_validator("name")
-    @classmethod
-    def _one_word(cls, name: str) -> str:
-        return one_word(name)
-
-
-AnyRecipe = Recipe | LanguageRecipe
 Kind = TypeVar("Kind", Recipe, LanguageRecipe)
 
 

@@ -1,0 +1,100 @@
+"""A recipe: everything that decides what a training run does, as data. Its sections are in the modules beside."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from asr.recipe.augmentation import AugmentationConfig
+from asr.recipe.network import LanguageConfig, ModelConfig
+from asr.recipe.section import Section
+from asr.recipe.training import DataConfig, ObjectiveConfig, OptimiserConfig, TextConfig, TrainingConfig
+
+
+def one_word(name: str) -> str:
+    """The name of a model, if it can be one."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(f"`name` (={name!r}) must be one word of letters, digits, `-`, `_` and `.`")
+    return name
+
+
+class Recipe(Section):
+    """The training run of an acoustic model."""
+
+    name: str
+    """What the model is called: one word, used in file names."""
+    about: str = ""
+    """One or two sentences for people, copied into the model file."""
+    licence: str = ""
+    """Licence and attribution of the model and its training data, copied into the model file."""
+    seed: int = Field(default=1, ge=0, lt=2**31)
+    """Initial weights, order of batches, augmentation and dropout all follow from it."""
+    init: Path | None = None
+    """A run folder, checkpoint or exported .onnx file to start from instead of random weights; it must have the same
+    network, and where its tokens differ, the head starts anew."""
+    data: DataConfig
+    text: TextConfig = TextConfig()
+    model: ModelConfig = ModelConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def with_batch_duration(self, duration_s: float | Literal["auto"]) -> "Recipe":
+        """The same recipe but for that number."""
+        return self.model_copy(update={"data": self.data.model_copy(update={"batch_duration_s": duration_s})})
+
+    @model_validator(mode="after")
+    def _intermediate_layers_exist(self) -> "Recipe":
+        layers = self.model.context.layers
+        if any(not 1 <= layer < layers for layer in self.objective.intermediate):
+            raise ValueError(
+                f"`objective.intermediate` (={list(self.objective.intermediate)}) must name layers from 1 to "
+                f"{layers - 1}, below the last of `model.context.layers` (={layers})"
+            )
+        return self
+
+    @field_validator("name")
+    @classmethod
+    def _one_word(cls, name: str) -> str:
+        return one_word(name)
+
+
+class SentencesConfig(Section):
+    """What a language model reads: text files with a sentence a line, plain or compressed (.gz, .xz)."""
+
+    train: tuple[Path, ...] = Field(min_length=1)
+    """Texts to train on, relative to the current folder; they are normalised to the alphabet."""
+    dev: tuple[Path, ...] = Field(min_length=1)
+    """Texts for every decision."""
+    window: int = Field(default=256, ge=2)
+    """Tokens that are read in one go; a window begins where a sentence begins."""
+    batch: int = Field(default=64, ge=1)
+    """Windows in a batch."""
+
+
+class LanguageRecipe(Section):
+    """The training run of a language model; a recipe with a section `language` is one."""
+
+    name: str
+    """What the model is called: one word, used in file names."""
+    about: str = ""
+    """One or two sentences for people, copied into the model file."""
+    licence: str = ""
+    """Licence and attribution of the model and its training data, copied into the model file."""
+    seed: int = Field(default=1, ge=0, lt=2**31)
+    """Initial weights, order of sentences and dropout all follow from it."""
+    data: SentencesConfig
+    text: TextConfig = TextConfig()
+    language: LanguageConfig
+    optimiser: OptimiserConfig = OptimiserConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @field_validator("name")
+    @classmethod
+    def _one_word(cls, name: str) -> str:
+        return one_word(name)
+
+
+AnyRecipe = Recipe | LanguageRecipe
