@@ -15,7 +15,7 @@ from asr.training.data.augmentation import Augmenter
 from asr.training.data.codecs import encode_and_decode
 
 RATE = 16_000
-SPEECH = torch.from_numpy(audio.load(Path(__file__).parents[2] / "examples" / "pittsburgh.wav", RATE))
+SPEECH = torch.from_numpy(audio.load(Path(__file__).parents[3] / "examples" / "pittsburgh.wav", RATE))
 
 
 def coded(kind: Kind, compression: float, waveform: Tensor = SPEECH) -> Tensor:

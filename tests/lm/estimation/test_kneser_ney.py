@@ -14,7 +14,7 @@ from asr.lm import packed
 from asr.lm.estimation.kneser_ney import FALLBACK, discounts
 from asr.lm.estimation.train_ngram import train
 
-REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "kn-check"
+REFERENCES = Path(__file__).resolve().parents[4] / "shared" / "data" / "text" / "kn-check"
 Gram = tuple[str, ...]
 
 

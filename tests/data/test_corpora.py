@@ -18,7 +18,7 @@ from asr.data.corpora import Corpus, jsonl
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 
-REAL_AN4 = Path(__file__).parents[3] / "../shared/data/an4.jsonl"
+REAL_AN4 = Path(__file__).parents[2] / "../shared/data/an4.jsonl"
 
 
 def people(*speakers: str | None, split: str = "train") -> list[Utterance]:
