@@ -15,7 +15,8 @@ import os
 from typing import TYPE_CHECKING, BinaryIO
 
 from asr.errors import AsrError
-from asr.transcript.formats import Transcript, Word
+from asr.transcript.transcript import Transcript
+from asr.transcript.words import Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -30,7 +30,7 @@ def align(audio: str, text: str, model: str | None, format_: str, output: Path |
     """
     import asr
     from asr import audio as sound
-    from asr.transcript.formats import write
+    from asr.transcript.transcript import write
     from asr.transcription.aligner import align_text
 
     lines, name = _lines(text)

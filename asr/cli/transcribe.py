@@ -14,7 +14,7 @@ from asr.errors import AsrError
 from asr.transcript.formats import FORMATS
 
 if TYPE_CHECKING:
-    from asr.transcript.formats import Transcript
+    from asr.transcript.transcript import Transcript
     from asr.transcription.inputs import Input
     from asr.transcription.transcriber import Channel, Transcriber
 
@@ -191,7 +191,7 @@ def _deliver(
     sound: "Input", found: "Transcript", formats: Sequence[str], output_dir: Path | None, many: bool
 ) -> Iterator[str]:
     """Write files, and yield what is to be printed."""
-    from asr.transcript.formats import write
+    from asr.transcript.transcript import write
 
     if output_dir is None:
         yield (f"{click.format_filename(sound.source)}: " if many else "") + found.to(formats[0])

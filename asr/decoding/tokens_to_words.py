@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from asr.decoding.greedy import Token
 from asr.text import Tokenizer
-from asr.transcript.formats import Word
+from asr.transcript.words import Word
 
 
 def to_words(

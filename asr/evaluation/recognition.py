@@ -13,7 +13,7 @@ from asr.models.session import LogProbModel
 from asr.parallel import ahead
 from asr.scoring.alignment import Rule
 from asr.scoring.wer import Score, score
-from asr.transcript.formats import Transcript
+from asr.transcript.transcript import Transcript
 from asr.transcription import windows
 
 BATCH = 8

@@ -28,7 +28,8 @@ from asr.models.session import LogProbModel
 from asr.parallel import cores
 from asr.scoring.calibration import Calibration, calibrate
 from asr.scoring.wer import Score, score
-from asr.transcript.formats import Transcript, Word
+from asr.transcript.transcript import Transcript
+from asr.transcript.words import Word
 
 WEIGHTS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
 BONUSES = (-0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5)

@@ -39,7 +39,8 @@ from asr.scoring.breakdown import DURATION_EDGES_S, RATE_EDGES, Part, by_name, b
 from asr.scoring.calibration import calibrate
 from asr.scoring.summary import remarks, report
 from asr.scoring.wer import Score
-from asr.transcript.formats import Transcript, Word
+from asr.transcript.transcript import Transcript
+from asr.transcript.words import Word
 
 FORMAT = 1
 """Raised when a program that reads an older report could misread a newer one."""

@@ -1,79 +1,15 @@
-"""What was said: words with times and confidence, and the formats a transcript is written in.
+"""The formats in which a transcript is written.
 
-`FORMATS` is the table of the formats; every writer turns a `Transcript` into the whole text of a file.
+`FORMATS` is the table of the formats; every writer turns a transcript into the whole text of a file.
 """
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 
-from asr.errors import AsrError
-from asr.files import replacing
-from asr.transcript.subtitles import cues, label, phrases, to_ms
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One recognised word, without white space in it; `confidence` lies in [0, 1].
-
-    `channel` is the number, from 1, of the one it was heard on; None where all channels were mixed.
-    """
-
-    text: str
-    start_s: float
-    end_s: float
-    confidence: float
-    channel: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """The words of one recording, where it came from, and what recognised it.
-
-    The words are in order of time; of several channels, those of each channel are, standing in turns (see `merged`).
-    """
-
-    words: tuple[Word, ...]
-    duration_s: float
-    source: str | None = None
-    model: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The words joined by one space."""
-        return " ".join(word.text for word in self.words)
-
-    @property
-    def confidence(self) -> float | None:
-        """The mean of the words' confidence; None when there are no words."""
-        if not self.words:
-            return None
-        return sum(word.confidence for word in self.words) / len(self.words)
-
-    def to(self, format: str) -> str:
-        """The whole text of a file in one of `FORMATS`; any other name raises `AsrError`."""
-        if format not in FORMATS:
-            raise AsrError(f"Unknown transcript format {format!r}: choose one of {', '.join(FORMATS)}.")
-        return FORMATS[format](self)
-
-
-def merged(transcripts: Sequence[Transcript]) -> Transcript:
-    """Put the transcripts of the channels 1, 2, ... of one recording together, each word with its channel.
-
-    Each channel is cut into phrases at pauses of `PAUSE_MS`, and the phrases stand in order of their starts, the lower
-    channel first if two start together: people who talk at the same time are not mixed word by word. Within a channel,
-    the words stay in order of time. It lasts as long as the longest; `source` and `model` are those of the first.
-    """
-    found = [
-        [replace(word, channel=channel) for word in phrase]
-        for channel, transcript in enumerate(transcripts, start=1)
-        for phrase in phrases(transcript.words)
-    ]
-    found.sort(key=lambda phrase: phrase[0].start_s)
-    duration_s = max(transcript.duration_s for transcript in transcripts)
-    return Transcript(tuple(chain.from_iterable(found)), duration_s, transcripts[0].source, transcripts[0].model)
+from asr.transcript.subtitles import cues
+from asr.transcript.words import TimedText, Word, label, to_ms
 
 
 def _clock(ms: int, decimal: str) -> str:
@@ -84,14 +20,14 @@ def _clock(ms: int, decimal: str) -> str:
     return f"{hours:02d}:{minutes:02d}:{seconds:02d}{decimal}{ms:03d}"
 
 
-def to_txt(transcript: Transcript) -> str:
+def to_txt(transcript: TimedText) -> str:
     """The text on one line; where words have channels, one line a turn: "1: hello there"."""
     turns = groupby(transcript.words, key=lambda word: word.channel)
     lines = [label(channel) + " ".join(word.text for word in words) for channel, words in turns]
     return "\n".join(lines) + "\n"
 
 
-def to_json(transcript: Transcript) -> str:
+def to_json(transcript: TimedText) -> str:
     """One object: `text`, `duration_s`, `source`, `model`, `confidence`, and `words` as in `Transcript`.
 
     Each word is an object of `text`, `start_s`, `end_s`, `confidence` and, if it has one, `channel`. Times are in
@@ -119,7 +55,7 @@ def to_json(transcript: Transcript) -> str:
     return json.dumps(fields, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
 
 
-def to_srt(transcript: Transcript) -> str:
+def to_srt(transcript: TimedText) -> str:
     """SubRip: numbered cues, their text as it is, after "1: " where it has a channel; no words are an empty file."""
     blocks = [
         f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n"
@@ -130,7 +66,7 @@ def to_srt(transcript: Transcript) -> str:
     return "\n".join(blocks)
 
 
-def to_vtt(transcript: Transcript) -> str:
+def to_vtt(transcript: TimedText) -> str:
     """WebVTT (https://www.w3.org/TR/webvtt1/), with `&`, `<` and `>` escaped as it asks; a channel is a voice."""
     escapes = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
     blocks = [
@@ -142,13 +78,13 @@ def to_vtt(transcript: Transcript) -> str:
     return "\n".join(["WEBVTT\n", *blocks])
 
 
-def to_tsv(transcript: Transcript) -> str:
+def to_tsv(transcript: TimedText) -> str:
     """Tab-separated as Whisper's: a header, then a line for each cue, with its start and end in whole milliseconds."""
     rows = [f"{cue.start_ms}\t{cue.end_ms}\t{label(cue.channel)}{' '.join(cue.lines)}\n" for cue in cues(transcript)]
     return "".join(["start\tend\ttext\n", *rows])
 
 
-def to_ctm(transcript: Transcript) -> str:
+def to_ctm(transcript: TimedText) -> str:
     """NIST's time-marked words, one a line: source, channel, start, length, word, confidence.
 
     The source is named by its file, without folders and endings; white space in it becomes "_". The channel is 1 where
@@ -164,7 +100,7 @@ def to_ctm(transcript: Transcript) -> str:
     return "".join(line for *_, line in sorted(rows, key=lambda row: row[:2]))
 
 
-def to_textgrid(transcript: Transcript) -> str:
+def to_textgrid(transcript: TimedText) -> str:
     """Praat's TextGrid (its manual, "TextGrid file formats"): a tier of words, or one for each channel that has any.
 
     The intervals of a tier must follow each other without gap or overlap: between words stand empty ones, a word begins
@@ -201,7 +137,7 @@ def _intervals(words: Sequence[Word], duration_ms: int) -> list[tuple[int, int, 
     return intervals
 
 
-FORMATS: dict[str, Callable[[Transcript], str]] = {
+FORMATS: dict[str, Callable[[TimedText], str]] = {
     "txt": to_txt,
     "json": to_json,
     "srt": to_srt,
@@ -211,17 +147,3 @@ FORMATS: dict[str, Callable[[Transcript], str]] = {
     "TextGrid": to_textgrid,
 }
 """Name -> writer; the name is also the usual ending of a file."""
-
-
-def write(transcript: Transcript, path: str | Path, format: str) -> None:
-    """Write a file in one of `FORMATS`; whoever looks sees the old file or the whole new one, never a part.
-
-    Raises `AsrError` when the format is unknown or the file cannot be written.
-    """
-    path = Path(path)
-    content = transcript.to(format).encode(errors="replace")
-    try:
-        with replacing(path) as file:
-            file.write(content)
-    except OSError as error:
-        raise AsrError(f"Cannot write {path}: {error.strerror}.") from error

@@ -8,12 +8,10 @@ short word (an article, a preposition, a conjunction) mostly belongs to the next
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from asr.transcript.formats import Transcript, Word
+from asr.transcript.words import PAUSE_MS, TimedText, Word, label, phrases, to_ms
 
 LINE_CHARACTERS = 42
 """The longest line of a cue, which has two lines at most; a longer word stands alone on its line, uncut."""
@@ -23,8 +21,6 @@ MIN_CUE_MS = 1_000
 """The shortest time a cue is shown, where the next words and the end of the sound leave room for it."""
 MAX_CUE_MS = 7_000
 """The longest time a cue is shown."""
-PAUSE_MS = 700
-"""A silence between two words that ends a cue."""
 GAP_MS = 500
 """A shorter time without a cue would flicker: the cue before it is shown until the next one begins."""
 LAG_MS = 2_500
@@ -43,29 +39,7 @@ class Cue:
     channel: int | None = None
 
 
-def to_ms(seconds: float) -> int:
-    """Whole milliseconds."""
-    return round(1000 * seconds)
-
-
-def label(channel: int | None) -> str:
-    """What stands before the words of a channel: "1: ", and nothing where channels were mixed."""
-    return "" if channel is None else f"{channel}: "
-
-
-def phrases(words: Iterable["Word"]) -> Iterator[list["Word"]]:
-    """Cut the words of one channel at pauses of `PAUSE_MS`."""
-    phrase: list[Word] = []
-    for word in words:
-        if phrase and to_ms(word.start_s) - to_ms(phrase[-1].end_s) >= PAUSE_MS:
-            yield phrase
-            phrase = []
-        phrase.append(word)
-    if phrase:
-        yield phrase
-
-
-def cues(transcript: "Transcript") -> list[Cue]:
+def cues(transcript: TimedText) -> list[Cue]:
     """Cut a transcript into cues that people can read, in order of time.
 
     Every word stands in exactly one cue, and the words of a channel keep their order. A cue holds words of one channel
@@ -84,7 +58,7 @@ def cues(transcript: "Transcript") -> list[Cue]:
     return _crosstalk(sorted(itertools.chain(*alone), key=lambda cue: cue.start_ms), duration_ms)
 
 
-def _one_channel(words: list["Word"], duration_ms: int) -> list[Cue]:
+def _one_channel(words: list[Word], duration_ms: int) -> list[Cue]:
     channel, found = words[0].channel, list(phrases(words))
     ends_ms = [*(to_ms(phrase[0].start_s) for phrase in found[1:]), duration_ms]
     wished = []
@@ -103,7 +77,7 @@ def _reading_ms(characters: int) -> int:
     return max(MIN_CUE_MS, math.ceil(1000 * characters / CHARACTERS_PER_S))
 
 
-def _break_costs(words: Sequence["Word"]) -> list[float]:
+def _break_costs(words: Sequence[Word]) -> list[float]:
     """What it costs to break before each word and after the last one: nothing at the edges of a phrase.
 
     Elsewhere a break costs less the more of a pause there is, and less after a long word and before a short one.
@@ -116,7 +90,7 @@ def _break_costs(words: Sequence["Word"]) -> list[float]:
     return [*costs, 0.0]
 
 
-def _cuts(words: Sequence["Word"], break_costs: Sequence[float], end_ms: int, indent: int) -> list[int]:
+def _cuts(words: Sequence[Word], break_costs: Sequence[float], end_ms: int, indent: int) -> list[int]:
     """Where the cheapest cues of a phrase begin, and the number of its words.
 
     A cue costs the square of what it lacks to two full lines or to `MAX_CUE_MS`, as a share (so that cues are few and

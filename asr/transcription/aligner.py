@@ -11,7 +11,8 @@ from asr.decoding.word_boundaries import widen
 from asr.errors import DataError
 from asr.models.session import LogProbModel
 from asr.text import Tokenizer
-from asr.transcript.formats import Transcript, Word
+from asr.transcript.transcript import Transcript
+from asr.transcript.words import Word
 from asr.transcription import windows
 
 

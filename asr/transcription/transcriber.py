@@ -12,7 +12,8 @@ from asr.decoding.decoder import Decoder
 from asr.decoding.tokens_to_words import to_words
 from asr.errors import AudioError
 from asr.models.session import LogProbModel
-from asr.transcript.formats import Transcript, Word, merged
+from asr.transcript.transcript import Transcript, merged
+from asr.transcript.words import Word
 from asr.transcription import windows
 
 Channel = int | Literal["split"] | None

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from asr.errors import AsrError, AudioError
-from asr.transcript.formats import Transcript
+from asr.transcript.transcript import Transcript
 from asr.transcription.transcriber import Channel, Transcriber
 
 Told = Callable[[int, float], None]

@@ -15,7 +15,8 @@ from asr.report import document
 from asr.report.media import Gallery, gallery
 from asr.scoring.wer import Score, score
 from asr.text import ENGLISH, CharTokenizer
-from asr.transcript.formats import Transcript, Word
+from asr.transcript.transcript import Transcript
+from asr.transcript.words import Word
 
 TOKENIZER = CharTokenizer(ENGLISH)
 WORDS = [

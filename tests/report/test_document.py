@@ -10,7 +10,8 @@ from asr.evaluation.corpora import Corpus
 from asr.report import document
 from asr.scoring.wer import score
 from asr.text import ENGLISH, normalise
-from asr.transcript.formats import Transcript, Word
+from asr.transcript.transcript import Transcript
+from asr.transcript.words import Word
 
 
 def test_it_is_json_whatever_is_missing() -> None:

@@ -14,20 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asr.errors import AsrError
-from asr.transcript.formats import (
-    FORMATS,
-    Transcript,
-    Word,
-    merged,
-    to_ctm,
-    to_json,
-    to_srt,
-    to_textgrid,
-    to_tsv,
-    to_txt,
-    to_vtt,
-    write,
-)
+from asr.transcript.formats import FORMATS, to_ctm, to_json, to_srt, to_textgrid, to_tsv, to_txt, to_vtt
+from asr.transcript.transcript import Transcript, merged, write
+from asr.transcript.words import Word
 
 SPACELESS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=14)
 MARKS = [

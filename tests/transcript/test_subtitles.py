@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.transcript.formats import Transcript, Word, merged
 from asr.transcript.subtitles import Cue, cues
+from asr.transcript.transcript import Transcript, merged
+from asr.transcript.words import Word
 
 
 def even(text: str, *, each_s: float = 0.3, gap_s: float = 0.1, start_s: float = 0.0) -> Transcript:

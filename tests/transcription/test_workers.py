@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from asr.errors import AsrError, AudioError
-from asr.transcript.formats import Transcript, Word
+from asr.transcript.transcript import Transcript
+from asr.transcript.words import Word
 from asr.transcription.workers import transcribe_all
 
 
