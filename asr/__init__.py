@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from asr.errors import AsrError
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
+from asr.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from asr.models.session import Device
     from asr.transcription.transcriber import Transcriber
 
-__version__ = "0.1.0"
 __all__ = ["Transcript", "Word", "__version__", "load", "transcribe", "transcribe_all"]
 
 

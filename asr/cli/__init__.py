@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-import asr
 from asr.errors import AsrError, MissingExtra
+from asr.version import __version__
 
 COMMANDS = {
     "transcribe": "Turn sound files into text.",
@@ -95,7 +95,7 @@ def _as_click_error(error: Exception, what: str) -> Exception:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(asr.__version__, prog_name="asr")
+@click.version_option(__version__, prog_name="asr")
 def main() -> None:
     """Small, fast, honest speech recognition.
 

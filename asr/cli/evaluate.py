@@ -11,9 +11,7 @@ from asr.scoring.alignment import Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from asr.data.manifest import Utterance
     from asr.models.session import LogProbModel
-    from asr.report.media import Gallery
     from asr.scoring.wer import Score
     from asr.text import Tokenizer
 
@@ -69,7 +67,6 @@ def evaluate(
       asr evaluate an4 data/an4/test.jsonl -o report
     """
     import json
-    import time
 
     from rich.console import Console
     from rich.progress import Progress
@@ -77,10 +74,11 @@ def evaluate(
     from asr import models
     from asr.decoding import build
     from asr.evaluation import corpora
-    from asr.evaluation.recognition import recognise, score_transcripts
+    from asr.models import card
     from asr.models.session import OnnxModel
     from asr.parallel import cores
-    from asr.report import document, output_folder
+    from asr.report import evaluate as evaluation
+    from asr.report import output_folder
     from asr.scoring.summary import render
 
     if output_dir is not None:
@@ -88,62 +86,45 @@ def evaluate(
     loaded = load(model)
     if keep and (model in models.shipped() or not isinstance(loaded, OnnxModel)):
         raise click.UsageError(f"--keep writes into an .onnx file of your own, and {model!r} is none.")
+    threads = cores() if isinstance(loaded, OnnxModel) else 1  # torch has threads of its own
     decoder = build.make(loaded.description, **wishes)
     if decoder.remark:
         click.echo(f"Note: {decoder.remark}", err=True)
     read = corpora.read(manifests)
-    utterances = [utterance for each in read for utterance in each.utterances]
-    duration_s = sum(utterance.duration for utterance in utterances)
+    duration_s = sum(utterance.duration for corpus in read for utterance in corpus.utterances)
     result = None
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("transcribing", total=duration_s)
-        started = time.monotonic()
-        transcripts = recognise(
+        evaluated = evaluation.evaluate(
             loaded,
-            utterances,
+            read,
             decoder,
+            rule=rule,
+            threads=threads,
             progress=lambda u: progress.advance(task, u.duration),
-            threads=cores() if isinstance(loaded, OnnxModel) else 1,  # torch has threads of its own
         )
-        elapsed_s = time.monotonic() - started
-        score = score_transcripts(loaded.description, utterances, transcripts, rule)
+        score = evaluated.score
         if as_json or keep or output_dir is not None:
-            result = document.build(
-                read,
-                transcripts,
-                score,
-                alphabet=loaded.description.tokenizer.alphabet,
-                model=_about(loaded, model),
-                decoding=decoder.about,
-                elapsed_s=elapsed_s,
-                cores=cores(),
-                origin=_origin(model, manifests, rule, wishes),
-            )
+            result = evaluation.report(evaluated, given=model, command=_command(model, manifests, rule, wishes))
             if output_dir is not None:
-                pictures = progress.add_task("drawing", total=min(media, len(utterances)))
-                gallery = _gallery(loaded, utterances, score, media, lambda place: progress.advance(pictures))
+                pictures = progress.add_task("drawing", total=min(media, len(evaluated.utterances)))
+                gallery = evaluation.media(loaded, evaluated, media, lambda place: progress.advance(pictures))
                 output_folder.write_report(output_dir, result, gallery)
             if keep:
-                _keep(loaded, result, Path(model))
+                card.keep_scores(Path(model), loaded.description, result)
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
         click.echo(f"{render(score)}\nDecoding: {decoder.about}.")
         if wishes["hot_words"]:
             click.echo(_hot_words(loaded.description.tokenizer, score, wishes["hot_words"]))
-        click.echo(f"{duration_s:,.0f} s of sound in {elapsed_s:.1f} s: {duration_s / elapsed_s:.0f} times real time.")
+        speed = f"{duration_s / evaluated.elapsed_s:.0f} times real time"
+        click.echo(f"{duration_s:,.0f} s of sound in {evaluated.elapsed_s:.1f} s: {speed}.")
         for what, place in (("Report:", output_dir and output_dir / "index.html"), ("Kept in", keep and model)):
             if place:
                 click.echo(f"{what} {place}")
     options.check_max_wer(score, max_wer)
-
-
-def _keep(loaded: "LogProbModel", report: dict[str, Any], path: Path) -> None:
-    """Write the scores of a report into the model's file."""
-    from asr.models import card, rewrite
-
-    rewrite.rewrite(path, path, card.with_scores(loaded.description, report).to_metadata())
 
 
 def _hot_words(tokenizer: "Tokenizer", score: "Score", words: "Iterable[str]") -> str:
@@ -168,57 +149,9 @@ def load(model: str) -> "LogProbModel":
     return OnnxModel(models.find(model), threads=1)
 
 
-def _about(loaded: "LogProbModel", model: str) -> dict[str, Any]:
-    """What a report says of the model."""
-    description = loaded.description
-    names = (
-        "name",
-        "about",
-        "licence",
-        "parameters",
-        "precision",
-        "sample_rate",
-        "frame_shift_s",
-        "made_with",
-        "created",
-    )
-    return {"given": model} | {name: getattr(description, name) for name in names}
-
-
-def _origin(model: str, manifests: "Sequence[Path]", rule: Rule, wishes: dict[str, Any]) -> dict[str, str]:
-    """Who made a report and when, and the command that gives its numbers again."""
+def _command(model: str, manifests: "Sequence[Path]", rule: Rule, wishes: dict[str, Any]) -> str:
+    """The command that gives a report's numbers again."""
     import shlex
-    from datetime import UTC, datetime
 
-    import asr
-
-    command = ["asr", "evaluate", model, *map(str, manifests), *(() if rule == "fewest" else ("--align", rule))]
-    command += options.decoding_arguments(**wishes)
-    return {
-        "made_with": f"asr {asr.__version__}",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(command),
-    }
-
-
-def _gallery(
-    loaded: "LogProbModel", utterances: "Sequence[Utterance]", score: "Score", count: int, progress: Any
-) -> "Gallery":
-    """Hear the utterances of the page a second time."""
-    from asr.evaluation.recognition import reader
-    from asr.report.media import gallery
-    from asr.transcription import windows
-
-    description = loaded.description
-    read = reader(description.sample_rate)
-    return gallery(
-        score,
-        count,
-        durations_s=[utterance.duration for utterance in utterances],
-        read=lambda place: read(utterances[place]),
-        log_probs=lambda waveform: windows.log_probs(loaded, waveform),
-        tokenizer=description.tokenizer,
-        sample_rate=description.sample_rate,
-        frame_shift_s=description.frame_shift_s,
-        progress=progress,
-    )
+    words = ["asr", "evaluate", model, *map(str, manifests), *(() if rule == "fewest" else ("--align", rule))]
+    return shlex.join(words + options.decoding_arguments(**wishes))

@@ -88,6 +88,7 @@ def transcribe(
       asr transcribe interviews --format srt --format txt --output-dir text --resume
     """
     import asr
+    from asr.transcription import outputs
     from asr.transcription.inputs import expand
 
     if not inputs and listed is None:
@@ -100,7 +101,7 @@ def transcribe(
         click.echo(f"Note: {transcriber.decoder.remark}", err=True)
     if output_dir is not None:
         output_dir.mkdir(parents=True, exist_ok=True)
-    waiting = [sound for sound in sounds if not (resume and output_dir and _is_done(sound, output_dir, formats))]
+    waiting = [sound for sound in sounds if not (resume and output_dir and outputs.is_done(sound, output_dir, formats))]
     work = _one_by_one(transcriber, waiting, channel)
     if len(waiting) > 1 and workers != 1 and all(sound.source != "-" for sound in waiting):
         work = _in_processes({"model": model} | wishes, waiting, workers, channel)
@@ -173,35 +174,16 @@ def _in_order(found: Found, sounds: Sequence["Input"], wanted: bool) -> "Iterato
             following += 1
 
 
-def _targets(sound: "Input", output_dir: Path, formats: Sequence[str]) -> dict[str, Path]:
-    """Format -> the file for it."""
-    return {format_: output_dir / f"{sound.name}.{format_}" for format_ in formats}
-
-
-def _is_done(sound: "Input", output_dir: Path, formats: Sequence[str]) -> bool:
-    """Whether all that is to be written is there and not older than the sound."""
-    try:
-        changed = Path(sound.source).stat().st_mtime
-        return all(target.stat().st_mtime >= changed for target in _targets(sound, output_dir, formats).values())
-    except OSError:
-        return False
-
-
 def _deliver(
     sound: "Input", found: "Transcript", formats: Sequence[str], output_dir: Path | None, many: bool
 ) -> Iterator[str]:
     """Write files, and yield what is to be printed."""
-    from asr.transcript.transcript import write
+    from asr.transcription import outputs
 
     if output_dir is None:
         yield (f"{click.format_filename(sound.source)}: " if many else "") + found.to(formats[0])
         return
-    for format_, target in _targets(sound, output_dir, formats).items():
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise AsrError(f"The folder '{target.parent}' cannot be made: {error.strerror}.") from error
-        write(found, target, format_)
+    for target in outputs.write_all(found, sound, output_dir, formats):
         yield f"{click.format_filename(target)}\n"
 
 

@@ -8,12 +8,8 @@ import click
 from asr.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from asr.decoding.searches import LanguageModel
-    from asr.evaluation.tuning import Stage, Trial, Tuned
     from asr.models.description import Description
-    from asr.scoring.intervals import Difference
 
 
 @click.command()
@@ -95,6 +91,7 @@ def tune(
     from asr.lm.ngram import Ngram
     from asr.models import rewrite
     from asr.models.session import OnnxModel
+    from asr.report import tuning as tables
 
     options.check_output(output)
     options.check_output(picture)
@@ -116,10 +113,10 @@ def tune(
         heard = tuning.listen(loaded, [u for each in manifests for u in manifest.read(each)], told)
         tuned = tuning.tune(heard, width=width, lm=first, second=second, told=told)
 
-    click.echo(_table(tuned.stages))
+    click.echo(tables.table(tuned.stages))
     if tuned.trials:
-        click.echo(_grid(tuned))
-    click.echo(_confidence(tuned))
+        click.echo(tables.grid_of(tuned))
+    click.echo(tables.confidence(tuned))
     least = loaded.description.decoding.least_confidence if least_confidence is None else least_confidence
     if least:
         count, right = tuning.left_out(heard, tuned, least)
@@ -134,7 +131,7 @@ def tune(
     rewrite.rewrite(path, target, replace(loaded.description, decoding=settings, language_model=kept).to_metadata())
     click.echo(f"Wrote {target} ({target.stat().st_size / 1e6:.1f} MB).")
     if picture is not None:
-        _draw(tuned, picture)
+        tables.draw(tuned, picture)
         click.echo(f"Wrote {picture}.")
 
 
@@ -159,70 +156,3 @@ def _language_model(description: "Description", lm: Path | None, include: bool) 
         raise click.UsageError("--include-lm needs an n-gram model: give it with --lm.")
     contents = packed.dumps(first)
     return packed.loads(contents, str(lm)), base64.b64encode(contents).decode()  # what is rounded is what is tuned for
-
-
-def _table(stages: "Sequence[Stage]") -> str:
-    """What each way of decoding gives on the dev part, and how it differs from the one above."""
-    from asr.scoring.compare import compare
-    from asr.scoring.summary import report
-
-    cells = [("", "WER", "95 % interval", "CER", "WER less that above")]
-    for place, stage in enumerate(stages):
-        data = report(stage.score)
-        interval = data["words"]["interval"]
-        change = compare(stages[place - 1].score, stage.score).difference if place else None
-        cells.append(
-            (
-                stage.name,
-                f"{100 * (stage.score.words.rate or 0):.2f} %",
-                "-" if interval is None else f"{100 * interval['low']:.2f} - {100 * interval['high']:.2f} %",
-                f"{100 * (stage.score.characters.rate or 0):.2f} %",
-                "" if change is None else _change(change),
-            )
-        )
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in cells
-    )
-
-
-def _change(change: "Difference") -> str:
-    found = f"{100 * change.rate:+.2f}"
-    if change.interval is None:
-        return found
-    return f"{found} ({100 * change.interval.low:+.2f} to {100 * change.interval.high:+.2f})"
-
-
-def _grid(tuned: "Tuned") -> str:
-    """The WER in percent of each pair of weights, the best one marked."""
-    from asr.evaluation import tuning
-
-    best = min(tuned.trials)
-    rows = list(tuning.as_rows(tuned.trials))
-    lines = ["WER in percent    word bonus", "LM weight " + "".join(f"{bonus:8g} " for bonus in rows[0][1])]
-    for weight, row in rows:
-        rates = [f"{_percent(tuned, trial):8.2f}{'*' if trial == best else ' '}" for trial in row.values()]
-        lines.append(f"{weight:9g} " + "".join(rates))
-    return "\n".join(["", *lines, ""])
-
-
-def _percent(tuned: "Tuned", trial: "Trial") -> float:
-    return 100 * trial.words / max(1, tuned.stages[0].score.words.reference)
-
-
-def _confidence(tuned: "Tuned") -> str:
-    before, after = tuned.before, tuned.after
-    auc = "none" if after.auc is None else f"{after.auc:.3f}"
-    return (
-        f"Confidence: temperature {tuned.settings.temperature:g}, calibration error {100 * before.error:.1f} % -> "
-        f"{100 * after.error:.1f} %, AUC {auc}."
-    )
-
-
-def _draw(tuned: "Tuned", picture: Path) -> None:
-    from asr.evaluation import tuning
-    from asr.report import grid
-
-    best, rows = min(tuned.trials), list(tuning.as_rows(tuned.trials))
-    rates = [[_percent(tuned, trial) for trial in row.values()] for _, row in rows]
-    grid.draw([weight for weight, _ in rows], list(rows[0][1]), rates, (best.lm_weight, best.word_bonus), picture)

@@ -7,32 +7,20 @@ the prefixes that are new and have survived are read by the language model toget
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from asr.decoding.forced_alignment import align
 from asr.decoding.greedy import Token
 from asr.errors import AsrError
-from asr.lm.sampling import END
+from asr.lm.protocol import END, TokenModel
 from asr.text import BLANK, Tokenizer
 
 THRESHOLD = 15.0
 """A prefix is dropped when its score is this far below the best."""
 TOKEN_THRESHOLD = -7.0
 """A prefix does not grow by a token below this log-probability."""
-
-
-class TokenModel(Protocol):
-    """A language model over tokens."""
-
-    def start(self, batch: int = 1) -> Any:
-        """What is remembered before the first token. Shape: arrays (L, B, H)"""
-        ...
-
-    def log_probs(self, tokens: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
-        """Natural-log probabilities of the token after each. Shape: tokens (B, T), state -> (B, T, V), state"""
-        ...
 
 
 @dataclass(eq=False)

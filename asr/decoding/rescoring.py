@@ -1,23 +1,15 @@
 """A second language model chooses among the best texts that a beam search found."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
 from asr.decoding.beam.search import BeamSearch, Hypothesis
+from asr.lm.protocol import SentenceScorer
 from asr.models.decoding_settings import Rescoring
 
 N_BEST = 100
 """Texts of an utterance that are read by the second model."""
-
-
-class SentenceScorer(Protocol):
-    """A language model that reads whole sentences."""
-
-    def score(self, texts: Sequence[str]) -> list[float]:
-        """Natural-log probability of each, its end included."""
-        ...
 
 
 def totals(hypotheses: Sequence[Hypothesis], second: Sequence[float], search: BeamSearch, by: Rescoring) -> np.ndarray:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from asr.decoding.beam.tree import compiled, plain
+from asr.decoding.compiled import compiled, njit_noalloc
 from asr.text import BLANK
 
 
-@plain
+@njit_noalloc
 def step(before: np.ndarray, after: np.ndarray, row: np.ndarray, tokens: np.ndarray, moves: np.ndarray) -> None:
     """One frame: the best score of each state, and by how many states it was reached.
 

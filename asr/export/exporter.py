@@ -13,7 +13,7 @@ from asr.export.acoustic import build_graph
 from asr.export.quantise import input_ranges, quantise
 from asr.files import replacing
 from asr.models.session import LogProbModel, OnnxModel
-from asr.training.checkpoint import TorchModel
+from asr.network.torch_model import TorchModel
 
 TOLERANCE = 1e-3
 """The largest difference between two log-probs that passes."""

@@ -13,7 +13,7 @@ from asr.export.graph import FLOAT, INT64, Graph
 from asr.files import replacing
 from asr.lm.lstm import OnnxLanguageModel
 from asr.network.language import LanguageModel
-from asr.training.language.checkpoint import TorchLanguageModel
+from asr.network.torch_model import TorchLanguageModel
 
 TOLERANCE = 1e-3
 """The largest difference between two log-probs that passes."""

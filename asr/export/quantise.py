@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from asr.errors import ModelError
 from asr.export.graph import Graph
 from asr.export.weights import ENDS
-from asr.training.checkpoint import TorchModel
+from asr.network.torch_model import TorchModel
 
 LARGEST = 64
 """Of the whole numbers that stand for weights. 127 would be finer, but x86 processors without VNNI instructions add two

@@ -13,7 +13,8 @@ import numpy as np
 
 from asr.errors import DataError
 from asr.files import decompressed
-from asr.lm.ngram import BEGIN, END, UNKNOWN, Level, Misfit, Ngram, build
+from asr.lm.ngram import BEGIN, END, UNKNOWN, Ngram
+from asr.lm.trie import Level, Misfit, build
 
 BLOCK = 1 << 22
 """Bytes that are parsed at a time."""

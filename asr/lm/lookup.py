@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from asr.lm.ngram import Trie
+from asr.lm.trie import Trie
 
 
 @njit(cache=True, nogil=True)

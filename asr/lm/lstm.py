@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from asr.errors import ModelError
-from asr.lm.sampling import END
+from asr.lm.protocol import END
 from asr.models.description import language_from_metadata
 from asr.models.session import open_session
 

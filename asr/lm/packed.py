@@ -21,7 +21,8 @@ import numpy as np
 from asr.errors import ModelError
 from asr.files import replacing
 from asr.lm import arpa
-from asr.lm.ngram import Ngram, Trie, frozen, keys_of, link, renumbered
+from asr.lm.ngram import Ngram
+from asr.lm.trie import Trie, frozen, keys_of, link, renumbered
 
 MAGIC = b"asr n-gram 1\n"
 ALIGNMENT = 64

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from asr.decoding.rescoring import SentenceScorer
 from asr.errors import DataError
 from asr.lm.ngram import Ngram
+from asr.lm.protocol import SentenceScorer
 from asr.lm.sentences import Encoder, Share, count_words, encode_all, lines
 from asr.text import Tokenizer
 

@@ -1,26 +1,9 @@
 """Text from a language model: each token drawn from what the model expects after all before it."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
-
 import numpy as np
 
+from asr.lm.protocol import END, Reader
 from asr.text import Tokenizer
-
-END = 0
-"""The token at the end of a sentence, and before the first."""
-
-
-class Reader(Protocol):
-    """A language model that reads on."""
-
-    def start(self) -> Any:
-        """What is remembered before the first token."""
-        ...
-
-    def read(self, tokens: Sequence[int], state: Any) -> tuple[np.ndarray, Any]:
-        """Natural-log probabilities of the token after the last, and what is remembered then. Shape: -> (V,)"""
-        ...
 
 
 def generate(

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from asr.models.description import Description
+from asr.models.rewrite import rewrite
 
 MIN_WORDS = 100
 """A group of speakers with fewer words says nothing of others like them."""
@@ -35,6 +37,11 @@ def with_scores(description: Description, report: Mapping[str, Any]) -> Descript
         }
     evaluations = [kept[key] for key in sorted(kept)]
     return replace(description, scores={**description.scores, "evaluations": evaluations})
+
+
+def keep_scores(path: Path, description: Description, report: Mapping[str, Any]) -> None:
+    """Write the scores of a report into the model file at `path`, described by `description`."""
+    rewrite(path, path, with_scores(description, report).to_metadata())
 
 
 def _rates(part: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from asr.network.dropout import Dropout
 from asr.network.features import Features
 from asr.network.frontend import Frontend
-from asr.network.recurrent import Context, Dropout
+from asr.network.recurrent import Context
 from asr.recipe.network import ModelConfig
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from asr.network.recurrent import Dropout
+from asr.network.dropout import Dropout
 from asr.recipe.network import LanguageConfig
 
 State = tuple[Tensor, Tensor]

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from asr.report import html
+from asr.pages.assemble import assemble
+from asr.report.html import short_pairs
 from asr.report.output_folder import write_files
 from asr.scoring.alignment import RULES
 from asr.scoring.compare import Comparison
@@ -30,7 +31,7 @@ def write_comparison(comparison: Comparison, a: Path, b: Path, folder: Path) -> 
     write_files(
         folder,
         {
-            "index.html": html.assemble("comparison", _title(comparison), {"data": _data(comparison, links)}),
+            "index.html": assemble("comparison", _title(comparison), {"data": _data(comparison, links)}),
             "comparison.md": markdown(comparison) + "\n",
             "comparison.json": json.dumps({"format": FORMAT} | comparison.to_dict(), ensure_ascii=False, indent=1)
             + "\n",
@@ -58,7 +59,7 @@ def _data(comparison: Comparison, links: list[str | None]) -> dict[str, Any]:
         "summaries": [report(score) for score in (comparison.a, comparison.b)],
         **{key: known[key] for key in ("difference", "mapsswe", "sign")},
         "utterances": [
-            [a.id, a.speaker, *(html.short_pairs([list(pair) for pair in each.pairs]) for each in (a, b))]
+            [a.id, a.speaker, *(short_pairs([list(pair) for pair in each.pairs]) for each in (a, b))]
             for a, b in zip(comparison.a.utterances, comparison.b.utterances, strict=True)
         ],
     }

@@ -1,19 +1,14 @@
 """index.html: one file with its data, style and script in it, which opens from disk without a network."""
 
 import base64
-import html
-import json
-import re
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from asr.data.traits import TRAITS
+from asr.pages.assemble import assemble
 from asr.report.document import Document
 from asr.report.media import MAX_SOUND_S, Gallery, Media
 from asr.scoring.alignment import RULES
 
-PAGE = Path(__file__).parents[1] / "pages"
 NO_WORD = 0
 """What stands for no word in the page's short form of an alignment."""
 
@@ -34,23 +29,6 @@ def write(document: Document, gallery: Gallery) -> str:
     }
     media = {place: _media(each) for place, each in gallery.media.items()}
     return assemble("report", f"{document['model']['name']} on {corpora}", {"data": data, "media": media})
-
-
-def assemble(name: str, title: str, data: Mapping[str, Any]) -> str:
-    """The template `name`.html with its script, the shared style and script, and `data`'s objects in their places."""
-    parts = {
-        "title": html.escape(title),
-        "style": (PAGE / "style.css").read_text(encoding="utf-8"),
-        "script": "".join((PAGE / f"{each}.js").read_text(encoding="utf-8") for each in ("shared", name)),
-        **{key: embed(value) for key, value in data.items()},
-    }
-    template = (PAGE / f"{name}.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
-
-
-def embed(value: object) -> str:
-    """JSON that cannot end the script element in which it stands."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def short_pairs(pairs: list[list[str | None]]) -> list[Any]:

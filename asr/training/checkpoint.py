@@ -1,11 +1,10 @@
 """Weights on disk: one safetensors file that describes itself with the same metadata as an exported model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
@@ -16,31 +15,13 @@ from asr.export import weights as onnx_weights
 from asr.files import replacing
 from asr.models.description import Description, LanguageDescription, from_metadata
 from asr.network.acoustic import AcousticModel
+from asr.network.torch_model import TorchModel
 from asr.recipe.files import recipe_from_tree
 from asr.recipe.recipe import Recipe
 from asr.text import Tokenizer
-from asr.training.data.augmentation import pad
 
 BEST = "best.safetensors"
 """The weights of the epoch with the lowest dev WER, in the run folder."""
-
-
-class TorchModel:
-    """A network with its description: the torch side of `asr.models.session.LogProbModel`."""
-
-    def __init__(self, network: AcousticModel, description: Description) -> None:
-        self.network, self.description = network, description
-
-    @torch.no_grad()
-    def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Natural-log token probabilities of waveforms, run as one batch. Shape: B times (S_b,) -> B times (T_b, V)"""
-        device = self.network.head.weight.device
-        waveform, lengths = pad([torch.from_numpy(w) for w in waveforms])
-        was_training = self.network.training
-        self.network.eval()
-        log_probs, frames = self.network(waveform.to(device), lengths.to(device))
-        self.network.train(was_training)
-        return [rows[:count].float().cpu().numpy() for rows, count in zip(log_probs, frames.tolist(), strict=True)]
 
 
 def build(recipe: Recipe, tokenizer: Tokenizer) -> TorchModel:

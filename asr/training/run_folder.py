@@ -9,7 +9,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-import asr
 from asr.errors import RecipeError
 from asr.files import replacing
 from asr.recipe.files import differences, load_recipe, recipe_to_yaml
@@ -19,6 +18,7 @@ from asr.training import curves
 from asr.training.checkpoint import BEST
 from asr.training.state import STATE
 from asr.training.task import Column
+from asr.version import __version__
 
 CHANGEABLE = {"data.workers", "data.cache_gib", "training.save_every_s"}
 """Keys that may differ when a run is resumed, for they do not change what is learnt."""
@@ -99,7 +99,7 @@ class RunFolder:
     def write_recipe(self, recipe: AnyRecipe) -> None:
         """Make the folder a run: note the versions, then the recipe with every default."""
         versions = {name: metadata.version(name) for name in PACKAGES}
-        versions |= {"asr": asr.__version__, "python": platform.python_version(), "platform": platform.platform()}
+        versions |= {"asr": __version__, "python": platform.python_version(), "platform": platform.platform()}
         _write(self.path / "versions.json", json.dumps(versions, indent=2) + "\n")
         _write(self.recipe, recipe_to_yaml(recipe))
 

@@ -8,7 +8,7 @@ import pytest
 
 from asr.decoding.fusion import FusionSearch
 from asr.errors import AsrError
-from asr.lm.sampling import END
+from asr.lm.protocol import END
 from asr.text import BLANK, CharTokenizer, SubwordTokenizer, Tokenizer
 
 CHARACTERS = CharTokenizer(" ab")

@@ -12,11 +12,11 @@ from asr.errors import DataError, ModelError
 from asr.export import language
 from asr.lm.lstm import OnnxLanguageModel
 from asr.models.session import OnnxModel
+from asr.network.torch_model import TorchLanguageModel
 from asr.recipe.recipe import LanguageRecipe
 from asr.text import CharTokenizer
 from asr.training import checkpoint
 from asr.training.language import checkpoint as language_checkpoint
-from asr.training.language.checkpoint import TorchLanguageModel
 
 TOKENIZER = CharTokenizer(" abc")
 TREE = {

@@ -12,7 +12,7 @@ import pytest
 
 from asr.errors import DataError
 from asr.lm import arpa
-from asr.lm.ngram import bounds
+from asr.lm.trie import bounds
 
 REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "kn-check"
 MODEL = """made by hand

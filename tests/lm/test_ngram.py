@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.lm import lookup, packed
-from asr.lm.ngram import Level, Misfit, Ngram, build, keys_of, renumbered
+from asr.lm.ngram import Ngram
+from asr.lm.trie import Level, Misfit, build, keys_of, renumbered
 
 REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "kn-check"
 WORDS = ["</s>", "<s>", "<unk>", "a", "b", "c"]

@@ -7,7 +7,8 @@ import pytest
 
 from asr.errors import DataError, ModelError
 from asr.lm import packed
-from asr.lm.ngram import Level, Ngram, build, keys_of, link
+from asr.lm.ngram import Ngram
+from asr.lm.trie import Level, build, keys_of, link
 
 
 @pytest.fixture(scope="module")

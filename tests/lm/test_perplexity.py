@@ -10,8 +10,9 @@ import pytest
 from asr.errors import DataError
 from asr.lm import packed
 from asr.lm.estimation.train_ngram import train
-from asr.lm.ngram import Level, Ngram, build
+from asr.lm.ngram import Ngram
 from asr.lm.perplexity import measure, measure_speller
+from asr.lm.trie import Level, build
 from asr.text import CharTokenizer
 
 REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "kn-check"

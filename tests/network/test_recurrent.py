@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from asr.network.recurrent import BiLSTM, Context, Dropout, flipped, reorder
+from asr.network.dropout import Dropout
+from asr.network.recurrent import BiLSTM, Context, flipped, reorder
 from asr.recipe.network import ContextConfig
 
 shapes = st.tuples(st.integers(1, 5), st.integers(1, 9)).flatmap(

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from asr.report import html
+from asr.pages.assemble import embed
 from asr.report.media import Gallery
 from asr.report.output_folder import write_report
 
@@ -55,7 +55,7 @@ def test_the_page_holds_nothing_that_would_be_fetched(folder: Path) -> None:
 
 
 def test_a_text_cannot_end_the_script_it_stands_in() -> None:
-    assert html.embed({"text": "</script><script>alert(1)"}) == '{"text":"\\u003c/script>\\u003cscript>alert(1)"}'
+    assert embed({"text": "</script><script>alert(1)"}) == '{"text":"\\u003c/script>\\u003cscript>alert(1)"}'
 
 
 def test_the_summary_has_the_documents_numbers(page: Any, made: "Made") -> None:

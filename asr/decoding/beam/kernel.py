@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asr.decoding.beam.tree import Record, Rules, child_of, compiled, future, grow, judge, plain
+from asr.decoding.beam.tree import Record, Rules, child_of, future, grow, judge
+from asr.decoding.compiled import compiled, njit_noalloc
 from asr.lm.lookup import advance
 
 PREFIX = np.dtype(
@@ -59,7 +60,7 @@ class Beam(NamedTuple):
     """Of type MERGE, from place 1 on. Shape: (M,)"""
 
 
-@plain
+@njit_noalloc
 def plus(a: float, b: float) -> float:
     """ln(exp(a) + exp(b))."""
     if a < b:
@@ -69,7 +70,7 @@ def plus(a: float, b: float) -> float:
     return a if a == -np.inf else a + np.log1p(np.exp(b - a))
 
 
-@plain
+@njit_noalloc
 def nth_highest(values: np.ndarray, n: int) -> float:
     """The n-th highest value; the values are put in another order (Hoare's quickselect)."""
     low, high, wanted = 0, len(values) - 1, n - 1
@@ -94,7 +95,7 @@ def nth_highest(values: np.ndarray, n: int) -> float:
     return values[wanted]
 
 
-@plain
+@njit_noalloc
 def lowest(prefixes: Record) -> float:
     """The lowest score."""
     score = np.inf
@@ -103,7 +104,7 @@ def lowest(prefixes: Record) -> float:
     return score
 
 
-@plain
+@njit_noalloc
 def keep_best(prefixes: Record, count: int, width: int, scratch: np.ndarray) -> int:
     """Move the `width` best of `count` prefixes to the front in their order, of equal ones the first."""
     if count <= width:
@@ -124,7 +125,7 @@ def keep_best(prefixes: Record, count: int, width: int, scratch: np.ndarray) -> 
     return kept
 
 
-@plain
+@njit_noalloc
 def best_of_future(prefixes: Record, count: int, table: np.ndarray, best: np.ndarray) -> None:
     """For each of `count` prefixes, the place of the best among those that have its future.
 
@@ -144,7 +145,7 @@ def best_of_future(prefixes: Record, count: int, table: np.ndarray, best: np.nda
         best[place] = table[best[place]]
 
 
-@plain
+@njit_noalloc
 def remember(beam: Beam, nodes: Record, kept: Record, left_out: Record) -> None:
     """Note that a prefix, in the tree, was left out for another, which has the same future."""
     merges, winner = beam.merges, nodes[kept.node]
@@ -190,7 +191,7 @@ def likeliest_tokens(rules: Rules, pruning: Pruning, row: np.ndarray, tokens: np
     return count, num_inside
 
 
-@plain
+@njit_noalloc
 def stay(beam: Beam, nodes: Record, row: np.ndarray, found: Record, is_there: np.ndarray) -> float:
     """The prefixes of the beam after a frame with a blank or their last token again; returns the best score.
 
@@ -217,7 +218,7 @@ def stay(beam: Beam, nodes: Record, row: np.ndarray, found: Record, is_there: np
     return best
 
 
-@plain
+@njit_noalloc
 def extend(  # noqa: PLR0917 - arrays of its caller's, which allocates them once
     rules: Rules,
     pruning: Pruning,

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asr.decoding.beam.tree import Record, compiled, tokens_of
+from asr.decoding.beam.tree import Record, tokens_of
+from asr.decoding.compiled import compiled
 
 End = tuple[float, float, float, int]
 """Score, the logarithms of both probabilities, and node of a prefix that is a whole text."""

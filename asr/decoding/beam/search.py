@@ -17,7 +17,8 @@ from asr.decoding.beam import lexicon
 from asr.decoding.forced_alignment import align
 from asr.decoding.greedy import Token
 from asr.errors import AsrError, DataError
-from asr.lm.ngram import Ngram, Trie, frozen
+from asr.lm.ngram import Ngram
+from asr.lm.trie import Trie, frozen
 from asr.text import Tokenizer
 
 ANSWERS = 1 << 14

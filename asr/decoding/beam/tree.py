@@ -6,16 +6,11 @@ Equal prefixes are one node, a number, so nothing is compared or hashed to find 
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from asr.decoding.beam.lexicon import Lexicon, Spelling
+from asr.decoding.compiled import compiled, njit_noalloc
 from asr.lm.lookup import advance, child_from
-from asr.lm.ngram import Trie
-
-compiled = njit(cache=True, nogil=True)
-plain = njit(cache=True, nogil=True, _nrt=False)  # pyright: ignore[reportCallIssue]
-"""For functions that allocate nothing: else numba counts references whenever it takes an array out of a tuple, which
-took four fifths of the search's time."""
+from asr.lm.trie import Trie
 
 Record = Any
 """One or an array of a structured type; numba reads its fields as attributes, which numpy's own types do not have."""
@@ -87,7 +82,7 @@ class Rules(NamedTuple):
     """The most by which the end of a word, and letters after it, can raise the score."""
 
 
-@plain
+@njit_noalloc
 def spell(lexicon: Lexicon, node: int, letter: int) -> int:
     """The node that a letter leads to; -1 where no word goes on so."""
     if node < 0:
@@ -102,7 +97,7 @@ def spell(lexicon: Lexicon, node: int, letter: int) -> int:
     return child
 
 
-@plain
+@njit_noalloc
 def num_bits(x: np.uint64) -> int:
     """How many bits are set (Warren, Hacker's Delight, 5-1)."""
     x -= (x >> np.uint64(1)) & np.uint64(0x5555555555555555)
@@ -111,7 +106,7 @@ def num_bits(x: np.uint64) -> int:
     return int((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@plain
+@njit_noalloc
 def mixed(text: np.uint64, letter: np.uint64) -> np.uint64:
     """The hash of a text and one more letter (the finaliser of splitmix64, Steele et al. 2014)."""
     text = (text ^ letter) + np.uint64(0x9E3779B97F4A7C15)
@@ -120,7 +115,7 @@ def mixed(text: np.uint64, letter: np.uint64) -> np.uint64:
     return text ^ (text >> np.uint64(31))
 
 
-@plain
+@njit_noalloc
 def lookahead(rules: Rules, state: int, letters: int) -> float:
     """The best log-probability after a state among the words that begin so, or a little more (Ortmanns et al. 1996).
 
@@ -146,13 +141,13 @@ def lookahead(rules: Rules, state: int, letters: int) -> float:
     return best
 
 
-@plain
+@njit_noalloc
 def unknown(rules: Rules, is_hot: bool, length: int) -> float:
     """What a word outside the vocabulary adds that has so many letters."""
     return rules.unknown_score + (0.0 if is_hot else length * rules.unknown_letter)
 
 
-@plain
+@njit_noalloc
 def judge(rules: Rules, node: Record) -> None:
     """Find what it means for the score if the last word of a prefix is over, unless it is known."""
     if node.is_judged:
@@ -175,7 +170,7 @@ def judge(rules: Rules, node: Record) -> None:
     node.next_settled += bonus
 
 
-@plain
+@njit_noalloc
 def grow(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int, float, float]:
     """What a prefix becomes by one more token: letters, length, hot, state, settled, pending."""
     letters, length, hot, settled, pending = node.letters, node.length, node.hot, node.settled, node.pending
@@ -203,7 +198,7 @@ def grow(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int, fl
     return letters, length, hot, state, settled, pending
 
 
-@plain
+@njit_noalloc
 def future(letters: int, length: int, hot: int, state: int, token: int) -> np.uint64:
     """A hash of all that decides what a prefix can still gain: of its word, its state, and its last token."""
     where = np.uint64(letters) if letters >= 0 else np.uint64(length) << np.uint64(32)
@@ -211,7 +206,7 @@ def future(letters: int, length: int, hot: int, state: int, token: int) -> np.ui
     return mixed(mixed(mixed(text, np.uint64(state)), np.uint64(hot + 1)), np.uint64(token))
 
 
-@plain
+@njit_noalloc
 def child_of(rules: Rules, nodes: Record, counts: np.ndarray, parent: int, token: int) -> int:
     """The node of a prefix and one more token, made, as number `counts[1]`, if it is not there."""
     child = nodes[parent].child

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from asr.lm.estimation.external_sort import Record, Sorter, changed, whole_groups
-from asr.lm.ngram import BEGIN, END, UNKNOWN, find
+from asr.lm.ngram import BEGIN, END, UNKNOWN
 from asr.lm.sentences import Share
+from asr.lm.trie import find
 
 BLOCK = 1 << 20
 """n-grams that are sorted in memory at a time; all steps together take some 300 bytes for each."""

@@ -10,10 +10,10 @@ from asr.data import manifest
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 from asr.network.features import Features
+from asr.network.torch_model import TorchModel
 from asr.recipe.training import TextConfig
 from asr.text import CharTokenizer, Tokenizer, train_subwords
 from asr.training.acoustic.objective import frames_needed
-from asr.training.checkpoint import TorchModel
 from asr.training.data.batches import AudioReader
 
 STATISTICS_UTTERANCES = 500

@@ -10,10 +10,10 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-import asr
 from asr.data.manifest import Utterance
 from asr.evaluation.recognition import evaluate
 from asr.network.acoustic import AcousticModel
+from asr.network.torch_model import TorchModel
 from asr.recipe.recipe import Recipe
 from asr.scoring.summary import render
 from asr.scoring.wer import Score
@@ -21,11 +21,11 @@ from asr.text import Tokenizer
 from asr.training import checkpoint, probe
 from asr.training.acoustic.corpus import check_dev, make_tokenizer, part_by_room, read_manifests, set_statistics
 from asr.training.acoustic.objective import Objective
-from asr.training.checkpoint import TorchModel
 from asr.training.data.augmentation import Augmenter
 from asr.training.data.batches import AudioReader, Batch, batches, plan_epoch
 from asr.training.display import clock
 from asr.training.task import Column, Evaluation
+from asr.version import __version__
 
 
 class AcousticTask:
@@ -136,7 +136,7 @@ class AcousticTask:
 
     def keep(self, network: nn.Module, path: Path, scores: Mapping[str, Any]) -> None:
         """Write a checkpoint."""
-        made = {"made_with": asr.__version__, "created": f"{date.today()}"}
+        made = {"made_with": __version__, "created": f"{date.today()}"}
         checkpoint.save(path, network, self.model.description, **made, scores={"dev": scores})
 
     def summary(self, path: Path) -> str:

@@ -1,7 +1,6 @@
 """Changes to the waveform that leave the words alone: speed, rooms, noise, codecs and gain."""
 
 import numpy as np
-import torch
 import torchaudio
 from torch import Tensor
 
@@ -35,9 +34,3 @@ class Augmenter:
         if codec.share and random.random() < codec.share:
             waveform = encode_and_decode(waveform, codec, self.sample_rate, random)
         return waveform * 10 ** (gain_db / 20)
-
-
-def pad(waveforms: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Waveforms side by side, zeros after the shorter ones. Shape: B times (S_b,) -> (B, S), (B,)"""
-    lengths = torch.tensor([len(w) for w in waveforms])
-    return torch.nn.utils.rnn.pad_sequence(waveforms, batch_first=True), lengths

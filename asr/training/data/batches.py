@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader, Dataset
 from asr import audio
 from asr.data.manifest import Utterance
 from asr.errors import AsrError
+from asr.network.torch_model import pad
 from asr.text import Tokenizer
-from asr.training.data.augmentation import Augmenter, pad
+from asr.training.data.augmentation import Augmenter
 
 JITTER = (0.9, 1.1)
 """Utterances whose durations differ by no more than this may change places between epochs."""

@@ -1,6 +1,5 @@
 """Language models on disk, as those of acoustic models: weights in safetensors, all else in its metadata."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -8,18 +7,11 @@ import torch
 from asr.errors import ModelError
 from asr.models.description import LanguageDescription, language_from_metadata
 from asr.network.language import LanguageModel
+from asr.network.torch_model import TorchLanguageModel
 from asr.recipe.files import language_recipe_from_tree
 from asr.recipe.recipe import LanguageRecipe
 from asr.text import Tokenizer
 from asr.training.checkpoint import find, read_weights
-
-
-@dataclass(frozen=True)
-class TorchLanguageModel:
-    """A network with its description."""
-
-    network: LanguageModel
-    description: LanguageDescription
 
 
 def build(recipe: LanguageRecipe, tokenizer: Tokenizer) -> TorchLanguageModel:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import asr
 from asr.errors import DataError
-from asr.lm.sampling import END, generate
+from asr.lm.protocol import END
+from asr.lm.sampling import generate
 from asr.lm.sentences import lines
 from asr.network.language import LanguageModel, State
 from asr.recipe.recipe import LanguageRecipe, SentencesConfig
@@ -24,6 +24,7 @@ from asr.training import checkpoint
 from asr.training.acoustic.objective import Losses
 from asr.training.language import checkpoint as language_checkpoint
 from asr.training.task import Column, Evaluation
+from asr.version import __version__
 
 DEV_BATCH = 256
 """Sentences that are scored at a time."""
@@ -242,7 +243,7 @@ class LanguageTask:
 
     def keep(self, network: nn.Module, path: Path, scores: Mapping[str, Any]) -> None:
         """Write a checkpoint."""
-        made = {"made_with": asr.__version__, "created": f"{date.today()}"}
+        made = {"made_with": __version__, "created": f"{date.today()}"}
         checkpoint.save(path, network, self.model.description, **made, scores={"dev": scores})
 
     def summary(self, path: Path) -> str:

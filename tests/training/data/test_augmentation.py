@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
+from asr.network.torch_model import pad
 from asr.recipe.augmentation import AugmentationConfig
-from asr.training.data.augmentation import Augmenter, pad
+from asr.training.data.augmentation import Augmenter
 
 RATE = 16_000
 

@@ -1,0 +1,168 @@
+"""The n-grams of a back-off language model as a trie in flat arrays.
+
+Node 0 is the empty context and node w + 1 the 1-gram of word w. The nodes of order 2, 3, ... follow, each order sorted
+by parent and word, so that a node's children stand side by side. A state of the model is the number of a node: the
+longest context that can still matter for what follows, so that two histories with one state have one future.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+BLOCK = 1 << 20
+"""n-grams that are looked up at a time while a trie is built."""
+
+
+class Trie(NamedTuple):
+    """The arrays of a model with N nodes, of which the first C are of less than the highest order; read-only."""
+
+    word: np.ndarray
+    """The last word of each n-gram. Shape: (N,), int32; -1 for node 0."""
+    log_prob: np.ndarray
+    """Natural log-probability of that word after the others. Shape: (N,), float32; 0 for node 0."""
+    suffix: np.ndarray
+    """Where to back off to: the longest shorter context that matters. Shape: (N,), int32."""
+    backoff: np.ndarray
+    """Natural log of what backing off costs. Shape: (C,), float32."""
+    first_child: np.ndarray
+    """Node c's children are first_child[c] up to first_child[c + 1]. Shape: (C + 1,), int32."""
+
+
+class Level(NamedTuple):
+    """The n-grams of one order as a file lists them."""
+
+    words: np.ndarray
+    """Word numbers, oldest first. Shape: (K, order), int32."""
+    log_prob: np.ndarray
+    """Natural logarithm. Shape: (K,), float32."""
+    backoff: np.ndarray
+    """Natural logarithm. Shape: (K,), float32."""
+
+
+class Misfit(Exception):
+    """An n-gram that fits nowhere: which order and index, and why."""
+
+    def __init__(self, order: int, index: int, reason: str) -> None:
+        super().__init__(reason)
+        self.order, self.index, self.reason = order, index, reason
+
+
+def bounds(trie: Trie, order: int) -> list[int]:
+    """The first node of each order from 1 up, and the number of nodes."""
+    found = [1]
+    for _ in range(order - 1):
+        found.append(int(trie.first_child[found[-1]]))
+    return [*found, len(trie.word)]
+
+
+def build(levels: Sequence[Level]) -> Trie:
+    """Make the trie of n-grams of the orders 1, 2, ...; the 1-gram of word w must be the w-th.
+
+    An n-gram may lack its suffix (SRILM prunes so): backing off then goes to the next shorter one that is there.
+
+    Raises:
+        Misfit: an n-gram's context is not there, or an n-gram is there twice.
+    """
+    size = len(levels[0].words)
+    keys = np.arange(size, dtype=np.int64)
+    log_probs, backoffs = [np.zeros(1, np.float32), levels[0].log_prob], [np.zeros(1, np.float32)]
+    below = levels[0].backoff
+    for order, level in enumerate(levels[1:], start=2):
+        node = level.words[:, 0] + np.int64(1)
+        for column in range(1, order - 1):
+            position = find(keys, node * size + level.words[:, column])
+            if (position < 0).any():
+                raise Misfit(order, int(np.flatnonzero(position < 0)[0]), "context")
+            node = position + 1
+        key = node * size + level.words[:, -1]
+        ranks = np.argsort(key, kind="stable")
+        key = key[ranks]
+        if (same := key[1:] == key[:-1]).any():
+            raise Misfit(order, int(ranks[1:][same].min()), "twice")
+        keys = np.concatenate([keys, key])
+        log_probs.append(level.log_prob[ranks])
+        backoffs.append(below)
+        below = level.backoff[ranks]
+    return link(keys, size, np.concatenate(log_probs), np.concatenate(backoffs))
+
+
+def link(keys: np.ndarray, size: int, log_prob: np.ndarray, backoff: np.ndarray) -> Trie:
+    """The trie of sorted nodes and a vocabulary of `size` words: finds the children and the suffixes.
+
+    A node's key is its parent times `size` plus its last word. Shape: keys (N - 1,), int64, of node 1 and up;
+    log_prob (N,); backoff (C,)
+    """
+    word = np.empty(len(log_prob), np.int32)
+    word[0], word[1:] = -1, keys % size
+    first_child = (1 + np.searchsorted(keys, np.arange(len(backoff) + 1) * size)).astype(np.int32)
+
+    longest = np.zeros(len(word), np.int32)  # the longest proper suffix that is there
+    first = 1 + size
+    while first < len(word):
+        last = int(first_child[min(first, len(backoff))])
+        last = last if last > first else len(word)
+        context = longest[keys[first - 1 : last - 1] // size]
+        unsolved = np.arange(first, last)
+        while len(unsolved):
+            position = find(keys, context * np.int64(size) + word[unsolved])
+            there = position >= 0
+            longest[unsolved[there]] = position[there] + 1
+            unsolved, context = unsolved[~there], longest[context[~there]]
+        first = last
+
+    matters = np.zeros(len(word), bool)
+    matters[: len(backoff)] = (np.diff(first_child) > 0) | (backoff != 0)
+    suffix = longest
+    while not (done := matters[suffix] | (suffix == 0)).all():
+        suffix = np.where(done, suffix, longest[suffix])
+    return frozen(Trie(word, log_prob, suffix, backoff, first_child))
+
+
+def keys_of(trie: Trie, size: int) -> np.ndarray:
+    """What `link` makes a trie of. Shape: -> (N - 1,), int64"""
+    parent = np.repeat(np.arange(len(trie.first_child) - 1), np.diff(trie.first_child))
+    return parent * np.int64(size) + trie.word[1:]
+
+
+def renumbered(keys: np.ndarray, counts: Sequence[int], rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The keys of the same trie where word w has the number `rank[w]`, and which node each node was.
+
+    Shape: keys (N - 1,), rank (size,) -> (N - 1,), (N,)
+    """
+    size = np.int64(len(rank))
+    new_number, was = np.zeros(len(keys) + 1, np.int64), np.zeros(len(keys) + 1, np.int64)
+    new_keys = np.empty_like(keys)
+    first = 1
+    for count in counts:
+        nodes = slice(first, first + count)
+        parent, word = np.divmod(keys[first - 1 : first - 1 + count], size)
+        key = new_number[parent] * size + rank[word]
+        in_order = np.argsort(key)
+        new_keys[first - 1 : first - 1 + count] = key[in_order]
+        was[nodes] = first + in_order
+        new_number[was[nodes]] = np.arange(first, first + count)
+        first += count
+    return new_keys, was
+
+
+def frozen(trie: Trie) -> Trie:
+    """The same arrays, read-only as memory-mapped ones are, for compiled code knows the two apart."""
+    for array in trie:
+        array.flags.writeable = False
+    return trie
+
+
+def find(keys: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Positions of queries among sorted keys, -1 where there is none. Shape: keys (K,), queries (Q,) -> (Q,)"""
+    if not len(keys):
+        return np.full(len(queries), -1)
+    position = np.empty(len(queries), np.int64)
+    for first in range(0, len(queries), BLOCK):
+        part = queries[first : first + BLOCK]
+        ranks = np.argsort(part)  # searching in order is several times faster on large arrays
+        found = np.empty(len(part), np.int64)
+        found[ranks] = np.searchsorted(keys, part[ranks])
+        there = keys[np.minimum(found, len(keys) - 1)] == part
+        position[first : first + BLOCK] = np.where(there, found, -1)
+    return position

@@ -1,0 +1,44 @@
+"""A network with its description: the torch side of a model file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asr.models.description import Description, LanguageDescription
+from asr.network.acoustic import AcousticModel
+from asr.network.language import LanguageModel
+
+
+class TorchModel:
+    """A network with its description: the torch side of `asr.models.session.LogProbModel`."""
+
+    def __init__(self, network: AcousticModel, description: Description) -> None:
+        self.network, self.description = network, description
+
+    @torch.no_grad()
+    def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Natural-log token probabilities of waveforms, run as one batch. Shape: B times (S_b,) -> B times (T_b, V)"""
+        device = self.network.head.weight.device
+        waveform, lengths = pad([torch.from_numpy(w) for w in waveforms])
+        was_training = self.network.training
+        self.network.eval()
+        log_probs, frames = self.network(waveform.to(device), lengths.to(device))
+        self.network.train(was_training)
+        return [rows[:count].float().cpu().numpy() for rows, count in zip(log_probs, frames.tolist(), strict=True)]
+
+
+@dataclass(frozen=True)
+class TorchLanguageModel:
+    """A network with its description."""
+
+    network: LanguageModel
+    description: LanguageDescription
+
+
+def pad(waveforms: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Waveforms side by side, zeros after the shorter ones. Shape: B times (S_b,) -> (B, S), (B,)"""
+    lengths = torch.tensor([len(w) for w in waveforms])
+    return torch.nn.utils.rnn.pad_sequence(waveforms, batch_first=True), lengths

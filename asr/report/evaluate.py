@@ -1,0 +1,134 @@
+"""A model run on corpora, and the report of what came out."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from asr.data.manifest import Utterance
+from asr.decoding.decoder import Decoder
+from asr.evaluation.corpora import Corpus
+from asr.evaluation.recognition import reader, recognise, score_transcripts
+from asr.models.description import Description
+from asr.models.session import LogProbModel
+from asr.parallel import cores
+from asr.report import document
+from asr.report.document import Document
+from asr.report.media import Gallery, gallery
+from asr.scoring.alignment import Rule
+from asr.scoring.wer import Score
+from asr.transcript.transcript import Transcript
+from asr.transcription import windows
+from asr.version import __version__
+
+FACTS = (
+    "name",
+    "about",
+    "licence",
+    "parameters",
+    "precision",
+    "sample_rate",
+    "frame_shift_s",
+    "made_with",
+    "created",
+)
+"""What a report says of the model: fields of its description."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A model's transcripts of some corpora, and their score."""
+
+    corpora: Sequence[Corpus]
+    transcripts: Sequence[Transcript]
+    """One for each utterance of the corpora, in their order."""
+    score: Score
+    elapsed_s: float
+    """To recognise all."""
+    description: Description
+    """Of the model."""
+    decoding: str
+    """How texts were found."""
+
+    @property
+    def utterances(self) -> list[Utterance]:
+        """Of all corpora."""
+        return [utterance for corpus in self.corpora for utterance in corpus.utterances]
+
+    @property
+    def duration_s(self) -> float:
+        """Of all utterances."""
+        return sum(utterance.duration for utterance in self.utterances)
+
+
+def evaluate(
+    model: LogProbModel,
+    corpora: Sequence[Corpus],
+    decoder: Decoder | None = None,
+    *,
+    rule: Rule = "fewest",
+    threads: int = 1,
+    progress: Callable[[Utterance], None] = lambda utterance: None,
+) -> Evaluated:
+    """Transcribe all corpora and score them, greedily without a decoder.
+
+    Raises:
+        AudioError: an utterance cannot be read.
+    """
+    decoder = decoder or Decoder()
+    utterances = [utterance for corpus in corpora for utterance in corpus.utterances]
+    started = time.monotonic()
+    transcripts = recognise(model, utterances, decoder, progress=progress, threads=threads)
+    elapsed_s = time.monotonic() - started
+    score = score_transcripts(model.description, utterances, transcripts, rule)
+    return Evaluated(corpora, transcripts, score, elapsed_s, model.description, decoder.about)
+
+
+def report(evaluated: Evaluated, *, given: str, command: str) -> Document:
+    """The report as `asr.report.document` describes it.
+
+    Args:
+        evaluated: what came out.
+        given: what the user called the model.
+        command: what gives the same numbers again.
+    """
+    description = evaluated.description
+    model: dict[str, Any] = {"given": given} | {name: getattr(description, name) for name in FACTS}
+    return document.build(
+        evaluated.corpora,
+        evaluated.transcripts,
+        evaluated.score,
+        alphabet=description.tokenizer.alphabet,
+        model=model,
+        decoding=evaluated.decoding,
+        elapsed_s=evaluated.elapsed_s,
+        cores=cores(),
+        origin={
+            "made_with": f"asr {__version__}",
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": command,
+        },
+    )
+
+
+def media(
+    model: LogProbModel,
+    evaluated: Evaluated,
+    count: int,
+    progress: Callable[[int], None] = lambda place: None,
+) -> Gallery:
+    """Sounds and pictures of the `count` utterances with the most errors, which are run a second time."""
+    utterances, description = evaluated.utterances, model.description
+    read = reader(description.sample_rate)
+    return gallery(
+        evaluated.score,
+        count,
+        durations_s=[utterance.duration for utterance in utterances],
+        read=lambda place: read(utterances[place]),
+        log_probs=lambda waveform: windows.log_probs(model, waveform),
+        tokenizer=description.tokenizer,
+        sample_rate=description.sample_rate,
+        frame_shift_s=description.frame_shift_s,
+        progress=progress,
+    )
