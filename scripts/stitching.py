@@ -18,8 +18,8 @@ from asr.data import manifest
 from asr.evaluation.recognition import reader
 from asr.scoring.alignment import align
 from asr.scoring.wer import score
-from asr.transcription import windows
 from asr.transcription.transcriber import Transcriber
+from asr.transcription.windows import DEFAULT, Windowing
 
 WHOLE_S = 600.0
 PAUSE_S = 0.3
@@ -52,9 +52,8 @@ def main() -> None:
 
     begin = joined[: round(WHOLE_S * rate)]
     heard = transcriber.transcribe(begin)
-    windows.CENTRE_S = 2 * WHOLE_S
-    whole = Transcriber(transcriber.model, transcriber.decoder).transcribe(begin)
-    windows.CENTRE_S = 30.0
+    at_once = Windowing(centre_s=2 * WHOLE_S)
+    whole = Transcriber(transcriber.model, transcriber.decoder, windowing=at_once).transcribe(begin)
     pairs = align([word.text for word in whole.words], [word.text for word in heard.words])
     places = iter(whole.words)
     place_s, differing = 0.0, []
@@ -62,7 +61,7 @@ def main() -> None:
         if pair.reference is not None:
             place_s = next(places).start_s
         if pair.kind != "hit":
-            off = min(place_s % windows.CENTRE_S, -place_s % windows.CENTRE_S)
+            off = min(place_s % DEFAULT.centre_s, -place_s % DEFAULT.centre_s)
             differing.append(
                 f"  {pair.reference or '(nothing)'} -> {pair.hypothesis or '(nothing)'}, {off:.1f} s from a seam"
             )

@@ -23,9 +23,15 @@ Told = Callable[[float], None]
 class Transcriber:
     """A model with its decoder. Safe to use from several threads."""
 
-    def __init__(self, model: LogProbModel, decoder: Decoder | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        model: LogProbModel,
+        decoder: Decoder | None = None,
+        threads: int = 1,
+        windowing: windows.Windowing = windows.DEFAULT,
+    ) -> None:
         """Without a decoder: greedily. `threads` windows of a long sound are heard at a time."""
-        self.model, self.decoder, self.threads = model, decoder or Decoder(), threads
+        self.model, self.decoder, self.threads, self.windowing = model, decoder or Decoder(), threads, windowing
 
     def transcribe(
         self,
@@ -92,7 +98,7 @@ class Transcriber:
 
     def _words(self, heard: "_Counted") -> Iterator[Word]:
         description = self.model.description
-        rows = windows.stream(self.model, heard, self.threads)
+        rows = windows.stream(self.model, heard, self.threads, self.windowing)
         for tokens in self.decoder.stream(rows, description.tokenizer):
             duration_s = heard.duration_s
             if duration_s >= description.frame_shift_s:  # less than a frame holds no word, whatever the model says

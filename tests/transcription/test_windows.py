@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from asr.models.description import Description
+from asr.models.description import AcousticDescription
 from asr.text import CharTokenizer
 from asr.transcription import windows
 
@@ -20,7 +20,7 @@ class NearSighted:
     """
 
     def __init__(self, frame_shift_s: float = 0.04, sample_rate: int = 100, sight_s: float = 3.5) -> None:
-        self.description = Description(
+        self.description = AcousticDescription(
             name="fake", sample_rate=sample_rate, frame_shift_s=frame_shift_s, tokenizer=CharTokenizer(" a")
         )
         self.step = round(frame_shift_s * sample_rate)
@@ -47,7 +47,7 @@ def whole_numbers(num_samples: int) -> np.ndarray:
 
 def around(multiples: Sequence[float], step: int, sample_rate: int) -> list[int]:
     """Numbers of samples around so many centres, with and without context."""
-    seconds = [m * windows.CENTRE_S + c * windows.CONTEXT_S for m in multiples for c in (0, 1, 2)]
+    seconds = [m * windows.DEFAULT.centre_s + c * windows.DEFAULT.context_s for m in multiples for c in (0, 1, 2)]
     return sorted({round(s * sample_rate) + d for s in seconds for d in (-step, -1, 0, 1, step, step + 1)})
 
 
@@ -72,7 +72,7 @@ def test_stitched_equals_whole_at_every_frame_shift(frame_shift_s: float, durati
 
 def test_a_short_recording_is_heard_once_and_whole() -> None:
     model = NearSighted()
-    limit = round((windows.CENTRE_S + 2 * windows.CONTEXT_S) * 100)
+    limit = round(windows.DEFAULT.longest_s * 100)
     windows.log_probs(model, whole_numbers(limit))
     assert model.calls == [limit]
     model.calls.clear()
@@ -82,7 +82,7 @@ def test_a_short_recording_is_heard_once_and_whole() -> None:
 
 def test_no_window_is_heard_for_frames_that_the_last_one_had() -> None:
     model = NearSighted()
-    windows.log_probs(model, whole_numbers(round((3 * windows.CENTRE_S + windows.CONTEXT_S) * 100)))
+    windows.log_probs(model, whole_numbers(round((3 * windows.DEFAULT.centre_s + windows.DEFAULT.context_s) * 100)))
     assert len(model.calls) == 3
 
 
@@ -90,13 +90,13 @@ def test_no_window_is_heard_for_frames_that_the_last_one_had() -> None:
 def test_no_window_is_longer_than_centre_and_context(duration_s: int) -> None:
     model = NearSighted()
     windows.log_probs(model, whole_numbers(duration_s * 100))
-    assert max(model.calls) <= (windows.CENTRE_S + 2 * windows.CONTEXT_S) * 100
+    assert max(model.calls) <= windows.DEFAULT.longest_s * 100
     assert sum(model.calls) <= 1.4 * duration_s * 100, "little is heard twice"
 
 
 def test_the_fake_would_notice_too_little_context() -> None:
     """A model that sees further than the context is the case in which the windows do show."""
-    model = NearSighted(sight_s=windows.CONTEXT_S + 0.5)
+    model = NearSighted(sight_s=windows.DEFAULT.context_s + 0.5)
     waveform = whole_numbers(10_000)
     assert not np.array_equal(windows.log_probs(model, waveform), model.log_probs([waveform])[0])
 
@@ -105,7 +105,9 @@ class Marked:
     """A model that writes into its log-probs which call they are of; the blank is likely in given frames alone."""
 
     def __init__(self, pauses: Sequence[tuple[int, int]]) -> None:
-        self.description = Description(name="fake", sample_rate=100, frame_shift_s=0.04, tokenizer=CharTokenizer(" a"))
+        self.description = AcousticDescription(
+            name="fake", sample_rate=100, frame_shift_s=0.04, tokenizer=CharTokenizer(" a")
+        )
         self.pauses = pauses
         self.calls = 0
 
@@ -127,7 +129,7 @@ def seams(model: Marked, num_samples: int) -> list[int]:
 
 
 def test_a_seam_lies_in_the_pause_that_is_nearest_to_the_edge_of_a_centre() -> None:
-    edge = round(windows.CENTRE_S / 0.04)
+    edge = round(windows.DEFAULT.centre_s / 0.04)
     assert seams(Marked([]), 10_000) == [edge, 2 * edge, 3 * edge]
     first, second, third = seams(Marked([(edge + 8, edge + 22), (2 * edge - 24, 2 * edge - 14)]), 10_000)
     assert edge + 12 <= first <= edge + 18
@@ -142,7 +144,7 @@ def test_silent_windows_are_not_heard_and_hold_no_word(level_db: float) -> None:
     rows = windows.log_probs(model, noise)
     assert model.calls == 1, "the last is short, and heard"
     assert len(rows) == 7_500
-    assert (rows[: -round((windows.CENTRE_S + windows.CONTEXT_S) / 0.04)].argmax(axis=1) == 0).all()
+    assert (rows[: -round((windows.DEFAULT.centre_s + windows.DEFAULT.context_s) / 0.04)].argmax(axis=1) == 0).all()
 
 
 def test_a_tenth_of_a_second_of_speech_has_its_window_heard() -> None:
@@ -151,3 +153,12 @@ def test_a_tenth_of_a_second_of_speech_has_its_window_heard() -> None:
     waveform[10_000:10_010] = 0.01
     windows.log_probs(model, waveform)
     assert model.calls > 1
+
+
+def test_windows_are_as_long_as_their_windowing_says() -> None:
+    model = NearSighted()
+    waveform = whole_numbers(6_000)
+    rows = windows.log_probs(model, waveform, windows.Windowing(centre_s=8.0, context_s=6.0, seam_s=0.5))
+    assert max(model.calls) <= 2_000
+    assert len(model.calls) >= 7
+    assert np.array_equal(rows, windows.log_probs(NearSighted(), waveform))
