@@ -9,7 +9,7 @@ from asr.cli import options
 
 if TYPE_CHECKING:
     from asr.decoding.searches import LanguageModel
-    from asr.models.description import Description
+    from asr.models.description import AcousticDescription
 
 
 @click.command()
@@ -135,7 +135,9 @@ def tune(
         click.echo(f"Wrote {picture}.")
 
 
-def _language_model(description: "Description", lm: Path | None, include: bool) -> "tuple[LanguageModel | None, str]":
+def _language_model(
+    description: "AcousticDescription", lm: Path | None, include: bool
+) -> "tuple[LanguageModel | None, str]":
     """What the search reads, and what of it is kept in the model's file."""
     import base64
 

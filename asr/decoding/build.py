@@ -7,14 +7,14 @@ from pathlib import Path
 from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import greedy
 from asr.errors import AsrError
-from asr.models.description import Description
+from asr.models.description import AcousticDescription
 
 BOOST = 12.0
 """What a hot word adds to the score of a text where no boost is given."""
 
 
 def make(
-    description: Description,
+    description: AcousticDescription,
     *,
     beam: int | None = None,
     lm: Path | None = None,

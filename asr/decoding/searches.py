@@ -20,7 +20,7 @@ from asr.lm.cache import open_unpacked
 from asr.lm.lstm import OnnxLanguageModel
 from asr.lm.ngram import Ngram
 from asr.models.decoding_settings import Rescoring, Settings
-from asr.models.description import Description
+from asr.models.description import AcousticDescription
 
 BEAM, FUSED_BEAM = 100, 16
 """Prefixes that are kept where no number was given or tuned, and where an LSTM reads all of them."""
@@ -31,7 +31,7 @@ LanguageModel = Ngram | OnnxLanguageModel
 
 
 def make(
-    description: Description,
+    description: AcousticDescription,
     width: int,
     *,
     lm: Path | None,
@@ -69,7 +69,7 @@ def make(
 
 
 def make_search(
-    description: Description,
+    description: AcousticDescription,
     settings: Settings,
     width: int,
     lm: LanguageModel | None,
@@ -90,7 +90,7 @@ def make_search(
     return BeamSearch(description.tokenizer, options, ngram=lm, hot_words=hot_words)
 
 
-def open_first(description: Description, path: Path) -> LanguageModel:
+def open_first(description: AcousticDescription, path: Path) -> LanguageModel:
     """The language model of a search: an n-gram model, or an LSTM's .onnx file.
 
     Raises:
@@ -107,7 +107,7 @@ def open_first(description: Description, path: Path) -> LanguageModel:
     return lstm
 
 
-def open_second(description: Description, path: Path) -> OnnxLanguageModel:
+def open_second(description: AcousticDescription, path: Path) -> OnnxLanguageModel:
     """The LSTM language model for rescoring. Raises ModelError when it does not know the model's letters."""
     second = OnnxLanguageModel(path)
     if missing := set(description.tokenizer.alphabet) - set(second.description.tokenizer.alphabet):
@@ -118,7 +118,7 @@ def open_second(description: Description, path: Path) -> OnnxLanguageModel:
     return second
 
 
-def own_language_model(description: Description) -> Ngram | None:
+def own_language_model(description: AcousticDescription) -> Ngram | None:
     """The n-gram model inside a model file. Raises ModelError when it is damaged."""
     if not description.language_model:
         return None

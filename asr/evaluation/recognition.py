@@ -8,7 +8,7 @@ from asr import audio
 from asr.data.manifest import Utterance
 from asr.decoding.decoder import Decoder
 from asr.decoding.tokens_to_words import to_words
-from asr.models.description import Description
+from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
 from asr.parallel import ahead
 from asr.scoring.alignment import Rule
@@ -93,7 +93,10 @@ def hear(
 
 
 def score_transcripts(
-    description: Description, utterances: Sequence[Utterance], transcripts: Sequence[Transcript], rule: Rule = "fewest"
+    description: AcousticDescription,
+    utterances: Sequence[Utterance],
+    transcripts: Sequence[Transcript],
+    rule: Rule = "fewest",
 ) -> Score:
     """The score of transcripts against their utterances' texts, normalised to the model's alphabet."""
     normalise = description.tokenizer.normalise

@@ -23,7 +23,7 @@ from asr.decoding.tokens_to_words import to_words
 from asr.errors import AsrError, DataError
 from asr.evaluation.recognition import hear, score_transcripts
 from asr.models.decoding_settings import Rescoring, Settings
-from asr.models.description import Description
+from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
 from asr.parallel import cores
 from asr.scoring.calibration import Calibration, calibrate
@@ -51,7 +51,7 @@ Told = Callable[[str, float], None]
 class Heard:
     """A dev part, heard once by a model."""
 
-    description: Description
+    description: AcousticDescription
     """Of the model."""
     utterances: Sequence[Utterance]
     log_probs: Sequence[np.ndarray]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from asr.models.description import Description
+from asr.models.description import AcousticDescription
 from asr.models.rewrite import rewrite
 
 MIN_WORDS = 100
@@ -14,7 +14,7 @@ MIN_WORDS = 100
 HEADER = ("corpus", "speech", "WER", "95 % interval", "CER", "words", "decoding")
 
 
-def with_scores(description: Description, report: Mapping[str, Any]) -> Description:
+def with_scores(description: AcousticDescription, report: Mapping[str, Any]) -> AcousticDescription:
     """The description with the score of each corpus of a report (asr.report.document) among its `scores`.
 
     `scores["evaluations"]` is a list of objects: `corpus`, `decoding`, `utterances`, `duration_s`, `words` (of the
@@ -39,7 +39,7 @@ def with_scores(description: Description, report: Mapping[str, Any]) -> Descript
     return replace(description, scores={**description.scores, "evaluations": evaluations})
 
 
-def keep_scores(path: Path, description: Description, report: Mapping[str, Any]) -> None:
+def keep_scores(path: Path, description: AcousticDescription, report: Mapping[str, Any]) -> None:
     """Write the scores of a report into the model file at `path`, described by `description`."""
     rewrite(path, path, with_scores(description, report).to_metadata())
 

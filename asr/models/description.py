@@ -15,8 +15,8 @@ FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class LanguageDescription:
-    """What the file of a language model says."""
+class ModelDescription:
+    """What the files of all kinds of models say."""
 
     name: str
     tokenizer: Tokenizer
@@ -32,7 +32,7 @@ class LanguageDescription:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """The resolved recipe."""
 
-    kind: ClassVar[str] = "language model"
+    kind: ClassVar[str]
 
     def to_metadata(self) -> dict[str, str]:
         """As the strings that an ONNX or safetensors file holds."""
@@ -52,7 +52,14 @@ class LanguageDescription:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Description(LanguageDescription):
+class LanguageDescription(ModelDescription):
+    """What the file of a language model says."""
+
+    kind: ClassVar[str] = "language model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcousticDescription(ModelDescription):
     """What the file of an acoustic model says: everything a program needs to use it, and a person to judge it."""
 
     sample_rate: int
@@ -81,9 +88,9 @@ class Description(LanguageDescription):
         return super().to_metadata() | own
 
 
-def from_metadata(metadata: Mapping[str, str], where: str) -> Description:
+def from_metadata(metadata: Mapping[str, str], where: str) -> AcousticDescription:
     """Read an acoustic model's. Raises ModelError when the file is another's, damaged, or newer than this program."""
-    common = _common(metadata, where, Description.kind)
+    common = _common(metadata, where, AcousticDescription.kind)
     try:
         sample_rate, frame_shift_s = int(metadata["sample_rate"]), float(metadata["frame_shift_s"])
     except (KeyError, ValueError) as error:
@@ -94,7 +101,7 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> Description:
         decoding = Settings.from_dict(json.loads(metadata.get("decoding", "{}")))
     except (ValueError, AttributeError, AsrError) as error:
         raise ModelError(f"Model {where} has damaged metadata ({error}): tune or export it again.") from None
-    return Description(
+    return AcousticDescription(
         **common,
         sample_rate=sample_rate,
         frame_shift_s=frame_shift_s,
@@ -119,7 +126,7 @@ def _common(metadata: Mapping[str, str], where: str, kind: str) -> dict[str, Any
             f"Model {where} has format version {version}, and this version of asr reads up to {FORMAT_VERSION}: "
             "upgrade asr."
         )
-    found = metadata.get("kind", Description.kind)  # the first files had no kind
+    found = metadata.get("kind", AcousticDescription.kind)  # the first files had no kind
     if found != kind:
         raise ModelError(f"Model {where} is of the kind `{found}`, and here one of the kind `{kind}` is needed.")
     try:

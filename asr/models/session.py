@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 
 from asr.errors import ModelError
-from asr.models.description import Description, from_metadata
+from asr.models.description import AcousticDescription, from_metadata
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class LogProbModel(Protocol):
     """What transcription and evaluation ask of a model; `OnnxModel` is one, a training checkpoint another."""
 
-    description: Description
+    description: AcousticDescription
 
     def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Natural-log token probabilities of waveforms, run as one batch. Shape: B times (S_b,) -> B times (T_b, V)"""

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asr.models.description import Description, LanguageDescription
+from asr.models.description import AcousticDescription, LanguageDescription
 from asr.network.acoustic import AcousticModel
 from asr.network.language import LanguageModel
 
@@ -15,7 +15,7 @@ from asr.network.language import LanguageModel
 class TorchModel:
     """A network with its description: the torch side of `asr.models.session.LogProbModel`."""
 
-    def __init__(self, network: AcousticModel, description: Description) -> None:
+    def __init__(self, network: AcousticModel, description: AcousticDescription) -> None:
         self.network, self.description = network, description
 
     @torch.no_grad()

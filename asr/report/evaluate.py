@@ -10,7 +10,7 @@ from asr.data.manifest import Utterance
 from asr.decoding.decoder import Decoder
 from asr.evaluation.corpora import Corpus
 from asr.evaluation.recognition import reader, recognise, score_transcripts
-from asr.models.description import Description
+from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
 from asr.parallel import cores
 from asr.report import document
@@ -46,7 +46,7 @@ class Evaluated:
     score: Score
     elapsed_s: float
     """To recognise all."""
-    description: Description
+    description: AcousticDescription
     """Of the model."""
     decoding: str
     """How texts were found."""

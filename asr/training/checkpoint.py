@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from asr.errors import ModelError
 from asr.export import weights as onnx_weights
 from asr.files import replacing
-from asr.models.description import Description, LanguageDescription, from_metadata
+from asr.models.description import AcousticDescription, ModelDescription, from_metadata
 from asr.network.acoustic import AcousticModel
 from asr.network.torch_model import TorchModel
 from asr.recipe.files import recipe_from_tree
@@ -28,7 +28,7 @@ def build(recipe: Recipe, tokenizer: Tokenizer) -> TorchModel:
     """The recipe's network with the initial weights that its seed gives."""
     torch.manual_seed(recipe.seed)
     network = AcousticModel(recipe.model, tokenizer.size)
-    description = Description(
+    description = AcousticDescription(
         name=recipe.name,
         sample_rate=recipe.model.features.sample_rate,
         frame_shift_s=recipe.model.frame_shift_s,
@@ -74,7 +74,7 @@ def initialise(model: TorchModel, path: Path) -> list[str]:
 def save(
     path: Path,
     network: nn.Module,
-    description: LanguageDescription,
+    description: ModelDescription,
     *,
     made_with: str,
     created: str,
@@ -112,9 +112,9 @@ def kind(path: Path) -> str:
     """What kind of model a checkpoint or a run folder holds, by its description. Raises ModelError."""
     file = find(path)
     if file.suffix == ".onnx":
-        return Description.kind  # `load` reads no other
+        return AcousticDescription.kind  # `load` reads no other
     metadata, _ = read_weights(file)
-    return metadata.get("kind", Description.kind)
+    return metadata.get("kind", AcousticDescription.kind)
 
 
 def find(path: Path) -> Path:

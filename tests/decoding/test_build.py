@@ -14,10 +14,10 @@ from asr.decoding.greedy import greedy
 from asr.errors import AsrError, ModelError
 from asr.lm import packed
 from asr.models.decoding_settings import Rescoring, Settings
-from asr.models.description import Description
+from asr.models.description import AcousticDescription
 from asr.text import CharTokenizer
 
-PLAIN = Description(name="toy", tokenizer=CharTokenizer(" abr"), sample_rate=8000, frame_shift_s=0.04)
+PLAIN = AcousticDescription(name="toy", tokenizer=CharTokenizer(" abr"), sample_rate=8000, frame_shift_s=0.04)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from asr.data.manifest import Utterance
 from asr.evaluation.recognition import BATCH, evaluate, recognise
-from asr.models.description import Description
+from asr.models.description import AcousticDescription
 from asr.text import CharTokenizer
 from asr.transcription.transcriber import Transcriber
 
@@ -18,7 +18,7 @@ TOKENIZER = CharTokenizer(" abcdefghij")
 class Parrot:
     """Its log-probs spell the digits of the waveform's first sample: 12 -> "bc"."""
 
-    description = Description(name="parrot", sample_rate=1000, frame_shift_s=0.01, tokenizer=TOKENIZER)
+    description = AcousticDescription(name="parrot", sample_rate=1000, frame_shift_s=0.01, tokenizer=TOKENIZER)
 
     def __init__(self) -> None:
         self.batches: list[int] = []

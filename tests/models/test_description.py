@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from asr.errors import ModelError
 from asr.models.description import (
     FORMAT_VERSION,
-    Description,
+    AcousticDescription,
     LanguageDescription,
     from_metadata,
     language_from_metadata,
@@ -26,7 +26,7 @@ alphabets = st.sets(st.sampled_from("abcdefgéñßαβγабвनमस你好世
     lambda cs: " " + "".join(sorted(cs))
 )
 descriptions = st.builds(
-    Description,
+    AcousticDescription,
     name=st.text(),
     sample_rate=st.integers(1_000, 192_000),
     frame_shift_s=st.floats(1e-3, 1),
@@ -40,7 +40,7 @@ descriptions = st.builds(
     scores=trees,
     recipe=trees,
 )
-EXAMPLE = Description(
+EXAMPLE = AcousticDescription(
     name="toy",
     sample_rate=16_000,
     frame_shift_s=0.04,
@@ -53,7 +53,7 @@ EXAMPLE = Description(
 
 @settings(deadline=None)
 @given(descriptions)
-def test_a_description_comes_back_from_its_strings(description: Description) -> None:
+def test_a_description_comes_back_from_its_strings(description: AcousticDescription) -> None:
     metadata = description.to_metadata()
     assert all(isinstance(value, str) for pair in metadata.items() for value in pair)
     assert from_metadata(metadata, "in the test") == description
@@ -86,7 +86,7 @@ OPTIONAL = {"precision", "decoding", "language_model"}  # what `asr export --int
 
 @pytest.mark.parametrize(
     "field",
-    [field for field in dataclasses.fields(Description) if field.name not in OPTIONAL],
+    [field for field in dataclasses.fields(AcousticDescription) if field.name not in OPTIONAL],
     ids=lambda field: field.name,
 )
 def test_no_field_may_be_missing(field: dataclasses.Field) -> None:
