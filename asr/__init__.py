@@ -62,24 +62,22 @@ def load(
     from pathlib import Path
 
     from asr import models
-    from asr.decoding import build
-    from asr.models.session import OnnxModel
+    from asr.decoding.options import DecodingOptions
     from asr.parallel import cores
-    from asr.transcription.transcriber import Transcriber
+    from asr.transcription.transcriber import open_transcriber
 
     if threads < 0:
         raise AsrError(f"{threads} threads cannot work: give 1 or more, or 0 for one for each core.")
-    opened = OnnxModel(models.find(models.DEFAULT if model is None else os.fspath(model)), threads=1, device=device)
-    decoder = build.make(
-        opened.description,
+    options = DecodingOptions(
         beam=beam,
         lm=None if lm is None else Path(lm),
         no_lm=no_lm,
         rescore=None if rescore is None else Path(rescore),
-        hot_words=hot_words,
+        hot_words=hot_words or {},
         least_confidence=least_confidence,
     )
-    return Transcriber(opened, decoder, threads or cores())
+    file = models.find(models.DEFAULT if model is None else os.fspath(model))
+    return open_transcriber(file, options, threads=threads or cores(), device=device)
 
 
 def transcribe(source: "str | os.PathLike[str] | bytes | BinaryIO", model: str | None = None) -> Transcript:
@@ -97,7 +95,7 @@ def transcribe_all(
     model: str | os.PathLike[str] | None = None,
     *,
     workers: int = 0,
-    **wishes: "Any",
+    **options: "Any",
 ) -> "Iterator[tuple[str, Transcript | AsrError]]":
     """Yield (source, its transcript or what was wrong with it) for many sound files, as they are ready.
 
@@ -108,7 +106,7 @@ def transcribe_all(
         sources: paths.
         model: as in `load`.
         workers: processes; 0: one for each core.
-        wishes: as in `load`.
+        options: as in `load`.
 
     Raises:
         ModelError: there is no such model, or it is damaged.
@@ -117,10 +115,11 @@ def transcribe_all(
     from asr.parallel import cores
     from asr.transcription.workers import transcribe_all
 
-    load(model, **wishes)  # what is wrong with the wishes is said here and not in each process
+    load(model, **options)  # what is wrong with the options is said here and not in each process
     paths = [os.fspath(source) for source in sources]
     count = min(workers or cores(), max(1, len(paths)))
-    for number, found in transcribe_all(paths, load, {"model": model, "threads": 1} | wishes, workers=count):
+    opened = functools.partial(load, model, **{"threads": 1} | options)
+    for number, found in transcribe_all(paths, opened, workers=count):
         yield paths[number], found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from asr import models
 from asr.data import manifest
-from asr.decoding import searches
+from asr.decoding import build
 from asr.decoding.beam.search import BeamOptions, BeamSearch
 from asr.evaluation import tuning
 from asr.models.session import OnnxModel
@@ -34,7 +34,7 @@ def main() -> None:
         word_bonus=settings.word_bonus,
         recombine=not given.no_merging,
     )
-    search = BeamSearch(model.description.tokenizer, options, ngram=searches.own_language_model(model.description))
+    search = BeamSearch(model.description.tokenizer, options, ngram=build.own_language_model(model.description))
     utterances = [utterance for path in given.manifests for utterance in manifest.read(path)]
     heard = tuning.listen(model, utterances, lambda what, share: None)
     first = best = words = 0

@@ -1,11 +1,12 @@
 """`asr evaluate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from asr.cli import options
+from asr.decoding.options import DecodingOptions
 from asr.scoring.alignment import Rule
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def evaluate(
     max_wer: float | None,
     as_json: bool,
     keep: bool,
-    **wishes: Any,
+    decoding: DecodingOptions,
 ) -> None:
     """Measure the word and character error rates of MODEL on the utterances of one or more manifests.
 
@@ -87,7 +88,7 @@ def evaluate(
     if keep and (model in models.shipped() or not isinstance(loaded, OnnxModel)):
         raise click.UsageError(f"--keep writes into an .onnx file of your own, and {model!r} is none.")
     threads = cores() if isinstance(loaded, OnnxModel) else 1  # torch has threads of its own
-    decoder = build.make(loaded.description, **wishes)
+    decoder = build.make(loaded.description, decoding)
     if decoder.remark:
         click.echo(f"Note: {decoder.remark}", err=True)
     read = corpora.read(manifests)
@@ -106,7 +107,7 @@ def evaluate(
         )
         score = evaluated.score
         if as_json or keep or output_dir is not None:
-            result = evaluation.report(evaluated, given=model, command=_command(model, manifests, rule, wishes))
+            result = evaluation.report(evaluated, given=model, command=_command(model, manifests, rule, decoding))
             if output_dir is not None:
                 pictures = progress.add_task("drawing", total=min(media, len(evaluated.utterances)))
                 gallery = evaluation.media(loaded, evaluated, media, lambda place: progress.advance(pictures))
@@ -117,8 +118,8 @@ def evaluate(
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
         click.echo(f"{render(score)}\nDecoding: {decoder.about}.")
-        if wishes["hot_words"]:
-            click.echo(_hot_words(loaded.description.tokenizer, score, wishes["hot_words"]))
+        if decoding.hot_words:
+            click.echo(_hot_words(loaded.description.tokenizer, score, decoding.hot_words))
         speed = f"{duration_s / evaluated.elapsed_s:.0f} times real time"
         click.echo(f"{duration_s:,.0f} s of sound in {evaluated.elapsed_s:.1f} s: {speed}.")
         for what, place in (("Report:", output_dir and output_dir / "index.html"), ("Kept in", keep and model)):
@@ -149,9 +150,9 @@ def load(model: str) -> "LogProbModel":
     return OnnxModel(models.find(model), threads=1)
 
 
-def _command(model: str, manifests: "Sequence[Path]", rule: Rule, wishes: dict[str, Any]) -> str:
+def _command(model: str, manifests: "Sequence[Path]", rule: Rule, decoding: DecodingOptions) -> str:
     """The command that gives a report's numbers again."""
     import shlex
 
     words = ["asr", "evaluate", model, *map(str, manifests), *(() if rule == "fewest" else ("--align", rule))]
-    return shlex.join(words + options.decoding_arguments(**wishes))
+    return shlex.join(words + decoding.command_line())

@@ -1,12 +1,15 @@
 """Options that more than one command has."""
 
-from collections.abc import Callable, Iterator, Mapping
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from asr.decoding.options import BOOST, DecodingOptions
 from asr.errors import AsrError, ScoreError
 from asr.scoring.wer import Score
 
@@ -50,8 +53,6 @@ def check_max_wer(score: Score, max_wer: float | None) -> None:
 
 def _hot_words(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
     """WORD or WORD=BOOST -> word and boost."""
-    from asr.decoding.build import BOOST
-
     found = {}
     for value in values:
         word, given, boost = value.partition("=")
@@ -65,7 +66,13 @@ def _hot_words(context: click.Context, parameter: click.Parameter, values: tuple
 
 
 def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how text is found; `asr.decoding.build.make` takes what they give."""
+    """The options that say how text is found; the command gets them as `decoding`, a `DecodingOptions`."""
+
+    @functools.wraps(command)
+    def gathering(*args: Any, **values: Any) -> Any:
+        chosen = {field.name: values.pop(field.name) for field in dataclasses.fields(DecodingOptions)}
+        return command(*args, decoding=DecodingOptions(**chosen), **values)
+
     for option in reversed(
         (
             click.option(
@@ -107,26 +114,8 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
         )
     ):
-        command = option(command)
-    return command
-
-
-def decoding_arguments(
-    *,
-    beam: int | None,
-    lm: Path | None,
-    no_lm: bool,
-    rescore: Path | None,
-    hot_words: Mapping[str, float],
-    least_confidence: float | None,
-) -> list[str]:
-    """The options of `decoding` as they would be written on a command line."""
-    arguments = [] if beam is None else ["--beam", str(beam)]
-    arguments += [] if lm is None else ["--lm", str(lm)]
-    arguments += ["--no-lm"] if no_lm else []
-    arguments += [] if rescore is None else ["--rescore", str(rescore)]
-    arguments += [] if least_confidence is None else ["--least-confidence", f"{least_confidence:g}"]
-    return arguments + [part for word, boost in hot_words.items() for part in ("--hot-word", f"{word}={boost:g}")]
+        gathering = option(gathering)
+    return gathering
 
 
 @contextmanager

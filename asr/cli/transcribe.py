@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asr.cli import options
+from asr.decoding.options import DecodingOptions
 from asr.errors import AsrError
 from asr.transcript.formats import FORMATS
 
 if TYPE_CHECKING:
+    from asr.models.session import Device
     from asr.transcript.transcript import Transcript
     from asr.transcription.inputs import Input
     from asr.transcription.transcriber import Channel, Transcriber
+    from asr.transcription.workers import Load
 
 
 class ChannelType(click.ParamType):
@@ -73,7 +76,8 @@ def transcribe(
     resume: bool,
     channel: "Channel",
     workers: int | None,
-    **wishes: Any,
+    device: "Device",
+    decoding: DecodingOptions,
 ) -> None:
     """Turn sounds into text.
 
@@ -87,16 +91,21 @@ def transcribe(
     Example:
       asr transcribe interviews --format srt --format txt --output-dir text --resume
     """
-    import asr
+    from functools import partial
+
+    from asr import models
+    from asr.parallel import cores
     from asr.transcription import outputs
     from asr.transcription.inputs import expand
+    from asr.transcription.transcriber import open_transcriber
 
     if not inputs and listed is None:
         raise click.UsageError("There is nothing to transcribe: name files, folders, or a list by --list.")
     sounds = expand(inputs, listed)
     if output_dir is None and (resume or len(formats) > 1 or (len(sounds) > 1 and formats != ("txt",))):
         raise click.UsageError("Several documents in one stream are none, and it keeps nothing: give --output-dir.")
-    transcriber = asr.load(model, **wishes)
+    opened = partial(open_transcriber, models.find(models.DEFAULT if model is None else model), decoding, device=device)
+    transcriber = opened(threads=cores())
     if transcriber.decoder.remark:
         click.echo(f"Note: {transcriber.decoder.remark}", err=True)
     if output_dir is not None:
@@ -104,7 +113,7 @@ def transcribe(
     waiting = [sound for sound in sounds if not (resume and output_dir and outputs.is_done(sound, output_dir, formats))]
     work = _one_by_one(transcriber, waiting, channel)
     if len(waiting) > 1 and workers != 1 and all(sound.source != "-" for sound in waiting):
-        work = _in_processes({"model": model} | wishes, waiting, workers, channel)
+        work = _in_processes(partial(opened, threads=1), waiting, workers, channel)
 
     started = time.monotonic()
     failed, heard_s = 0, 0.0
@@ -146,18 +155,15 @@ def _one_by_one(transcriber: "Transcriber", sounds: Sequence["Input"], channel: 
 
 
 def _in_processes(
-    load: dict[str, Any], sounds: Sequence["Input"], workers: int | None, channel: "Channel"
+    load: "Load", sounds: Sequence["Input"], workers: int | None, channel: "Channel"
 ) -> Callable[[Told], Found]:
     """In several processes, each with one thread."""
-    import asr
     from asr.parallel import cores
     from asr.transcription.workers import transcribe_all
 
     count = min(workers or cores(), len(sounds))
     sources = [sound.source for sound in sounds]
-    return lambda told: transcribe_all(
-        sources, asr.load, load | {"threads": 1}, workers=count, channel=channel, told=told
-    )
+    return lambda told: transcribe_all(sources, load, workers=count, channel=channel, told=told)
 
 
 def _in_order(found: Found, sounds: Sequence["Input"], wanted: bool) -> "Iterator[tuple[Input, Transcript | AsrError]]":

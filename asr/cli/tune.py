@@ -8,7 +8,7 @@ import click
 from asr.cli import options
 
 if TYPE_CHECKING:
-    from asr.decoding.searches import LanguageModel
+    from asr.decoding.build import SearchModel
     from asr.models.description import AcousticDescription
 
 
@@ -86,9 +86,8 @@ def tune(
 
     from asr import models
     from asr.data import manifest
-    from asr.decoding import searches
+    from asr.decoding import build
     from asr.evaluation import tuning
-    from asr.lm.ngram import Ngram
     from asr.models import rewrite
     from asr.models.session import OnnxModel
     from asr.report import tuning as tables
@@ -100,7 +99,7 @@ def tune(
     path = models.find(model)
     loaded = OnnxModel(path, threads=1)
     first, kept = _language_model(loaded.description, lm, include_lm)
-    second = searches.open_second(loaded.description, rescore) if rescore is not None else None
+    second = build.open_for_rescoring(loaded.description, rescore) if rescore is not None else None
     if first is None and picture is not None:
         raise click.UsageError("--picture draws the weights of a language model in the search: give it with --lm.")
     if first is None and second is None:
@@ -108,7 +107,7 @@ def tune(
         if beam is not None:
             raise click.UsageError("--beam needs a language model: give it with --lm or --rescore.")
     else:
-        width = beam or (searches.BEAM if first is None or isinstance(first, Ngram) else searches.FUSED_BEAM)
+        width = beam or build.default_width(first)
     with options.progress() as told:
         heard = tuning.listen(loaded, [u for each in manifests for u in manifest.read(each)], told)
         tuned = tuning.tune(heard, width=width, lm=first, second=second, told=told)
@@ -137,16 +136,15 @@ def tune(
 
 def _language_model(
     description: "AcousticDescription", lm: Path | None, include: bool
-) -> "tuple[LanguageModel | None, str]":
+) -> "tuple[SearchModel | None, str]":
     """What the search reads, and what of it is kept in the model's file."""
     import base64
 
-    from asr.decoding import searches
+    from asr.decoding import build
     from asr.lm import packed
-    from asr.lm.ngram import Ngram
 
     own = description.language_model
-    first = searches.own_language_model(description) if lm is None else searches.open_first(description, lm)
+    first = build.own_language_model(description) if lm is None else build.open_for_search(description, lm)
     if not include:
         if lm is not None and own:
             raise click.UsageError(
@@ -154,7 +152,7 @@ def _language_model(
                 f"'{lm}': put that in its place (--include-lm), or tune the model as it was exported."
             )
         return first, own
-    if lm is None or not isinstance(first, Ngram):
+    if lm is None or first is None or first.unit != "word":
         raise click.UsageError("--include-lm needs an n-gram model: give it with --lm.")
     contents = packed.dumps(first)
     return packed.loads(contents, str(lm)), base64.b64encode(contents).decode()  # what is rounded is what is tuned for

@@ -1,27 +1,25 @@
 """Log-probs -> tokens with confidence, however they are searched for."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from asr.decoding.greedy import Token, greedy
+from asr.decoding.greedy import GREEDY, greedy
+from asr.decoding.protocol import Search, Token, decode
 from asr.decoding.tokens_to_words import to_words
 from asr.text import BLANK, Tokenizer
 
 LIMIT = 1_000
 """Frames of a piece where nothing else is said: 40 s at 25 a second."""
 
-Search = Callable[[np.ndarray], list[Token]]
-"""Finds the tokens in log-probs. Shape: (T, V) -> tokens in order of time"""
-
 
 @dataclass(frozen=True)
 class Decoder:
     """A search, and how its confidence is read. Safe to use from several threads."""
 
-    search: Search = greedy
+    search: Search = GREEDY
     temperature: float = 1.0
     """What log-probs are divided by before the confidence is read off them."""
     least_confidence: float = 0.0
@@ -50,7 +48,7 @@ class Decoder:
             limit: frames of a piece at most; pieces are cut between words.
         """
         for first, log_probs in pieces(stretches, tokenizer, limit):
-            tokens = tempered(self.search(log_probs), log_probs, self.temperature)
+            tokens = tempered(decode(self.search, log_probs), log_probs, self.temperature)
             if self.least_confidence and mean_confidence(tokens, tokenizer) < self.least_confidence:
                 tokens = []
             yield [replace(token, start=token.start + first, end=token.end + first) for token in tokens]

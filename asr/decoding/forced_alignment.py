@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asr.decoding.greedy import Token
+from asr.decoding.protocol import Token
 from asr.errors import DataError
 from asr.text import BLANK
 
@@ -39,6 +39,27 @@ def align(log_probs: np.ndarray, tokens: Sequence[int]) -> list[Token]:
         Token(int(token), int(start), int(end), float(log_probs[start:end, token].max()))
         for token, start, end in zip(tokens, starts, ends, strict=True)
     ]
+
+
+class Frames:
+    """The log-probs of an utterance that comes in parts, kept so that the tokens of its text can be placed in it."""
+
+    def __init__(self) -> None:
+        self._parts: list[np.ndarray] = []
+
+    def add(self, log_probs: np.ndarray) -> None:
+        """Append the next frames. Shape: (T, V)"""
+        self._parts.append(log_probs)
+
+    @property
+    def log_probs(self) -> np.ndarray | None:
+        """All frames; None before the first part. Shape: (T, V)"""
+        return np.concatenate(self._parts) if self._parts else None
+
+    def place(self, tokens: Sequence[int]) -> list[Token]:
+        """Where the likeliest path has each token."""
+        log_probs = self.log_probs
+        return [] if log_probs is None else align(log_probs, tokens)
 
 
 def _states(log_probs: np.ndarray, tokens: Sequence[int]) -> np.ndarray:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from asr.decoding.forced_alignment import align
-from asr.decoding.greedy import Token
+from asr.decoding.forced_alignment import Frames
+from asr.decoding.protocol import Token
 from asr.errors import AsrError
 from asr.lm.protocol import END, TokenModel
 from asr.text import BLANK, Tokenizer
@@ -79,20 +79,11 @@ class FusionSearch:
             for last in after
         ]
 
-    def decode(self, log_probs: np.ndarray) -> tuple[int, ...]:
-        """The tokens of the best text. Shape: log_probs (T, V), natural logarithm."""
-        root = Prefix((), 0.0, blank=0.0)
-        self._read([root])
-        beam = [root]
-        for row in log_probs.astype(np.float64):
-            beam = self._step(beam, row)
-        return max(beam, key=lambda prefix: prefix.paths + prefix.bonus + self.lm_weight * prefix.ahead[END]).tokens
+    def start(self) -> "FusionStream":
+        """Begin an utterance."""
+        return FusionStream(self)
 
-    def tokens(self, log_probs: np.ndarray) -> list[Token]:
-        """The tokens of the best text where its likeliest path has them. Shape: log_probs (T, V)"""
-        return align(log_probs, self.decode(log_probs))
-
-    def _step(self, beam: list[Prefix], row: np.ndarray) -> list[Prefix]:
+    def step(self, beam: list[Prefix], row: np.ndarray) -> list[Prefix]:
         """The prefixes after one more frame. Shape: row (V,)"""
         likely = [int(token) for token in np.flatnonzero(row > TOKEN_THRESHOLD) if token != BLANK]
         found: dict[Prefix, tuple[float, float]] = {}
@@ -116,7 +107,7 @@ class FusionSearch:
             prefix.blank = prefix.other = -math.inf
         for prefix in kept:
             prefix.blank, prefix.other = found[prefix]
-        self._read([prefix for prefix in kept if not len(prefix.ahead)])
+        self.read([prefix for prefix in kept if not len(prefix.ahead)])
         return kept
 
     def _grow(self, prefix: Prefix, token: int) -> Prefix:
@@ -125,7 +116,7 @@ class FusionSearch:
             bonus += self.word_bonus
         return Prefix((*prefix.tokens, token), prefix.bonus + bonus, prefix.state)
 
-    def _read(self, prefixes: list[Prefix]) -> None:
+    def read(self, prefixes: list[Prefix]) -> None:
         """Let the language model read the last token of each; before the first that is END, the number of the blank."""
         if not prefixes:
             return
@@ -138,3 +129,30 @@ class FusionSearch:
         for number, prefix in enumerate(prefixes):
             prefix.ahead = ahead[number, 0]
             prefix.state = tuple(part[:, number] for part in states)
+
+
+class FusionStream:
+    """The search of one utterance, between two parts of it."""
+
+    def __init__(self, search: FusionSearch) -> None:
+        self._search, self._frames = search, Frames()
+        root = Prefix((), 0.0, blank=0.0)
+        search.read([root])
+        self._beam = [root]
+
+    def feed(self, log_probs: np.ndarray) -> None:
+        """Continue with the next frames. Shape: (T, V), natural logarithm."""
+        self._frames.add(log_probs)
+        for row in log_probs.astype(np.float64):
+            self._beam = self._search.step(self._beam, row)
+
+    def best(self) -> list[Token]:
+        """The tokens of the best prefix so far, where the likeliest path has them."""
+        return self._frames.place(max(self._beam, key=lambda prefix: prefix.paths + prefix.bonus).tokens)
+
+    def finish(self) -> list[Token]:
+        """The tokens of the best text if the utterance ends here."""
+        weight = self._search.lm_weight
+        return self._frames.place(
+            max(self._beam, key=lambda prefix: prefix.paths + prefix.bonus + weight * prefix.ahead[END]).tokens
+        )

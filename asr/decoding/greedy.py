@@ -4,20 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from asr.decoding.protocol import Token
 from asr.text import BLANK
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token that a decoder found, and where."""
-
-    number: int
-    start: int
-    """First frame in which it is the likeliest."""
-    end: int
-    """One past the last such frame."""
-    log_prob: float
-    """Its highest log-probability in those frames."""
 
 
 def greedy(log_probs: np.ndarray) -> list[Token]:
@@ -32,3 +20,34 @@ def greedy(log_probs: np.ndarray) -> list[Token]:
         for start, end in zip(starts, ends, strict=True)
         if best[start] != BLANK
     ]
+
+
+@dataclass(frozen=True)
+class GreedySearch:
+    """`greedy` as a `Search`."""
+
+    def start(self) -> "GreedyStream":
+        """Begin an utterance."""
+        return GreedyStream()
+
+
+class GreedyStream:
+    """The tokens of one utterance so far."""
+
+    def __init__(self) -> None:
+        self._parts: list[np.ndarray] = []
+
+    def feed(self, log_probs: np.ndarray) -> None:
+        """Continue with the next frames. Shape: (T, V)"""
+        self._parts.append(log_probs)
+
+    def best(self) -> list[Token]:
+        """The tokens of the best path so far."""
+        return greedy(np.concatenate(self._parts)) if self._parts else []
+
+    def finish(self) -> list[Token]:
+        """The same: the end of the utterance changes nothing."""
+        return self.best()
+
+
+GREEDY = GreedySearch()

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from asr.decoding.greedy import Token
+from asr.decoding.protocol import Token
 from asr.text import Tokenizer
 from asr.transcript.words import Word
 

@@ -15,12 +15,13 @@ import numpy as np
 from asr.data.manifest import Utterance
 from asr.decoding import rescoring
 from asr.decoding.beam.search import BeamSearch
-from asr.decoding.decoder import Decoder, Search, mean_confidence, tempered
-from asr.decoding.fusion import FusionSearch
-from asr.decoding.greedy import Token, greedy
-from asr.decoding.searches import LanguageModel, make_search, rescored, size_of
+from asr.decoding.build import SearchModel, beam_search, make_search, words_only
+from asr.decoding.decoder import Decoder, mean_confidence, tempered
+from asr.decoding.greedy import GreedySearch
+from asr.decoding.protocol import Search, Token, decode
+from asr.decoding.rescoring import RescoredSearch
 from asr.decoding.tokens_to_words import to_words
-from asr.errors import AsrError, DataError
+from asr.errors import DataError
 from asr.evaluation.recognition import hear, score_transcripts
 from asr.models.decoding_settings import Rescoring, Settings
 from asr.models.description import AcousticDescription
@@ -100,7 +101,7 @@ def tune(
     heard: Heard,
     *,
     width: int = 0,
-    lm: LanguageModel | None = None,
+    lm: SearchModel | None = None,
     second: rescoring.SentenceScorer | None = None,
     told: Told = lambda what, share: None,
 ) -> Tuned:
@@ -113,24 +114,22 @@ def tune(
         raise DataError(
             "The dev part has not one word, so nothing can be told right from wrong: give speech with texts."
         )
-    settings, trials = Settings(beam=width, lm_size=size_of(lm)), []
-    stages = [_stage(heard, "greedy", greedy)]
+    settings, trials = Settings(beam=width, lm_size=() if lm is None else lm.size), []
+    stages = [_stage(heard, "greedy", GreedySearch())]
     if width:
         search = make_search(heard.description, settings, width, None)
-        stages.append(_stage(heard, "beam", search.tokens))
+        stages.append(_stage(heard, "beam", search))
         if lm is not None:
             trials = weights(heard, lm, width, told)
             best = min(trials)
             settings = replace(settings, lm_weight=best.lm_weight, word_bonus=best.word_bonus)
             search = make_search(heard.description, settings, width, lm)
-            stages.append(_stage(heard, "beam + language model", search.tokens))
+            stages.append(_stage(heard, "beam + language model", search))
         if second is not None:
-            search = make_search(heard.description, settings, width, lm)
-            if not isinstance(search, BeamSearch):
-                raise AsrError("A search with an LSTM (lm) cannot be rescored by another (rescore): give one of them.")
-            by = second_weights(heard, search, second, told)
+            lists = beam_search(heard.description, settings, width, words_only(lm))
+            by = second_weights(heard, lists, second, told)
             settings = replace(settings, rescoring=by)
-            stages.append(_stage(heard, f"{stages[-1].name} + rescoring", partial(rescored, search, second, by)))
+            stages.append(_stage(heard, f"{stages[-1].name} + rescoring", RescoredSearch(lists, second, by)))
     told("calibrating", 0.0)
     best_temperature, before, after = temperature(heard, stages[-1])
     return Tuned(replace(settings, temperature=best_temperature), stages, trials, before, after)
@@ -163,7 +162,7 @@ def listen(model: LogProbModel, utterances: Sequence[Utterance], told: Told) -> 
     )
 
 
-def weights(heard: Heard, lm: LanguageModel, width: int, told: Told) -> list[Trial]:
+def weights(heard: Heard, lm: SearchModel, width: int, told: Told) -> list[Trial]:
     """Search LM weight and word bonus; the best is the smallest trial. All of one grid, row by row."""
     tried: dict[tuple[float, float], Trial] = {}
     rows, columns, step = list(WEIGHTS), list(BONUSES), BONUSES[1] - BONUSES[0]
@@ -185,12 +184,12 @@ def weights(heard: Heard, lm: LanguageModel, width: int, told: Told) -> list[Tri
     return [tried[pair] for pair in product(rows, columns) if pair in tried]
 
 
-def _texts(heard: Heard, search: BeamSearch | FusionSearch) -> list[str]:
+def _texts(heard: Heard, search: Search) -> list[str]:
     """What a search finds, utterances shared out among threads."""
-    decode = heard.description.tokenizer.decode
+    write = heard.description.tokenizer.decode
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(search.tokens, heard.log_probs))
-    return [" ".join(decode([token.number for token in tokens]).split()) for tokens in found]
+        found = list(pool.map(partial(decode, search), heard.log_probs))
+    return [" ".join(write([token.number for token in tokens]).split()) for tokens in found]
 
 
 def second_weights(heard: Heard, searcher: BeamSearch, second: rescoring.SentenceScorer, told: Told) -> Rescoring:

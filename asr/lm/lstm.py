@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -17,7 +18,10 @@ BATCH = 64
 
 
 class OnnxLanguageModel:
-    """An exported language model."""
+    """An exported language model: a `LanguageModel` over tokens."""
+
+    unit: ClassVar[Literal["token"]] = "token"
+    kind = "LSTM"
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         """Open a model file; `threads` 0 uses every core.
@@ -31,6 +35,11 @@ class OnnxLanguageModel:
         if "outputs" not in shapes:
             raise ModelError(f"Model '{path}' does not take what is remembered: export it again.")
         self._layers, _, self._hidden = shapes["outputs"]
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Its parameters."""
+        return (self.description.parameters,)
 
     def start(self, batch: int = 1) -> State:
         """What is remembered before the first token: nothing."""

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -14,12 +15,24 @@ BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 
 @dataclass(frozen=True, eq=False)
 class Ngram:
-    """A language model: `start`, `score` and `finish`, in natural logarithms."""
+    """An n-gram model: a `LanguageModel` over words, read word by word with `start`, `advance` and `finish`."""
 
     order: int
     words: Sequence[str]
     """Word number -> word, in the order of their letters' code points; `<s>`, `</s>` and `<unk>` are among them."""
     trie: Trie
+
+    unit: ClassVar[Literal["word"]] = "word"
+
+    @property
+    def kind(self) -> str:
+        """Such as "3-gram"."""
+        return f"{self.order}-gram"
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Its n-grams of each order, from 1 up."""
+        return tuple(self.counts)
 
     @functools.cached_property
     def vocabulary(self) -> dict[str, int]:
@@ -52,7 +65,7 @@ class Ngram:
 
         return lookup.rest(self.trie, self.begin + 1)
 
-    def score(self, state: int, word: str) -> tuple[float, int]:
+    def advance(self, state: int, word: str) -> tuple[float, int]:
         """Natural log-probability of a word after a state, and the state after it."""
         from asr.lm import lookup
 
@@ -60,4 +73,15 @@ class Ngram:
 
     def finish(self, state: int) -> float:
         """Natural log-probability that the sentence ends here."""
-        return self.score(state, END)[0]
+        return self.advance(state, END)[0]
+
+    def score(self, texts: Sequence[str]) -> list[float]:
+        """Natural-log probability of each text, its end included; unknown words at that of `<unk>`."""
+        return [self._sentence(text.split()) for text in texts]
+
+    def _sentence(self, words: Sequence[str]) -> float:
+        state, total = self.start(), 0.0
+        for word in words:
+            log_prob, state = self.advance(state, word)
+            total += log_prob
+        return total + self.finish(state)

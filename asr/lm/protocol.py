@@ -1,7 +1,7 @@
-"""What programs need of a language model."""
+"""What every language model answers, and what one over tokens answers besides."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -9,23 +9,42 @@ END = 0
 """The token at the end of a sentence, and before the first."""
 
 
-class Reader(Protocol):
-    """A language model that reads on."""
+Unit = Literal["word", "token"]
+"""What a language model predicts: words, or the tokens that an acoustic model writes."""
 
-    def start(self) -> Any:
-        """What is remembered before the first token."""
+
+class SentenceScorer(Protocol):
+    """A language model that scores whole sentences; every one does."""
+
+    def score(self, texts: Sequence[str]) -> list[float]:
+        """Natural-log probability of each, its end included."""
         ...
 
-    def read(self, tokens: Sequence[int], state: Any) -> tuple[np.ndarray, Any]:
-        """Natural-log probabilities of the token after the last, and what is remembered then. Shape: -> (V,)"""
+
+class LanguageModel(SentenceScorer, Protocol):
+    """A language model of any kind."""
+
+    @property
+    def unit(self) -> Unit:
+        """What it predicts."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Its kind in a word, such as "3-gram"."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Its n-grams of each order, or its parameters: by which another than the one tuned for is noticed."""
         ...
 
 
 class TokenModel(Protocol):
-    """A language model over tokens."""
+    """A language model over tokens, which reads several texts at a time."""
 
     def start(self, batch: int = 1) -> Any:
-        """What is remembered before the first token. Shape: arrays (L, B, H)"""
+        """State before the first token. Shape: arrays (L, B, H)"""
         ...
 
     def log_probs(self, tokens: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
@@ -33,9 +52,13 @@ class TokenModel(Protocol):
         ...
 
 
-class SentenceScorer(Protocol):
-    """A language model that reads whole sentences."""
+class Reader(Protocol):
+    """A language model over tokens, which reads one text."""
 
-    def score(self, texts: Sequence[str]) -> list[float]:
-        """Natural-log probability of each, its end included."""
+    def start(self) -> Any:
+        """State before the first token."""
+        ...
+
+    def read(self, tokens: Sequence[int], state: Any) -> tuple[np.ndarray, Any]:
+        """Natural-log probabilities of the token after the last, and the state then. Shape: -> (V,)"""
         ...

@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from asr import audio
 from asr.audio.samples import mono
+from asr.decoding import build
 from asr.decoding.decoder import Decoder
+from asr.decoding.options import DecodingOptions
 from asr.decoding.tokens_to_words import to_words
 from asr.errors import AudioError
-from asr.models.session import LogProbModel
+from asr.models.session import Device, LogProbModel, OnnxModel
 from asr.transcript.transcript import Transcript, merged
 from asr.transcript.words import Word
 from asr.transcription import windows
@@ -131,3 +134,16 @@ class _Counted:
             self.samples += len(block)
             yield block
             self.told(len(block) / self.sample_rate)
+
+
+def open_transcriber(
+    model: Path, options: DecodingOptions | None = None, *, threads: int = 1, device: Device = "cpu"
+) -> Transcriber:
+    """A transcriber with the model in a file, decoding as it was tuned but for the `options`.
+
+    Raises:
+        ModelError: there is no such model, it is damaged, or it cannot run on the device.
+        AsrError: the options do not fit the model.
+    """
+    opened = OnnxModel(model, threads=1, device=device)
+    return Transcriber(opened, build.make(opened.description, options), threads)

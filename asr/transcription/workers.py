@@ -15,7 +15,8 @@ from asr.transcription.transcriber import Channel, Transcriber
 
 Told = Callable[[int, float], None]
 """Is told how many more seconds of which sound were heard."""
-Load = Callable[..., Transcriber]
+Load = Callable[[], Transcriber]
+"""Opens the transcriber of a process: a function of a module, or a `functools.partial` of one."""
 
 
 @dataclass
@@ -30,7 +31,6 @@ class _Worker:
 def transcribe_all(
     sources: Sequence[str],
     load: Load,
-    wishes: dict[str, Any],
     *,
     workers: int,
     channel: Channel = None,
@@ -40,8 +40,7 @@ def transcribe_all(
 
     Args:
         sources: paths.
-        load: a function of a module, which each process calls for its transcriber.
-        wishes: what it is called with.
+        load: opens the transcriber of each process.
         workers: processes.
         channel: as in `Transcriber.transcribe`.
         told: is told how it goes on.
@@ -52,7 +51,7 @@ def transcribe_all(
 
     def start() -> None:
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, load, wishes, channel), daemon=True)
+        process = context.Process(target=_work, args=(theirs, load, channel), daemon=True)
         with _deaf():
             process.start()
         theirs.close()
@@ -119,9 +118,9 @@ def _crashed(source: str, exit_code: int | None) -> AudioError:
     )
 
 
-def _work(connection: Connection, load: Load, wishes: dict[str, Any], channel: Channel) -> None:
+def _work(connection: Connection, load: Load, channel: Channel) -> None:
     """Transcribe what the other end names, until it hangs up."""
-    transcriber = load(**wishes)
+    transcriber = load()
     while True:
         try:
             source = connection.recv()

@@ -10,7 +10,8 @@ import pytest
 
 import asr
 from asr.decoding import build
-from asr.decoding.greedy import greedy
+from asr.decoding.greedy import GreedySearch
+from asr.decoding.options import DecodingOptions
 from asr.errors import AsrError, ModelError
 from asr.lm import packed
 from asr.models.decoding_settings import Rescoring, Settings
@@ -46,7 +47,7 @@ def text(decoder: build.Decoder, rows: np.ndarray) -> str:
 
 def test_an_untuned_model_is_decoded_greedily() -> None:
     decoder = build.make(PLAIN)
-    assert decoder.search is greedy
+    assert decoder.search == GreedySearch()
     assert (decoder.about, decoder.remark) == ("greedy (best path), no language model", "")
 
 
@@ -54,7 +55,7 @@ def test_a_language_model_changes_the_text_and_the_user_hears_that_it_is_untuned
     rows = spelled("abra")
     rows[1] = np.log([0.39, 0.01, 0.40, 0.1, 0.1])  # an `a` or nothing
     assert text(build.make(PLAIN), rows) == "abra"
-    decoder = build.make(PLAIN, lm=arpa_file)
+    decoder = build.make(PLAIN, DecodingOptions(lm=arpa_file))
     assert text(decoder, rows) == "bra"
     assert "tune" in decoder.remark
     assert "lm.arpa (1-gram, weight 0.5, bonus 1 a word)" in decoder.about
@@ -69,8 +70,8 @@ def test_a_language_model_inside_the_model_is_used_unless_forbidden(arpa_file: P
     decoder = build.make(tuned)
     assert (text(decoder, rows), decoder.remark) == ("bra", "")
     assert "beam search of 9 prefixes" in decoder.about
-    assert text(build.make(tuned, no_lm=True), rows) == "abra"
-    assert text(build.make(tuned, beam=0), rows) == "abra"
+    assert text(build.make(tuned, DecodingOptions(no_lm=True)), rows) == "abra"
+    assert text(build.make(tuned, DecodingOptions(beam=0)), rows) == "abra"
     with pytest.raises(ModelError, match="inside the model 'toy' is a damaged"):
         build.make(replace(tuned, language_model=own[:-40]))
     with pytest.raises(ModelError, match="inside the model 'toy' is damaged"):
@@ -81,7 +82,7 @@ def test_a_hot_word_is_found_where_it_nearly_stands() -> None:
     rows = spelled("abra ra")
     rows[9] = np.log([0.04, 0.04, 0.04, 0.3, 0.58])  # of the second word's first frames: r, or perhaps b
     assert text(build.make(PLAIN), rows) == "abrarra"
-    assert text(build.make(PLAIN, hot_words={"abrabra": 12.0}), rows) == "abrabra"
+    assert text(build.make(PLAIN, DecodingOptions(hot_words={"abrabra": 12.0})), rows) == "abrabra"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_a_hot_word_is_found_where_it_nearly_stands() -> None:
 )
 def test_wishes_that_cannot_be(wishes: dict[str, Any], message: str) -> None:
     with pytest.raises(AsrError, match=message):
-        build.make(PLAIN, **wishes)
+        build.make(PLAIN, DecodingOptions(**wishes))
 
 
 def test_settings_survive_the_file() -> None:

@@ -8,7 +8,8 @@ from scipy.special import log_softmax
 
 from asr.decoding.beam.search import BeamSearch
 from asr.decoding.decoder import Decoder, mean_confidence, pieces, tempered
-from asr.decoding.greedy import Token, greedy
+from asr.decoding.greedy import greedy
+from asr.decoding.protocol import Token
 from asr.text import CharTokenizer
 
 TOKENIZER = CharTokenizer(" bc")
@@ -95,7 +96,7 @@ def test_a_search_in_pieces_has_the_times_of_the_recording() -> None:
     for frame, token in ((5, 1), (20, 2), (44, 3)):
         rows[frame] = -9
         rows[frame, token] = -0.01
-    found = Decoder(search.tokens)(rows, TOKENIZER, 15)
+    found = Decoder(search)(rows, TOKENIZER, 15)
     assert [(token.number, token.start, token.end) for token in found] == [(1, 5, 6), (2, 20, 21), (3, 44, 45)]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from asr.decoding.fusion import FusionSearch
+from asr.decoding.protocol import decode
 from asr.errors import AsrError
 from asr.lm.protocol import END
 from asr.text import BLANK, CharTokenizer, SubwordTokenizer, Tokenizer
@@ -37,6 +38,10 @@ class Pairs:
         return sum(self.table[a, b, c] for a, b, c in zip(history, history[1:], history[2:], strict=False))
 
 
+def numbers(search: FusionSearch, rows: np.ndarray) -> tuple[int, ...]:
+    return tuple(token.number for token in decode(search, rows))
+
+
 def collapse(path: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(token for token, _ in itertools.groupby(path) if token != BLANK)
 
@@ -58,7 +63,7 @@ def test_without_pruning_it_is_the_sum_over_all_paths(tokenizer: Tokenizer, seed
     rows = np.log(np.random.default_rng(seed).dirichlet(np.ones(4), 5))
     model = Pairs(4, seed)
     search = FusionSearch(tokenizer, model, width=10_000, lm_weight=0.8, word_bonus=1.1)
-    assert search.decode(rows) == by_hand(rows, model, tokenizer, 0.8, 1.1)
+    assert numbers(search, rows) == by_hand(rows, model, tokenizer, 0.8, 1.1)
 
 
 def test_the_language_model_has_the_last_word_where_the_sound_is_unsure() -> None:
@@ -67,19 +72,18 @@ def test_the_language_model_has_the_last_word_where_the_sound_is_unsure() -> Non
     rows = np.log([[0.02, 0.02, 0.47, 0.49], [0.97, 0.01, 0.01, 0.01]])
     for weight, token in ((0.0, 3), (1.0, 2)):
         search = FusionSearch(CHARACTERS, model, width=5, lm_weight=weight, word_bonus=0.0)
-        assert search.decode(rows) == (token,)
-        (found,) = search.tokens(rows)
+        (found,) = decode(search, rows)
         assert (found.number, found.start, found.end) == (token, 0, 1)
 
 
 def test_the_model_reads_once_a_frame_at_most() -> None:
     rows = np.log(np.random.default_rng(1).dirichlet(np.ones(4), 40))
     model = Pairs(4, 1)
-    FusionSearch(CHARACTERS, model, width=8, lm_weight=0.5, word_bonus=0.0).decode(rows)
+    numbers(FusionSearch(CHARACTERS, model, width=8, lm_weight=0.5, word_bonus=0.0), rows)
     assert model.calls <= 41
 
 
 def test_no_frames_and_no_width() -> None:
-    assert FusionSearch(CHARACTERS, Pairs(4, 0), width=3, lm_weight=1, word_bonus=0).decode(np.zeros((0, 4))) == ()
+    assert numbers(FusionSearch(CHARACTERS, Pairs(4, 0), width=3, lm_weight=1, word_bonus=0), np.zeros((0, 4))) == ()
     with pytest.raises(AsrError, match="1 or more"):
         FusionSearch(CHARACTERS, Pairs(4, 0), width=0, lm_weight=1, word_bonus=0)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from asr.decoding.greedy import Token, greedy
+from asr.decoding.greedy import greedy
+from asr.decoding.protocol import Token
 
 few_values = st.sampled_from([-0.125, -0.5, -1.0, -3.0, -40.0])  # few, so that runs and equals are common
 log_probs = st.tuples(st.integers(0, 25), st.integers(1, 5)).flatmap(

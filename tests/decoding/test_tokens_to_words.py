@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding.greedy import Token, greedy
+from asr.decoding.greedy import greedy
+from asr.decoding.protocol import Token
 from asr.decoding.tokens_to_words import to_words
 from asr.text import CharTokenizer
 

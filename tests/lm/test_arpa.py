@@ -53,15 +53,15 @@ def test_numbers_of_a_small_model(tmp_path: Path) -> None:
     assert model.words == ["</s>", "<s>", "<unk>", "b", "ä"]
     assert (model.unknown, model.begin, model.end) == (2, 1, 0)
     ln10 = math.log(10)
-    log_prob, state = model.score(model.start(), "b")
+    log_prob, state = model.advance(model.start(), "b")
     assert log_prob == pytest.approx(-0.3 * ln10)
-    log_prob, state = model.score(state, "ä")
+    log_prob, state = model.advance(state, "ä")
     assert log_prob == pytest.approx(-0.05 * ln10)
     assert model.finish(state) == pytest.approx((-1 + -0.2) * ln10)
-    assert model.score(state, "b")[0] == pytest.approx((-1 - 0.5 - 1) * ln10)
-    log_prob, state = model.score(state, "zebra")
+    assert model.advance(state, "b")[0] == pytest.approx((-1 - 0.5 - 1) * ln10)
+    log_prob, state = model.advance(state, "zebra")
     assert log_prob == pytest.approx((-1 - 0.5 - 2.5) * ln10)
-    assert model.score(state, "b")[0] == pytest.approx(-1 * ln10)
+    assert model.advance(state, "b")[0] == pytest.approx(-1 * ln10)
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_where_blocks_end_does_not_matter(tmp_path: Path, monkeypatch: pytest.Mo
 def test_without_unk_unknown_words_are_next_to_impossible(tmp_path: Path) -> None:
     text = MODEL.replace("-2.5\t<unk>\n", "").replace("ngram 1=5", "ngram 1=4")
     model = arpa.read(write(tmp_path / "m.arpa", text))
-    assert model.score(model.start(), "zebra")[0] == pytest.approx((-0.25 - 100) * math.log(10))
+    assert model.advance(model.start(), "zebra")[0] == pytest.approx((-0.25 - 100) * math.log(10))
 
 
 def test_capital_unk_is_unk(tmp_path: Path) -> None:
     model = arpa.read(write(tmp_path / "m.arpa", MODEL.replace("<unk>", "<UNK>")))
     assert (model.words[2], model.unknown) == ("<unk>", 2)
-    assert model.score(0, "zebra")[0] == pytest.approx(-2.5 * math.log(10))
+    assert model.advance(0, "zebra")[0] == pytest.approx(-2.5 * math.log(10))
 
 
 def changed(line: int, text: str) -> str:

@@ -66,7 +66,7 @@ def test_scores_equal_the_dictionarys_and_the_state_is_minimal(model: Model, sen
     ngram = to_ngram(model)
     state, history = 0, ()
     for word in sentence:
-        log_prob, state = ngram.score(state, WORDS[word])
+        log_prob, state = ngram.advance(state, WORDS[word])
         assert log_prob == pytest.approx(slow_score(model, history, word, 4), abs=1e-5)
         history = (*history, word)
         longest = next(
@@ -89,10 +89,10 @@ def gram_of(ngram: Ngram, node: int) -> tuple[int, ...]:
 def test_bigrams_alone(model: Model) -> None:
     ngram = to_ngram(model, order=2)
     for first in range(6):
-        _, state = ngram.score(0, WORDS[first])
+        _, state = ngram.advance(0, WORDS[first])
         for second in range(6):
             expected = slow_score(model, (first,), second, 2)
-            assert ngram.score(state, WORDS[second])[0] == pytest.approx(expected, abs=1e-5)
+            assert ngram.advance(state, WORDS[second])[0] == pytest.approx(expected, abs=1e-5)
 
 
 @settings(max_examples=20, deadline=None)
@@ -157,7 +157,7 @@ def test_sentences_score_as_the_reference_says(name: str) -> None:
     for sentence, line in zip(sentences, scores, strict=False):
         state, total = ngram.start(), 0.0
         for word in sentence.split():
-            log_prob, state = ngram.score(state, word)
+            log_prob, state = ngram.advance(state, word)
             total += log_prob
         unknown = sum(word not in ngram.vocabulary for word in sentence.split())
         _, expected, _, expected_unknown = line.split()

@@ -59,7 +59,7 @@ def test_scores_of_the_small_form_are_those_of_the_rounded_model(ngram: Ngram, t
     random = np.random.default_rng(1)
     state = other = ngram.start()
     for word in random.choice(ngram.words, 500):
-        (exact, state), (log_prob, other) = ngram.score(state, word), again.score(other, word)
+        (exact, state), (log_prob, other) = ngram.advance(state, word), again.advance(other, word)
         assert log_prob == pytest.approx(exact, abs=3 / 32 + 1e-5)  # two back-off weights and a log-probability
 
 

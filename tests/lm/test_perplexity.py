@@ -62,7 +62,7 @@ def test_context_counts_and_sentences_start_afresh(tmp_path: Path) -> None:
     for sentence in text.read_text().splitlines():
         state = model.start()
         for word in sentence.split():
-            log_prob, state = model.score(state, word)
+            log_prob, state = model.advance(state, word)
             total += log_prob
         total += model.finish(state)
     assert measure(model, [text]).all.log_prob == pytest.approx(total)

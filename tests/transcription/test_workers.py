@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -37,7 +38,7 @@ def load(greeting: str) -> Fake:
 
 
 def run(sources: list[str], workers: int, **options) -> dict[int, Transcript | AsrError]:
-    found = list(transcribe_all(sources, load, {"greeting": "hi"}, workers=workers, **options))  # type: ignore[arg-type]
+    found = list(transcribe_all(sources, partial(load, "hi"), workers=workers, **options))  # type: ignore[arg-type]
     assert sorted(number for number, _ in found) == list(range(len(sources))), "each once"
     return dict(found)
 
@@ -70,7 +71,7 @@ def test_a_crash_costs_one_sound(workers: int) -> None:
 def test_whoever_stops_asking_leaves_no_process() -> None:
     import multiprocessing
 
-    results = transcribe_all(["a", "b", "c"], load, {"greeting": "hi"}, workers=2)  # type: ignore[arg-type]
+    results = transcribe_all(["a", "b", "c"], partial(load, "hi"), workers=2)  # type: ignore[arg-type]
     next(results)
     results.close()
     assert multiprocessing.active_children() == []

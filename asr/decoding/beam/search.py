@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from asr.decoding.beam import lexicon
-from asr.decoding.forced_alignment import align
-from asr.decoding.greedy import Token
+from asr.decoding.forced_alignment import Frames
+from asr.decoding.protocol import Token
 from asr.errors import AsrError, DataError
 from asr.lm.ngram import Ngram
 from asr.lm.trie import Trie, frozen
@@ -171,23 +171,15 @@ class BeamSearch:
         )
         self._start = ngram.start() if ngram is not None else 0
 
-    def start(self, *, several: bool = False) -> "Stream":
+    def start(self, *, several: bool = False) -> "BeamStream":
         """Begin an utterance that comes in parts; `several`: more than the best text will be asked for."""
-        return Stream(self, self._rules, self._pruning._replace(several=several), self._start)
+        return BeamStream(self, self._rules, self._pruning._replace(several=several), self._start)
 
     def decode(self, log_probs: np.ndarray, n_best: int = 1) -> list[Hypothesis]:
         """The best texts of an utterance, best first. Shape: log_probs (T, V), natural logarithm."""
         stream = self.start(several=n_best > 1)
         stream.feed(log_probs)
-        return stream.finish(n_best)
-
-    def tokens(self, log_probs: np.ndarray) -> list[Token]:
-        """The tokens of the best text where its likeliest path has them: what `greedy` gives, found by this search.
-
-        Times and confidence of words come from them in the same way (`to_words`). Shape: log_probs (T, V)
-        """
-        best = self.decode(log_probs)
-        return align(log_probs, best[0].tokens) if best else []
+        return stream.hypotheses(n_best)
 
     def decode_batch(self, batch: Sequence[np.ndarray], n_best: int = 1, *, threads: int = 1) -> list[list[Hypothesis]]:
         """`decode` of several utterances, shared out among threads. Shape: B times (T_b, V)"""
@@ -195,14 +187,14 @@ class BeamSearch:
             return list(pool.map(lambda log_probs: self.decode(log_probs, n_best), batch))
 
 
-class Stream:
+class BeamStream:
     """The search of one utterance, between two parts of it."""
 
     def __init__(self, decoder: BeamSearch, rules: Any, pruning: Any, state: int) -> None:
         from asr.decoding.beam import kernel, n_best, tree
 
         self._kernel, self._tree, self._n_best = kernel, tree, n_best
-        self._heard: list[np.ndarray] = []
+        self._frames = Frames()
         self._decoder, self._pruning = decoder, pruning
         self._rules = rules._replace(asked=np.zeros(ANSWERS, np.uint64), answers=np.zeros(ANSWERS))
         width = pruning.width
@@ -225,21 +217,35 @@ class Stream:
                 "each token of the model, and no NaN."
             )
         log_probs = np.ascontiguousarray(log_probs, np.float32)
-        if self._pruning.several:
-            self._heard.append(log_probs)
+        self._frames.add(log_probs)
         while len(log_probs):
             done = self._kernel.search(self._rules, self._pruning, self._beam, self._nodes, log_probs)
             log_probs = log_probs[done:]
             if len(log_probs):
                 self._make_room()
 
-    def finish(self, n_best: int = 1) -> list[Hypothesis]:
+    def best(self) -> list[Token]:
+        """The tokens of the best prefix so far, where the likeliest path has them."""
+        count, prefixes = int(self._beam.counts[0]), self._beam.prefixes
+        best = prefixes[int(prefixes["score"][:count].argmax())]
+        return self.place(self._tree.tokens_of(self._nodes, int(best["node"])).tolist())
+
+    def finish(self) -> list[Token]:
+        """The tokens of the best text if the utterance ends here; of clear sound they are what `greedy` gives."""
+        best = self.hypotheses()
+        return self.place(best[0].tokens) if best else []
+
+    def place(self, tokens: Sequence[int]) -> list[Token]:
+        """Where the likeliest path of what was fed has each token of a text."""
+        return self._frames.place(tokens)
+
+    def hypotheses(self, n_best: int = 1) -> list[Hypothesis]:
         """The best texts so far as if the utterance ended here, best first; more frames may follow."""
         node, paths, lm, score = self._kernel.finish(self._rules, self._beam, self._nodes)
         whole = np.flatnonzero(score > -np.inf)
         ends = list(zip(*(each[whole].tolist() for each in (score, paths, lm, node)), strict=True))
-        heard = np.concatenate(self._heard) if self._heard else None
-        found = self._n_best.best_texts(ends, self._nodes, self._beam.merges, heard, self._write, n_best)
+        log_probs = self._frames.log_probs if self._pruning.several else None
+        found = self._n_best.best_texts(ends, self._nodes, self._beam.merges, log_probs, self._write, n_best)
         return [Hypothesis(*path) for path in found]
 
     def _write(self, tokens: Sequence[int]) -> str:

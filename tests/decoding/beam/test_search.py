@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from asr.decoding.beam import kernel, n_best, tree
 from asr.decoding.beam.search import BeamOptions, BeamSearch, Hypothesis
 from asr.decoding.greedy import greedy
+from asr.decoding.protocol import decode
 from asr.errors import AsrError, DataError
 from asr.lm import arpa
 from asr.lm.ngram import Ngram
@@ -142,7 +143,7 @@ def test_the_look_ahead_is_never_less_than_a_word_and_falls_with_each_letter(
     rules = BeamSearch(CHARACTERS, ngram=ngram).start()._rules
     state = ngram.start()
     for word in history:
-        _, state = ngram.score(state, word)
+        _, state = ngram.advance(state, word)
     node, before = 0, 0.0
     for end, letter in enumerate(text, start=1):
         node = tree.spell(rules.vocabulary, node, " ab".index(letter))
@@ -154,7 +155,7 @@ def test_the_look_ahead_is_never_less_than_a_word_and_falls_with_each_letter(
         assert best == tree.lookahead(rules, state, node)  # remembered
         for word in ("a", "ab", "bb"):
             if word.startswith(text[:end]):
-                assert best >= ngram.score(state, word)[0] - 1e-6
+                assert best >= ngram.advance(state, word)[0] - 1e-6
         before = best
 
 
@@ -167,7 +168,7 @@ def test_of_prefixes_with_one_future_the_best_is_kept(ngram: Ngram) -> None:
         (best,) = BeamSearch(CHARACTERS, BeamOptions(**options), ngram=ngram).decode(rows)
         stream = BeamSearch(CHARACTERS, BeamOptions(**options | {"recombine": True}), ngram=ngram).start()
         stream.feed(rows)
-        (found,) = stream.finish()
+        (found,) = stream.hypotheses()
         assert found.score <= best.score + 1e-9
         same += found.text == best.text
         futures = stream._beam.prefixes["future"][: stream._beam.counts[0]]
@@ -251,7 +252,7 @@ def test_a_narrow_beam_keeps_what_a_plain_search_keeps_over_many_frames(width: i
     options = BeamOptions(**{**EVERYTHING, "width": width})
     stream = BeamSearch(tokenizer, options).start()
     stream.feed(rows)
-    found = stream.finish(width)
+    found = stream.hypotheses(width)
     assert (found[0].tokens, found[0].ctc_log_prob) == (tokens, pytest.approx(score, abs=1e-3))
 
 
@@ -278,8 +279,8 @@ def test_in_parts_and_in_threads_the_result_is_the_same(
     stream = decoder.start(several=True)
     for first, last in itertools.pairwise([0, *sorted(cuts), 40]):
         stream.feed(rows[first:last])
-        stream.finish()
-    assert stream.finish(5) == whole
+        stream.hypotheses()
+    assert stream.hypotheses(5) == whole
     assert decoder.decode_batch([rows[:20], rows, rows[:0]], 5, threads=2)[1] == whole
 
 
@@ -302,7 +303,7 @@ def test_what_is_pruned_can_only_lose(ngram: Ngram, options: BeamOptions, seed: 
 def test_where_the_sound_is_clear_its_tokens_are_those_of_greedy(path: list[int]) -> None:
     """Their places and log-probabilities too, so that times and confidence of words stand on the same footing."""
     rows = np.log(np.full((len(path), 4), 0.01) + 0.96 * np.eye(4)[path]).astype(np.float32).reshape(-1, 4)
-    assert BeamSearch(CHARACTERS).tokens(rows) == greedy(rows)
+    assert decode(BeamSearch(CHARACTERS), rows) == greedy(rows)
 
 
 def test_a_hot_word_wins_where_the_sound_is_undecided() -> None:

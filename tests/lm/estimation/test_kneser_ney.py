@@ -135,8 +135,8 @@ def test_every_number_equals_the_formulas(
     for history in [[], ["<s>"], text[0][:2], text[-1][-2:]]:
         state = 0
         for word in history:
-            state = model.start() if word == "<s>" else model.score(state, word)[1]
-        total = sum(math.exp(model.score(state, word)[0]) for word in formulas.words)
+            state = model.start() if word == "<s>" else model.advance(state, word)[1]
+        total = sum(math.exp(model.advance(state, word)[0]) for word in formulas.words)
         assert total == pytest.approx(1, abs=1e-4)
 
 
