@@ -21,8 +21,8 @@ from asr.runtime.description import Description, LanguageDescription, from_metad
 from asr.text import Tokenizer
 from asr.training import from_onnx
 
-BEST = "best.safetensors"
-"""The weights of the epoch with the lowest dev WER, in the run folder."""
+BEST, LAST = "best.safetensors", "last.safetensors"
+"""The weights that were best on the dev part, and those of the latest evaluation, in the run folder."""
 
 
 class TorchModel:
@@ -140,7 +140,10 @@ def find(path: Path) -> Path:
     """The file: `path` itself, or the best checkpoint in it. Raises ModelError."""
     file = path / BEST if path.is_dir() else path
     if not file.is_file():
-        raise ModelError(f"Checkpoint '{file}' is not there: give a run folder in which an epoch has ended, or a file.")
+        raise ModelError(
+            f"Checkpoint '{file}' is not there: give a run folder in which an epoch has ended, or a file such as "
+            f"{LAST} in it."
+        )
     return file
 
 
