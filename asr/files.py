@@ -28,8 +28,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             temporary.chmod(stat.S_IMODE(mode))
         temporary.replace(target)
     except OSError as error:
-        if error.filename == str(temporary):
-            error.filename = str(path)  # the name that the user knows
+        if error.errno is not None and error.filename in (None, str(temporary)):
+            error.filename = str(path)  # the name that the user knows; a write to a full disk names none
         raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -75,7 +75,7 @@ class LazyGroup(click.Group):
         """Run the command; a user's mistake becomes one sentence and exit status 1."""
         try:
             return super().invoke(ctx)
-        except (AsrError, ModuleNotFoundError, OSError) as error:
+        except (AsrError, ImportError, OSError) as error:
             raise _as_click_error(error, f"`asr {ctx.invoked_subcommand}`") from error
 
 
@@ -85,13 +85,38 @@ def _as_click_error(error: Exception, what: str) -> Exception:
         return click.ClickException(str(error))
     if isinstance(error, BrokenPipeError):
         return error  # click ends quietly when nobody reads
-    if isinstance(error, OSError):
-        what = f"'{error.filename}'" if error.filename else "The output"
-        return click.ClickException(f"{what} cannot be read or written ({error.strerror}): choose another place.")
-    package = (getattr(error, "name", None) or "").partition(".")[0]
-    if package in TRAIN_PACKAGES:
-        return click.ClickException(str(MissingExtra(what, "train", package)))
-    return error
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        return click.ClickException(str(MissingExtra(what, "train", package))) if package in TRAIN_PACKAGES else error
+    sentence = _reason(error)
+    if package := _being_imported(error):
+        sentence = (
+            f"{what} needs the package {package}, which is installed but cannot be loaded ({sentence}), usually "
+            "because its version does not fit another package's: `pip install -c constraints.txt '.[train]'` in a "
+            "checkout of asr installs versions that fit."
+        )
+    elif isinstance(error, OSError) and error.filename:
+        sentence = f"'{error.filename}' cannot be read or written ({error.strerror}): choose another place."
+    return click.ClickException(sentence)
+
+
+def _reason(error: Exception) -> str:
+    """What an exception says, on one line."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _being_imported(error: Exception) -> str | None:
+    """The installed package whose code was being loaded when the error arose: the innermost one, else None.
+
+    A compiled library that does not fit raises an OSError or ImportError on behalf of the package.
+    """
+    package, trace = None, error.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__", "").partition(".")[0]
+        if trace.tb_frame.f_code.co_name == "<module>" and module not in ("asr", "__main__"):
+            package = module
+        trace = trace.tb_next
+    return package
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asr.cli import options
+from asr.errors import ModelError
 
 if TYPE_CHECKING:
     from asr.lm.perplexity import Part
@@ -237,6 +238,11 @@ def generate(model: Path, *, prompt: str, length: int, temperature: float, seed:
     from asr.lm.lstm import OnnxLanguageModel
     from asr.lm.sampling import generate as write
 
+    if model.is_file() and model.suffix != ".onnx":
+        raise ModelError(
+            f"'{model}' is not an .onnx file: only an LSTM language model can write (`asr train "
+            "recipes/lm/english.yaml`, then `asr export`); an n-gram model cannot."
+        )
     loaded = OnnxLanguageModel(model, threads=1)  # one token at a time leaves nothing to share
     tokenizer = loaded.description.tokenizer
     click.echo("\n".join(write(loaded, tokenizer, prompt, length, temperature=temperature, seed=seed)))

@@ -24,21 +24,36 @@ if TYPE_CHECKING:
     metavar="MODEL",
     help="Fine-tune this run folder, checkpoint, exported .onnx file or shipped model. Same as init=MODEL.",
 )
+@click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Leave out utterances with characters outside the alphabet. Same as data.skip_bad=true.",
+)
 @click.option("--check", is_flag=True, help="Only learn one batch by heart, and say whether the set-up can learn.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the run folder from where it was stopped.")
 def train(
-    recipe: Path, overrides: tuple[str, ...], *, run_dir: Path | None, init: str | None, check: bool, resume: bool
+    recipe: Path,
+    overrides: tuple[str, ...],
+    *,
+    run_dir: Path | None,
+    init: str | None,
+    skip_bad: bool,
+    check: bool,
+    resume: bool,
 ) -> None:
     """Train a model from RECIPE, a YAML file.
 
     KEY=VALUE replaces a value of the recipe, for example training.epochs=10. The run folder gets the resolved
-    recipe, package versions, metrics (metrics.jsonl, curves.png, TensorBoard), best.safetensors, the weights of the
-    epoch with the lowest dev WER, and the state of the run. Ctrl-C and SIGTERM stop a run after its next step and
-    save the state; the same command with --resume goes on, and ends with the weights that an uninterrupted run would
-    have had.
+    recipe, package versions, metrics (metrics.jsonl, curves.png, TensorBoard), best.safetensors and last.safetensors
+    (the weights that were best on the dev set by `evaluation.best_by`, and the latest), and the state of the run.
+    Ctrl-C and SIGTERM stop a run after its next step and save the state; the same command with --resume continues,
+    and ends with the weights that an uninterrupted run would have had. With a larger training.epochs, --resume makes
+    a run longer.
 
-    Several GPUs or machines: `torchrun --nproc-per-node 8 -m asr train RECIPE ...`; every process takes batches of the
-    recipe's length.
+    Audio that cannot be read is left out and named, up to a share that the recipe allows (data.max_bad_share).
+
+    Several GPUs: `torchrun --standalone --nproc-per-node 8 -m asr train RECIPE ...`; every process takes batches of the
+    recipe's length. Several machines: docs/several-machines.md.
 
     \b
     Example:
@@ -60,6 +75,8 @@ def train(
         raise click.UsageError("--check learns one batch anew and resumes nothing: give one of the two.")
     if init is not None:
         overrides = (*overrides, f"init={models.shipped().get(init, init)}")
+    if skip_bad:
+        overrides = (*overrides, "data.skip_bad=true")
     loaded = load_recipe(recipe, overrides)
     if check:
         if not isinstance(loaded, Recipe):
@@ -70,9 +87,11 @@ def train(
     console = Console(quiet=os.environ.get("RANK", "0") != "0")  # torchrun numbers its processes
     result = loop.train(loaded, run_dir, console, resume=resume)
     if result is not None:
-        click.echo(f"\nTrained in {clock(result.duration_s)}. Best epoch on the dev part: {result.epoch}.")
+        click.echo(f"\nTrained in {clock(result.duration_s)}.")
+        click.echo(f"Best on the dev set: epoch {result.epoch}, after step {result.step:,}.")
         click.echo(result.summary)
         click.echo(f"Curves: {RunFolder(run_dir).curves}")
+        click.echo(f"Latest weights: {RunFolder(run_dir).last}")
         click.echo(f"Next: asr export {run_dir} {loaded.name}.onnx")
     if "RANK" in os.environ:
         # gloo's threads (torch 2.11) keep the last tensor they summed until they end, and then need Python: an

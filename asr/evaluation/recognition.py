@@ -56,15 +56,19 @@ def recognise(
     Raises:
         AudioError: an utterance cannot be read (`read`'s default reads its file).
     """
-    decoder, description = decoder or Decoder(), model.description
+    decoder = decoder or Decoder()
     transcripts: dict[int, Transcript] = {}
     for index, duration_s, rows in hear(model, utterances, read=read, threads=threads):
-        words = to_words(
-            decoder(rows, description.tokenizer), description.tokenizer, description.frame_shift_s, duration_s
-        )
-        transcripts[index] = Transcript(words, duration_s, model=description.name)
+        transcripts[index] = decode(model.description, decoder, rows, duration_s)
         progress(utterances[index])
     return [transcripts[index] for index in range(len(utterances))]
+
+
+def decode(description: AcousticDescription, decoder: Decoder, log_probs: np.ndarray, duration_s: float) -> Transcript:
+    """The transcript of one utterance from its log-probs. Shape: (T, V)"""
+    tokens = decoder(log_probs, description.tokenizer)
+    words = to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s)
+    return Transcript(words, duration_s, model=description.name)
 
 
 def hear(

@@ -10,6 +10,12 @@ from asr.network.recurrent import Context
 from asr.recipe.network import ModelConfig
 
 
+def log_softmax(logits: Tensor) -> Tensor:
+    """Over the last dimension, in 32 bits whatever the precision of the network. Any shape, which stays."""
+    with torch.autocast(logits.device.type, enabled=False):
+        return torch.log_softmax(logits.float(), dim=-1)
+
+
 class AcousticModel(nn.Module):
     """The network of Graves et al. 2006 (CTC) with the convolutions of Deep Speech 2 (Amodei et al. 2016)."""
 
@@ -33,7 +39,7 @@ class AcousticModel(nn.Module):
 
     def classify(self, x: Tensor) -> Tensor:
         """Log-probabilities of the tokens, 0 being the blank. Shape: (T, B, 2H) -> (B, T, V)"""
-        return torch.log_softmax(self.head(self.dropout(x)), dim=2).transpose(0, 1)
+        return log_softmax(self.head(self.dropout(x))).transpose(0, 1)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Waveforms to log-probabilities of the tokens.

@@ -49,6 +49,9 @@ class BiLSTM(nn.Module):
     (Jozefowicz et al. 2015).
     """
 
+    own_gradient = True
+    """Whether the gradient on a CPU is that of `asr.network.lstm_gradient`, or torch's own."""
+
     def __init__(self, input_size: int, hidden: int) -> None:
         super().__init__()
         self.ahead = nn.LSTM(input_size, hidden)
@@ -64,8 +67,8 @@ class BiLSTM(nn.Module):
 
         Shape: (T, B, D), (T * B,) -> (T, B, 2H)
         """
-        ahead = lstm(self.ahead, x)
-        back = lstm(self.back, reorder(x, order))
+        ahead = lstm(self.ahead, x, own_gradient=self.own_gradient)
+        back = lstm(self.back, reorder(x, order), own_gradient=self.own_gradient)
         return torch.cat([ahead, reorder(back, order)], dim=2)
 
 

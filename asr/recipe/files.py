@@ -7,7 +7,7 @@ error that suggests the nearest known one.
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from asr.errors import RecipeError
 from asr.recipe.recipe import AnyRecipe, LanguageRecipe, Recipe
 
 Kind = TypeVar("Kind", Recipe, LanguageRecipe)
+AnyKind = TypeVar("AnyKind", bound=AnyRecipe)
 
 
 RULES = {
@@ -61,6 +62,23 @@ def _checked(tree: Any, where: str, kind: type[Kind]) -> Kind:
 def recipe_to_yaml(recipe: AnyRecipe) -> str:
     """The recipe with every default written out; reading it back gives an equal recipe."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=118)
+
+
+def with_values(recipe: AnyKind, values: Mapping[str, Any]) -> AnyKind:
+    """The same recipe with other values, given by dotted keys."""
+    tree = recipe.model_dump(mode="json")
+    for key, value in values.items():
+        *sections, last = key.split(".")
+        section = tree
+        for name in sections:
+            section = section[name]
+        section[last] = value
+    return type(recipe).model_validate(tree)
+
+
+def value_of(recipe: AnyRecipe, key: str) -> Any:
+    """The value at a dotted key; None where this kind of recipe has no such key."""
+    return _flat(recipe.model_dump(mode="json")).get(key)
 
 
 def differences(one: AnyRecipe, other: AnyRecipe) -> dict[str, tuple[Any, Any]]:

@@ -2,14 +2,20 @@
 
 import re
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from asr.recipe.augmentation import AugmentationConfig
 from asr.recipe.network import LanguageConfig, ModelConfig
 from asr.recipe.section import Section
-from asr.recipe.training import DataConfig, ObjectiveConfig, OptimiserConfig, TextConfig, TrainingConfig
+from asr.recipe.training import (
+    DataConfig,
+    EvaluationConfig,
+    ObjectiveConfig,
+    OptimiserConfig,
+    TextConfig,
+    TrainingConfig,
+)
 
 
 def one_word(name: str) -> str:
@@ -40,10 +46,7 @@ class Recipe(Section):
     objective: ObjectiveConfig = ObjectiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     training: TrainingConfig = TrainingConfig()
-
-    def with_batch_duration(self, duration_s: float | Literal["auto"]) -> "Recipe":
-        """The same recipe but for that number."""
-        return self.model_copy(update={"data": self.data.model_copy(update={"batch_duration_s": duration_s})})
+    evaluation: EvaluationConfig = EvaluationConfig()
 
     @model_validator(mode="after")
     def _intermediate_layers_exist(self) -> "Recipe":

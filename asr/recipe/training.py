@@ -44,6 +44,13 @@ class DataConfig(Section):
     cache_gib: float = Field(default=2.0, ge=0)
     """Memory for decoded audio, so that a small corpus is decoded once and not every epoch. Workers live for an epoch
     and cannot remember, so with them nothing is kept."""
+    max_duration_s: float = Field(default=60.0, gt=0)
+    """Longer utterances are left out: one of them can take more memory than a whole batch of others."""
+    max_bad_share: float = Field(default=0.005, ge=0, le=1)
+    """Share of the utterances whose audio may be missing, unreadable, cut off or not finite, at least one: they are
+    left out and named. One more ends the run, its state saved."""
+    skip_bad: bool = False
+    """Leave out utterances with characters outside the alphabet instead of refusing to start."""
     curriculum: bool = False
     """In the first epoch go from short utterances to long ones (SortaGrad, Amodei et al. 2016)."""
 
@@ -61,12 +68,47 @@ class TrainingConfig(Section):
 
     epochs: int = Field(default=50, ge=1)
     """Passes over the training manifests."""
+    max_steps: int = Field(default=0, ge=0)
+    """The run ends after this many optimiser steps, if they come before the last epoch's end; 0: no limit."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches per process and optimiser step, for batches that do not fit into the memory at once. The global batch,
+    to which `optimiser.learning_rate` refers, is `data.batch_duration_s` times this times the number of processes."""
+    evaluate_every_steps: int = Field(default=0, ge=0)
+    """Evaluate on the dev manifests every so many steps, besides the end of every epoch; 0: only there."""
+    log_every_steps: int = Field(default=50, ge=1)
+    """Steps from one line with loss, gradient norm and learning rate in metrics.jsonl and TensorBoard to the next."""
     save_every_s: float = Field(default=300.0, gt=0)
-    """Seconds between two saves of the whole state, from which `--resume` goes on; one more follows each epoch."""
+    """Seconds between two saves of the whole state, from which `--resume` continues; one more follows each epoch."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to run; `auto` takes a GPU when there is one."""
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Arithmetic of the network; the loss is always computed in 32 bits."""
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    """Arithmetic of the network; log-softmax and loss are always computed in 32 bits. `auto` takes bf16 where the
+    processor or GPU has instructions for it, fp16 on other GPUs, 32 bits elsewhere; the run folder notes the choice."""
+    lstm_gradient: Literal["auto", "own", "torch"] = "auto"
+    """Who computes the LSTM's gradient on a CPU, both exactly: this program (faster with AVX-512) or torch. `auto`
+    times both before the first step; the run folder notes the choice."""
+
+
+class EvaluationConfig(Section):
+    """How the dev manifests are decoded after each epoch, and by which figure the best weights are chosen."""
+
+    best_by: Literal["wer", "cer", "wer_lm"] = "wer"
+    """Greedy WER, greedy CER, or the WER of a beam search with the language model `lm`. Beside a language model the
+    CER says more than the greedy WER."""
+    lm: Path | None = None
+    """An n-gram language model (`asr lm pack`) for `wer_lm`."""
+    lm_weight: float = Field(default=0.7, ge=0)
+    """Its weight. `asr tune` finds the one of a finished model."""
+    word_bonus: float = 0.5
+    """What each word adds to a text's score."""
+    beam: int = Field(default=30, ge=1)
+    """Prefixes that the search keeps."""
+
+    @model_validator(mode="after")
+    def _a_language_model_where_one_is_needed(self) -> "EvaluationConfig":
+        if self.best_by == "wer_lm" and self.lm is None:
+            raise ValueError("`evaluation.best_by` (='wer_lm') needs a language model: give `evaluation.lm`")
+        return self
 
 
 class ObjectiveConfig(Section):
@@ -85,9 +127,10 @@ class OptimiserConfig(Section):
     """AdamW (Loshchilov and Hutter 2019) with linear warm-up and a decay."""
 
     learning_rate: float = Field(default=1e-3, gt=0)
-    """The peak, reached at the end of the warm-up."""
+    """The peak, reached at the end of the warm-up, for the global batch of all processes together: a batch of another
+    length may want another rate."""
     weight_decay: float = Field(default=0.01, ge=0)
-    """Pull of the weights towards zero, decoupled from the gradient."""
+    """Pull of the weight matrices towards zero, decoupled from the gradient; biases and norms are not decayed."""
     warmup: float = Field(default=0.05, gt=0, lt=1)
     """Share of the training over which the rate rises from zero."""
     decay: Literal["cosine", "inverse_sqrt"] = "cosine"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from rich.console import Console
 from torch import nn
@@ -11,7 +12,7 @@ from asr.recipe.augmentation import MaskingConfig
 from asr.recipe.recipe import Recipe
 from asr.scoring.wer import Score
 from asr.training import checkpoint
-from asr.training.acoustic.corpus import make_tokenizer, part_by_room, read_manifests, set_statistics
+from asr.training.acoustic import corpus
 from asr.training.acoustic.objective import Objective
 from asr.training.data.batches import AudioReader, batches
 from asr.training.optimiser import build_optimiser
@@ -42,16 +43,23 @@ def check(recipe: Recipe, console: Console) -> Verdict:
     Raises:
         DataError: as `asr.training.loop.train`.
     """
-    everything = read_manifests(recipe.data.train)
+    everything = corpus.read_manifests(recipe.data.train)
+    writable = corpus.within_alphabet(everything, recipe.text, skip_bad=recipe.data.skip_bad)
     context = recipe.model.context.model_copy(update={"dropout": 0.0})
     recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"context": context})})
-    model = checkpoint.build(recipe, make_tokenizer(recipe.text, everything))
-    usable, _ = part_by_room(everything, model, fastest=1.0)
-    by_duration = sorted(usable, key=lambda utterance: utterance.duration)
+    model = checkpoint.build(recipe, corpus.make_tokenizer(recipe.text, writable))
+
+    def num_frames(durations_s: np.ndarray) -> np.ndarray:
+        samples = (durations_s * model.description.sample_rate).astype(np.int64)
+        return model.network.output_lengths(torch.from_numpy(samples)).numpy()
+
+    usable, _ = corpus.split_trainable(writable, model.description.tokenizer, num_frames, recipe.data)
+    unreadable = corpus.unusable_audio(usable)
+    by_duration = sorted((u for u in usable if u.id not in unreadable), key=lambda utterance: utterance.duration)
     middle = max(0, len(by_duration) - UTTERANCES) // 2
     chosen = by_duration[middle : middle + UTTERANCES]
     reader = AudioReader(model.description.sample_rate, recipe.data.cache_gib)
-    set_statistics(model.network.features, chosen, reader, recipe.seed)
+    corpus.set_statistics(model.network.features, chosen, reader, recipe.seed)
     unmasked = MaskingConfig(frequency_masks=0, time_masks=0)
     objective = Objective(recipe.objective, unmasked, model.network)
     optimiser = build_optimiser(recipe.optimiser, objective.parameters())

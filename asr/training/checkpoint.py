@@ -20,8 +20,8 @@ from asr.recipe.files import recipe_from_tree
 from asr.recipe.recipe import Recipe
 from asr.text import Tokenizer
 
-BEST = "best.safetensors"
-"""The weights of the epoch with the lowest dev WER, in the run folder."""
+BEST, LAST = "best.safetensors", "last.safetensors"
+"""The weights that were best on the dev part, and those of the latest evaluation, in the run folder."""
 
 
 def build(recipe: Recipe, tokenizer: Tokenizer) -> TorchModel:
@@ -121,7 +121,10 @@ def find(path: Path) -> Path:
     """The file: `path` itself, or the best checkpoint in it. Raises ModelError."""
     file = path / BEST if path.is_dir() else path
     if not file.is_file():
-        raise ModelError(f"Checkpoint '{file}' is not there: give a run folder in which an epoch has ended, or a file.")
+        raise ModelError(
+            f"Checkpoint '{file}' is not there: give a run folder in which an epoch has ended, or a file such as "
+            f"{LAST} in it."
+        )
     return file
 
 

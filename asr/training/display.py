@@ -1,14 +1,19 @@
-"""What a person sees of a training run: facts before it, then a moving bar, and two lines for each epoch."""
+"""What the user sees of a training run: facts before it, then a moving bar, and some lines for each evaluation."""
 
+import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
+from asr.training.state import Progress
 from asr.training.task import Column
+
+REPORT_EVERY_S = 60.0
+"""Seconds from one line to the next where there is no terminal for a bar."""
 
 
 class Display:
@@ -24,7 +29,7 @@ class Display:
             speed.title,
             " elapsed",
         )
-        self.progress = Progress(
+        self.bar = Bar(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=30),
             TextColumn("loss {task.fields[loss]}  {task.fields[speed]} " + speed.title),
@@ -36,15 +41,16 @@ class Display:
             disable=not console.is_terminal,
         )
         self.task: TaskID | None = None
+        self.began, self.reported = (0.0, 0.0), 0.0
 
     def __enter__(self) -> "Display":
-        self.progress.start()
+        self.bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.progress.stop()
+        self.bar.stop()
 
     def facts(self, facts: Mapping[str, str]) -> None:
         """The run in a few lines, before the first step."""
@@ -54,21 +60,32 @@ class Display:
         self.console.print()
         self.console.print(f"[bold]{'  '.join(self.titles)}[/]", highlight=False, soft_wrap=True)
 
-    def step(self, epoch: int, share: float, loss: float, speed: float) -> None:
-        """One optimiser step: `share` of the whole training is done."""
-        shown: dict[str, Any] = {
-            "epoch": f"{epoch}/{self.epochs}",
-            "loss": f"{loss:.3f}",
-            "speed": self.speed.show(speed),
-        }
-        if self.task is None:
-            self.task = self.progress.add_task("", total=1.0, **shown)
-        self.progress.update(self.task, completed=share, **shown)
+    def step(self, progress: Progress, done: float) -> None:
+        """One optimiser step: the share `done` of the whole training is done.
 
-    def epoch(self, metrics: Mapping[str, float], sample: Sequence[str], *, best: bool) -> None:
-        """A line for the epoch's line of metrics.jsonl, a star where it is the best so far, and the sample below."""
+        Without a terminal a line is printed now and then instead of the moving bar, so that a log file shows life.
+        """
+        now = time.monotonic()
+        if self.task is None:
+            self.task = self.bar.add_task("", total=1.0, epoch="", loss="", speed="")
+            self.began, self.reported = (now, done), now
+        epoch = f"{progress.epoch + 1}/{self.epochs}"
+        loss, speed = f"{progress.loss:.3f}", self.speed.show(progress.speed)
+        self.bar.update(self.task, completed=done, epoch=epoch, loss=loss, speed=speed)
+        if self.console.is_terminal or now - self.reported < REPORT_EVERY_S:
+            return
+        self.reported = now
+        started, before = self.began
+        left_s = (1 - done) * (now - started) / max(1e-9, done - before)
+        self.say(
+            f"    epoch {epoch}, step {progress.step:,}, {100 * done:.1f} %: loss {loss}, {speed} {self.speed.title}, "
+            f"about {clock(left_s)} left"
+        )
+
+    def evaluation(self, metrics: Mapping[str, float], sample: Sequence[str], *, best: bool) -> None:
+        """A line for an evaluation, with a star where it is the best so far, and the sample below."""
         values = (
-            f"{metrics['epoch']}/{self.epochs}",
+            f"{metrics['epoch']:g}/{self.epochs}",
             f"{metrics['loss']:.3f}",
             *(column.show(metrics[column.name]) for column in self.columns),
             f"{metrics['learning_rate']:.1e}",

@@ -11,8 +11,12 @@ from asr.recipe.training import OptimiserConfig
 
 
 def build_optimiser(config: OptimiserConfig, parameters: Iterable[Tensor]) -> torch.optim.AdamW:
-    """AdamW over `parameters`; the loop sets its learning rate at every step."""
-    return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98))
+    """AdamW over `parameters`; the loop sets its learning rate at every step. Only matrices are decayed."""
+    parameters = list(parameters)
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    others = [parameter for parameter in parameters if parameter.ndim <= 1]
+    groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98))
 
 
 def learning_rate(config: OptimiserConfig, progress: float) -> float:

@@ -1,9 +1,8 @@
-"""What a step costs, measured before the first one; from it follow an estimate of time and the largest batch."""
+"""What a step costs, measured before the first one; the largest batch follows from it."""
 
 import os
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 
@@ -18,25 +17,6 @@ GPU_SHARE, CPU_SHARE = 0.8, 0.5
 """So much of a device's memory may a batch fill; the processor's serves other programs, too."""
 FEWEST_STEPS = 50
 """An epoch of fewer steps than this would hardly train, however much memory there is."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one step takes."""
-
-    seconds: float
-    peak_bytes: int
-    """Most memory in use so far: on a GPU that of its tensors, on a CPU that of the process; 0 where not known."""
-
-
-def cost(step: Callable[[], object], device: torch.device) -> Cost:
-    """Run `step` twice, once to warm up and once to measure."""
-    step()
-    _wait(device)
-    started = time.perf_counter()
-    step()
-    _wait(device)
-    return Cost(time.perf_counter() - started, peak_bytes(device))
 
 
 def largest_batch_s(
@@ -99,7 +79,7 @@ def _copies(batch: Batch, count: int) -> Batch:
     )
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
     """A GPU works on while Python goes on."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -11,17 +11,28 @@ from filelock import FileLock, Timeout
 
 from asr.errors import RecipeError
 from asr.files import replacing
-from asr.recipe.files import differences, load_recipe, recipe_to_yaml
-from asr.recipe.recipe import AnyRecipe, Recipe
+from asr.recipe.files import differences, load_recipe, recipe_to_yaml, value_of, with_values
+from asr.recipe.recipe import AnyRecipe
 from asr.text import Tokenizer, tokenizer_from_json
 from asr.training import curves
-from asr.training.checkpoint import BEST
+from asr.training.checkpoint import BEST, LAST
 from asr.training.state import STATE
 from asr.training.task import Column
 from asr.version import __version__
 
-CHANGEABLE = {"data.workers", "data.cache_gib", "training.save_every_s"}
-"""Keys that may differ when a run is resumed, for they do not change what is learnt."""
+CHANGEABLE = {
+    "data.workers",
+    "data.cache_gib",
+    "data.max_bad_share",
+    "training.save_every_s",
+    "training.log_every_steps",
+    "training.evaluate_every_steps",
+}
+"""Keys that may differ when a run is resumed because they do not change what is learnt."""
+EXTENDABLE = {"training.epochs", "training.max_steps"}
+"""Keys that may be raised when a run is resumed, to make it longer."""
+SETTLED = ("data.batch_duration_s", "training.precision", "training.lstm_gradient")
+"""Keys for whose `auto` a run finds a value at its start."""
 PACKAGES = ("torch", "torchaudio", "lightning-fabric", "numpy", "safetensors")
 """Their versions are noted."""
 
@@ -33,7 +44,8 @@ class RunFolder:
         self.path = path
         self.recipe, self.tokenizer = path / "recipe.yaml", path / "tokenizer.json"
         self.metrics, self.curves = path / "metrics.jsonl", path / "curves.png"
-        self.best, self.state = path / BEST, path / STATE
+        self.best, self.last, self.state = path / BEST, path / LAST, path / STATE
+        self.entries = path / "utterances.jsonl"
 
     def check_new(self) -> None:
         """Raises RecipeError when the folder holds a run."""
@@ -52,14 +64,20 @@ class RunFolder:
         if not self.recipe.exists() or not self.tokenizer.exists():
             raise RecipeError(f"Run folder '{self.path}' holds no run to resume: start it without --resume.")
         begun = load_recipe(self.recipe)
-        if isinstance(recipe, Recipe) and isinstance(begun, Recipe) and recipe.data.batch_duration_s == "auto":
-            recipe = recipe.with_batch_duration(begun.data.batch_duration_s)
-        changed = [key for key in differences(begun, recipe) if key not in CHANGEABLE]
-        if changed:
+        found = {key: value_of(begun, key) for key in SETTLED if value_of(recipe, key) == "auto"}
+        recipe = with_values(recipe, found)
+        changed = differences(begun, recipe)
+        if wrong := [key for key in changed if key not in CHANGEABLE | EXTENDABLE]:
             raise RecipeError(
-                f"Run folder '{self.path}' holds a run of another recipe (it differs in {', '.join(changed)}): give "
+                f"Run folder '{self.path}' holds a run of another recipe (it differs in {', '.join(wrong)}): give "
                 "the recipe and overrides that it was started with."
             )
+        for key in EXTENDABLE & changed.keys():
+            before, now = changed[key]
+            if now and (now < before or not before):
+                raise RecipeError(
+                    f"A resumed run can be made longer, not shorter: `{key}` was {before} and is now {now}."
+                )
         return recipe
 
     @contextmanager
@@ -104,21 +122,21 @@ class RunFolder:
         _write(self.recipe, recipe_to_yaml(recipe))
 
     def add_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Append an epoch's line."""
+        """Append a line."""
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(metrics) + "\n")
 
-    def keep_metrics(self, epochs: int) -> None:
-        """Drop the lines of epochs that were done after the state was saved and will be done again."""
+    def keep_metrics(self, step: int) -> None:
+        """Drop the lines of steps that were done after the state was saved and will be done again."""
         if self.metrics.exists():
-            lines = self.metrics.read_bytes().splitlines(keepends=True)
+            lines = [line for line in self.metrics.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
             with replacing(self.metrics) as file:
-                file.writelines(lines[:epochs])
+                file.writelines(line for line in lines if json.loads(line)["step"] <= step)
 
     def draw_curves(self, title: str, columns: Sequence[Column]) -> None:
-        """The metrics as a picture."""
-        lines = self.metrics.read_text(encoding="utf-8").splitlines()
-        curves.draw([json.loads(line) for line in lines], columns, self.curves, title)
+        """The metrics of the evaluations as a picture."""
+        lines = [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+        curves.draw([line for line in lines if columns[0].name in line], columns, self.curves, title)
 
 
 def _write(path: Path, text: str) -> None:

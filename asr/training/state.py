@@ -5,7 +5,7 @@ No random state is in it: every random choice follows from the recipe's seed and
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -32,17 +32,22 @@ class Progress:
     step: int = 0
     """Optimiser steps in all."""
     loss_sum: float = 0.0
-    """Of the epoch's steps."""
+    """Of the epoch's steps, NaN and infinity not counted."""
     steps_left_out: int = 0
-    """Of the epoch's batches, those whose step was left out for a gradient was not finite."""
+    """Of the epoch's batches, those whose step was left out because a gradient was not finite."""
+    parts: int = 1
+    """Into which each batch is cut: processes times accumulated batches, when the run began."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Utterances whose audio cannot be used, by id, and why; they stay out for the rest of the run."""
     amount: float = 0.0
     """What was in the epoch's batches, in the unit of `Task.speed`."""
     training_s: float = 0.0
     """Wall time of the epoch's batches."""
     elapsed_s: float = 0.0
-    """Wall time of the run, its interruptions left out."""
+    """Wall time of the run without its interruptions."""
     best_epoch: int = 0
     """Counted from 1; 0 before the first evaluation."""
+    best_step: int = 0
     best: tuple[float, ...] = (math.inf,)
     """What was measured then; less is better, the first value first."""
 
@@ -69,7 +74,7 @@ class Progress:
         """Note what was measured on the dev part; True if it is the best so far."""
         is_best = values < tuple(self.best)
         if is_best:
-            self.best_epoch, self.best = self.epoch + 1, values
+            self.best_epoch, self.best_step, self.best = self.epoch + 1, self.step, values
         return is_best
 
     def next_epoch(self) -> None:
@@ -84,10 +89,8 @@ def save(
     optimiser: torch.optim.Optimizer,
     average: AveragedModel | None,
     progress: Progress,
-    *,
-    fingerprint: str,
 ) -> None:
-    """Write the state, whole or not at all; `fingerprint` stands for what the run was given. Raises OSError."""
+    """Write the state atomically. Raises OSError."""
     tensors = {f"objective.{name}": tensor for name, tensor in objective.state_dict().items()}
     for index, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in values.items()}
@@ -95,7 +98,7 @@ def save(
         tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as file:
-        file.write(to_bytes(tensors, metadata={"progress": json.dumps(asdict(progress)), "fingerprint": fingerprint}))
+        file.write(to_bytes(tensors, metadata={"progress": json.dumps(asdict(progress))}))
 
 
 def load(
@@ -103,13 +106,11 @@ def load(
     objective: nn.Module,
     optimiser: torch.optim.Optimizer,
     average: AveragedModel | None,
-    *,
-    fingerprint: str,
 ) -> Progress:
     """Put a saved state into the objects that made it, and say where the run was.
 
     Raises:
-        ModelError: the file is missing or damaged, or the run was given something else.
+        ModelError: the file is missing or damaged, or of another network.
     """
     if not path.is_file():
         raise ModelError(f"There is no '{path}' to resume from: start the run without --resume.")
@@ -129,11 +130,6 @@ def load(
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"State '{path}' cannot be resumed ({reason}): restore it, or start a new run.") from None
-    if metadata["fingerprint"] != fingerprint:
-        raise ModelError(
-            f"State '{path}' cannot be resumed: the run had {metadata['fingerprint']}, and now has {fingerprint}; its "
-            "batches would be others. Give what it had, or start a new run with --init."
-        )
     return progress
 
 

@@ -43,6 +43,11 @@ class Batch(Protocol):
         """How much is in it, in the unit of `Task.speed`."""
         ...
 
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """What could not be read for it, by name, and why."""
+        ...
+
 
 @dataclass(frozen=True)
 class Column:
@@ -70,12 +75,28 @@ class Evaluation:
     """For the model file."""
 
 
+class Exchange(Protocol):
+    """The processes that train together."""
+
+    @property
+    def rank(self) -> int:
+        """Number of this process, from 0."""
+        ...
+
+    @property
+    def processes(self) -> int:
+        """How many there are."""
+        ...
+
+    def gather(self, value: Any) -> list[Any]:
+        """The values of all processes, in their order; every process has to call it."""
+        ...
+
+
 class Task(Protocol):
     """What the loop needs to know of what it trains."""
 
     tokenizer: Tokenizer
-    fingerprint: str
-    """Names the training set: the same for the same batches."""
 
     @property
     def recipe(self) -> AnyRecipe:
@@ -99,45 +120,67 @@ class Task(Protocol):
 
     @property
     def speed(self) -> Column:
-        """What is trained in a second."""
+        """What is trained per second."""
+        ...
+
+    def look(self, exchange: Exchange) -> Mapping[str, str]:
+        """Look at every input before the first step; what cannot be used by name, and why."""
+        ...
+
+    def check_bad(self, reasons: Mapping[str, str]) -> None:
+        """Raises DataError when too much had to be left out."""
+        ...
+
+    def write_entries(self, path: Path) -> None:
+        """Note what the batches are planned from, so that a resumed run plans the same."""
+        ...
+
+    def resume_entries(self, path: Path) -> str | None:
+        """Plan from what was noted; a sentence about what has changed since."""
         ...
 
     def begin(self) -> str | None:
-        """What is to be done before the first step of a new run; a remark for people."""
+        """What is to be done before the first step of a new run; a remark for the user."""
+        ...
+
+    def use_gradient(self, own: bool) -> bool:
+        """Choose who computes the LSTM's gradient on a CPU, this program or torch; False where there is no choice."""
         ...
 
     def fit(self, trial: Callable[[Any], object], device: torch.device, processes: int) -> float | None:
-        """The number that the recipe leaves open for what fits into memory, found by trial steps."""
+        """The batch duration that fits into memory, found by trial steps, where the recipe leaves it open."""
         ...
 
-    def settle(self, found: float) -> None:
-        """Put that number into the recipe."""
+    def settle(self, values: Mapping[str, Any]) -> None:
+        """Put what was found for `auto` into the recipe, by dotted keys."""
         ...
 
-    def plan(self, epoch: int, processes: int) -> Sequence[Any]:
-        """The batches of an epoch, each for all processes together."""
+    def plan(self, epoch: int, parts: int) -> Sequence[Any]:
+        """The batches of an epoch, each for all processes together, of as many parts."""
         ...
 
-    def read(self, plan: Sequence[Any], epoch: int, first: int, part: tuple[int, int]) -> Iterator[Batch]:
-        """Of the planned batches, from number `first` on, the part (number, of how many)."""
+    def read(
+        self, plan: Sequence[Any], epoch: int, first: int, part: tuple[int, int], skip: Mapping[str, str]
+    ) -> Iterator[Batch]:
+        """Of the planned batches, from number `first` on, the part (number, of how many), without what `skip` names."""
         ...
 
     def facts(self) -> dict[str, str]:
-        """What is trained on what, for people."""
+        """What is trained on what, for the user."""
         ...
 
     def warnings(self) -> Sequence[str]:
-        """What people must know before."""
+        """What the user must know before."""
         ...
 
-    def evaluate(self, network: nn.Module, epoch: int) -> Evaluation:
-        """How good the network is; another epoch shows another sample."""
+    def evaluate(self, network: nn.Module, epoch: int, exchange: Exchange) -> Evaluation:
+        """How good the network is; another epoch shows another sample. Every process takes its share."""
         ...
 
     def keep(self, network: nn.Module, path: Path, scores: Mapping[str, Any]) -> None:
-        """Write the network and what describes it to `path`, whole or not at all."""
+        """Write the network and what describes it to `path`, atomically."""
         ...
 
     def summary(self, path: Path) -> str:
-        """What the file at `path` scores on the dev part, evaluated once more, as text for people."""
+        """What the file at `path` scores on the dev part, evaluated once more, as text for the user."""
         ...

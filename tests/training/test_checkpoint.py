@@ -25,7 +25,7 @@ def test_the_first_epoch_is_as_good_as_the_checkpoint(
     slow = "optimiser.learning_rate=1e-9"
     result = run(smoke_overrides, tmp_path / "tuned", "--init", str(smoke_run), slow)
     assert result.exit_code == 0, result.output
-    assert "anew: nothing" in result.output
+    assert "newly initialised: nothing" in result.output
     before, after = (checkpoint.load(path) for path in (smoke_run, tmp_path / "tuned"))
     torch.testing.assert_close(before.network.state_dict(), after.network.state_dict(), rtol=0, atol=1e-6)
     assert after.description.scores["dev"]["wer"]["rate"] == 0
@@ -41,7 +41,7 @@ def test_another_alphabet_gets_a_new_head_on_the_old_body(
     more = ["--init", str(smoke_run), "text.alphabet=' fedcba'", "optimiser.learning_rate=1e-9"]
     result = run(smoke_overrides, tmp_path / "tuned", *more)
     assert result.exit_code == 0, result.output
-    assert "anew: head.weight, head.bias" in result.output
+    assert "newly initialised: head.weight, head.bias" in result.output
     before, after = (checkpoint.load(path).network.state_dict() for path in (smoke_run, tmp_path / "tuned"))
     same = {name for name in before if torch.allclose(before[name], after[name], rtol=0, atol=1e-6)}
     assert set(before) - same == {"head.weight", "head.bias"}

@@ -1,60 +1,109 @@
 """Two processes on CPU (gloo, under torchrun) do what one does with the same whole batches."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import soundfile
+import torch
 from safetensors.torch import load_file
 
 ROOT = Path(__file__).resolve().parents[2]
 # Two epochs are 24 steps; nothing random but the order of the batches.
 PLAIN = ["training.epochs=2", "augmentation.gain_db=0", "optimiser.learning_rate=1e-3"]
+PLAIN += ["training.lstm_gradient=own", "training.precision=32-true"]
 
 
-def train(processes: int, run_dir: Path, arguments: list[str]) -> None:
+def command(processes: int, run_dir: Path, arguments: list[str]) -> list[str]:
     torchrun = (
         ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
     )
-    command = [sys.executable, *torchrun, "-m", "asr", "train", str(ROOT / "recipes" / "smoke.yaml")]
+    recipe = str(ROOT / "recipes" / "smoke.yaml")
+    return [sys.executable, *torchrun, "-m", "asr", "train", recipe, *arguments, "--run-dir", str(run_dir)]
+
+
+def train(processes: int, run_dir: Path, arguments: list[str]) -> str:
+    """What the run printed."""
     done = subprocess.run(
-        [*command, *arguments, "--run-dir", str(run_dir)],
+        command(processes, run_dir, arguments),
         capture_output=True,
         text=True,
         check=False,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
-def test_two_processes_give_the_weights_of_one(smoke_overrides: list[str], tmp_path: Path) -> None:
-    train(1, tmp_path / "one", [*smoke_overrides, *PLAIN, "data.batch_duration_s=10"])
-    train(2, tmp_path / "two", [*smoke_overrides, *PLAIN, "data.batch_duration_s=5"])
-    one, two = (load_file(tmp_path / name / "state.safetensors") for name in ("one", "two"))
-    assert float(one["optimiser.0.step"]) >= 20
-    weights = [name for name in one if name.startswith("objective.")]
-    assert max(float((one[name] - two[name]).abs().max()) for name in weights) < 1e-5
+def weights(run_dir: Path) -> dict[str, torch.Tensor]:
+    state = load_file(run_dir / "state.safetensors")
+    return {name: tensor for name, tensor in state.items() if name.startswith("objective.")}
+
+
+def distance(one: Path, other: Path) -> float:
+    """The largest difference of any weight."""
+    ours, theirs = weights(one), weights(other)
+    return max(float((ours[name] - theirs[name]).abs().max()) for name in ours)
+
+
+def evaluations(run_dir: Path) -> list[tuple[float, float]]:
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [(line["step"], line["dev_cer"]) for line in lines if "dev_cer" in line]
+
+
+def test_two_processes_or_two_accumulated_batches_give_the_weights_of_one(
+    smoke_overrides: list[str], tmp_path: Path
+) -> None:
+    """Both processes evaluate, in the middle of epochs, too, and come to the same score."""
+    options = [*smoke_overrides, *PLAIN, "training.evaluate_every_steps=5"]
+    train(1, tmp_path / "one", [*options, "data.batch_duration_s=10"])
+    train(2, tmp_path / "two", [*options, "data.batch_duration_s=5"])
+    train(1, tmp_path / "accumulated", [*options, "data.batch_duration_s=5", "training.accumulate=2"])
+    assert float(load_file(tmp_path / "one" / "state.safetensors")["optimiser.0.step"]) >= 20
+    for name in ("two", "accumulated"):
+        assert distance(tmp_path / "one", tmp_path / name) < 1e-5
+        assert evaluations(tmp_path / name) == evaluations(tmp_path / "one")
+
+
+def test_what_another_process_leaves_out_is_named_once(
+    smoke_corpus: Path, smoke_overrides: list[str], tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in (smoke_corpus / "train.jsonl").read_text().splitlines()]
+    rows = [row | {"audio_filepath": str(smoke_corpus / row["audio_filepath"])} for row in rows]
+    soundfile.write(tmp_path / "nan.wav", np.full(16_000, np.nan, np.float32), 16_000, subtype="FLOAT")
+    for row in rows[:6]:
+        row |= {"audio_filepath": str(tmp_path / "nan.wav"), "duration": 1.0, "text": "ab"}
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    arguments = [f"data.train=[{tmp_path}/train.jsonl]", smoke_overrides[1], *PLAIN, "data.max_bad_share=0.1"]
+    printed = train(2, tmp_path / "run", arguments)
+    for row in rows[:6]:
+        assert printed.count(f"Left out: '{row['id']}'") == 1
+
+
+def test_a_run_of_two_processes_resumes_in_one_with_the_same_batches(
+    smoke_overrides: list[str], tmp_path: Path
+) -> None:
+    arguments = [*smoke_overrides, *PLAIN, "data.batch_duration_s=5", "training.epochs=1"]
+    longer = [*arguments[:-1], "training.epochs=2"]
+    for name in ("two", "one"):
+        train(2, tmp_path / name, arguments)
+    train(2, tmp_path / "two", [*longer, "--resume"])
+    printed = train(1, tmp_path / "one", [*longer, "--resume"])
+    assert "The batches stay those that were planned for 2 parts, by 1 processes now" in printed
+    assert distance(tmp_path / "two", tmp_path / "one") < 1e-5
 
 
 def test_a_run_stopped_by_a_signal_resumes_in_two_processes(smoke_overrides: list[str], tmp_path: Path) -> None:
     """torchrun passes SIGTERM on to its processes; they agree on the step after which they stop."""
     arguments = [*smoke_overrides, *PLAIN, "data.batch_duration_s=5", "training.epochs=6"]
     train(2, tmp_path / "whole", arguments)
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-        "-m",
-        "asr",
-        "train",
-    ]
-    command += [str(ROOT / "recipes" / "smoke.yaml"), *arguments, "--run-dir", str(tmp_path / "cut")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    started = command(2, tmp_path / "cut", arguments)
+    process = subprocess.Popen(started, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not (tmp_path / "cut" / "metrics.jsonl").exists():
         assert process.poll() is None
         time.sleep(0.05)

@@ -25,6 +25,8 @@ EVERYTHING = [
     "optimiser.ema=0.9",
     "augmentation={speeds: [0.9, 1.0, 1.1], masking: {time_width: 5, frequency_width: 5}}",
     "data.curriculum=true",
+    "training.lstm_gradient=own",  # a trial could choose otherwise for another run
+    "training.log_every_steps=5",
 ]
 
 
@@ -57,23 +59,25 @@ def in_step(monkeypatch: pytest.MonkeyPatch, number: int, action: Callable[[], o
     """Do something once, at the beginning of a given optimiser step of the process."""
     usual, steps = loop.Trainer.step, iter(range(10**6))
 
-    def step(self, batch, rate):
+    def step(self, batches, rate):
         if next(steps) == number:
             action()
-        usual(self, batch, rate)
+        return usual(self, batches, rate)
 
     monkeypatch.setattr(loop.Trainer, "step", step)
 
 
 def assert_same_run(one: Path, other: Path) -> None:
-    for file in ("state.safetensors", "best.safetensors"):
+    for file in ("state.safetensors", "best.safetensors", "last.safetensors"):
         torch.testing.assert_close(load_file(one / file), load_file(other / file), rtol=0, atol=0)
     figures = [
         [{k: v for k, v in json.loads(line).items() if k not in ("elapsed_s", "audio_s_per_s")} for line in lines]
         for lines in ((path / "metrics.jsonl").read_text().splitlines() for path in (one, other))
     ]
     assert figures[0] == figures[1]
-    assert [line["epoch"] for line in figures[0]] == [1, 2, 3]
+    assert [line["epoch"] for line in figures[0] if "dev_wer" in line] == [1, 2, 3]
+    last_step = max(line["step"] for line in figures[0])
+    assert [line["step"] for line in figures[0] if "gradient_norm" in line] == list(range(5, last_step + 1, 5))
 
 
 @pytest.mark.parametrize("at", [1, 10, 11, 12, 13, 30])
@@ -152,7 +156,7 @@ def test_a_finished_run_resumes_to_its_own_result(uninterrupted: Path, command: 
     before = (uninterrupted / "state.safetensors").read_bytes()
     result = run(command, uninterrupted, "--resume")
     assert result.exit_code == 0
-    assert "Best epoch on the dev part" in result.output
+    assert "Best on the dev set: epoch" in result.output
     assert (uninterrupted / "state.safetensors").read_bytes() == before
 
 
@@ -172,7 +176,7 @@ def test_resuming_nothing(command: list[str], tmp_path: Path) -> None:
 def test_a_damaged_state_is_one_sentence(
     damage: Callable[[bytes], bytes], uninterrupted: Path, command: list[str], tmp_path: Path
 ) -> None:
-    for file in ("recipe.yaml", "tokenizer.json", "metrics.jsonl"):
+    for file in ("recipe.yaml", "tokenizer.json", "metrics.jsonl", "utterances.jsonl"):
         (tmp_path / file).write_bytes((uninterrupted / file).read_bytes())
     (tmp_path / "state.safetensors").write_bytes(damage((uninterrupted / "state.safetensors").read_bytes()))
     result = run(command, tmp_path, "--resume")
@@ -196,22 +200,55 @@ def test_killed_before_the_first_step(
     assert_same_run(tmp_path / "run", uninterrupted)
 
 
-def test_other_speech_or_other_processes_are_refused(
-    uninterrupted: Path, smoke_corpus: Path, smoke_overrides: list[str], tmp_path: Path
+def test_rows_that_were_removed_mended_or_added_do_not_forbid_to_resume(
+    smoke_corpus: Path, smoke_overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The batches would be others, so the position would mean nothing."""
+    """The plan is made from the ids that the run began with; what has changed is said."""
     manifest = tmp_path / "train.jsonl"
     rows = [json.loads(line) for line in (smoke_corpus / "train.jsonl").read_text().splitlines()]
     for row in rows:
         row["audio_filepath"] = str(smoke_corpus / row["audio_filepath"])
-    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def write(changed: list[dict[str, object]]) -> None:
+        manifest.write_text("".join(json.dumps(row) + "\n" for row in changed))
+
+    write(rows[:-1])
     recipe = str(ROOT / "recipes" / "smoke.yaml")
-    command = ["train", recipe, f"data.train=[{manifest}]", smoke_overrides[1], "training.epochs=1"]
-    assert run(command, tmp_path / "run").exit_code == 0
-    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows[:60]))
+    command = ["train", recipe, f"data.train=[{manifest}]", smoke_overrides[1], "training.epochs=2"]
+    command += ["training.save_every_s=1e-9"]
+    with monkeypatch.context() as patch:
+        in_step(patch, 5, kill)
+        with pytest.raises(Killed):
+            run(command, tmp_path / "run")
+    write([*rows[2:40], rows[40] | {"text": "ab"}, *rows[41:]])
     result = run(command, tmp_path / "run", "--resume")
-    assert result.exit_code == 1
-    assert "its batches would be others" in result.output
+    assert result.exit_code == 0, result.output
+    assert f"2 utterances are gone or cannot be trained on any more and are left out (first: '{rows[0]['id']}')" in (
+        result.output
+    )
+    assert (
+        f"1 utterances have another duration or transcript, which is used from now on (first: '{rows[40]['id']}')"
+        in (result.output)
+    )
+    assert f"1 utterances are new and not trained on in this run (first: '{rows[-1]['id']}')" in result.output
+    assert "not to the same weights" in result.output
+    assert "Resumed in epoch 1, after step 5." in result.output
+    again = run(command, tmp_path / "run", "--resume")
+    assert again.exit_code == 0 and "The manifests have changed" in again.output
+
+
+def test_a_finished_run_can_be_made_longer_and_not_shorter(smoke_overrides: list[str], tmp_path: Path) -> None:
+    command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *smoke_overrides]
+    assert run([*command, "training.epochs=1"], tmp_path / "run").exit_code == 0
+    longer = run([*command, "training.epochs=2"], tmp_path / "run", "--resume")
+    assert longer.exit_code == 0, longer.output
+    assert "The run is made longer: 1 -> 2 epochs" in longer.output
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines if "dev_wer" in line] == [1, 2]
+    assert "epochs: 2" in (tmp_path / "run" / "recipe.yaml").read_text()
+    shorter = run([*command, "training.epochs=1"], tmp_path / "run", "--resume")
+    assert shorter.exit_code == 1
+    assert "can be made longer, not shorter: `training.epochs` was 2 and is now 1" in shorter.output
 
 
 def test_keys_that_change_nothing_may_change(uninterrupted: Path, command: list[str]) -> None:
@@ -223,12 +260,12 @@ def test_the_mean_of_the_last_epochs_survives_a_kill(
     smoke_overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *smoke_overrides]
-    command += ["training.epochs=4", "optimiser.average_epochs=2"]
+    command += ["training.epochs=4", "optimiser.average_epochs=2", "training.lstm_gradient=own"]
     usual, ends = loop.Trainer._end_epoch, []
 
-    def end_epoch(self, started):
+    def end_epoch(self, trained):
         ends.append({name: weight.clone() for name, weight in self.task.network.state_dict().items()})
-        usual(self, started)
+        usual(self, trained)
 
     with monkeypatch.context() as patch:
         patch.setattr(loop.Trainer, "_end_epoch", end_epoch)

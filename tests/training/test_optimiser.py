@@ -58,12 +58,13 @@ def test_the_rate_rises_then_falls_without_a_jump(config: OptimiserConfig, one: 
     assert 0 <= rate_a <= config.learning_rate + rounding
 
 
-def test_weights_that_get_no_push_decay_by_rate_times_decay() -> None:
-    weight = nn.Parameter(torch.tensor([2.0]))
-    optimiser = build_optimiser(OptimiserConfig(learning_rate=0.1, weight_decay=0.5), [weight])
-    weight.grad = torch.zeros(1)
+def test_matrices_that_get_no_push_decay_by_rate_times_decay_and_biases_stay() -> None:
+    matrix, bias = nn.Parameter(torch.tensor([[2.0]])), nn.Parameter(torch.tensor([2.0]))
+    optimiser = build_optimiser(OptimiserConfig(learning_rate=0.1, weight_decay=0.5), [bias, matrix])
+    matrix.grad, bias.grad = torch.zeros(1, 1), torch.zeros(1)
     optimiser.step()
-    assert weight.item() == pytest.approx(2.0 * (1 - 0.1 * 0.5))
+    assert matrix.item() == pytest.approx(2.0 * (1 - 0.1 * 0.5))
+    assert bias.item() == 2.0
 
 
 def test_the_average_follows_its_recursion() -> None:

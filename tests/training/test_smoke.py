@@ -9,14 +9,16 @@ import yaml
 from click.testing import CliRunner
 
 from asr.cli import main
-from asr.recipe.files import load_recipe
-from asr.training import checkpoint
+from asr.recipe.files import differences, load_recipe
+from asr.training import checkpoint, precision
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def metrics(run: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    """The lines of the evaluations."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [line for line in lines if "dev_wer" in line]
 
 
 def test_the_smoke_recipe_reaches_wer_0(smoke_run: Path) -> None:
@@ -37,8 +39,14 @@ def test_the_checkpoint_is_the_best_epoch(smoke_run: Path, smoke_corpus: Path) -
 
 
 def test_the_run_folder_holds_the_resolved_recipe_and_versions(smoke_run: Path, smoke_overrides: list[str]) -> None:
-    resolved = load_recipe(ROOT / "recipes" / "smoke.yaml", smoke_overrides)
-    assert load_recipe(smoke_run / "recipe.yaml") == resolved
+    asked, resolved = (
+        load_recipe(ROOT / "recipes" / "smoke.yaml", smoke_overrides),
+        load_recipe(smoke_run / "recipe.yaml"),
+    )
+    found = differences(asked, resolved)
+    assert found.keys() == {"training.precision", "training.lstm_gradient"}  # `auto` was settled
+    assert found["training.precision"] == ("auto", precision.choose("auto", "cpu").name)
+    assert found["training.lstm_gradient"][1] in ("own", "torch")
     assert "clip_norm" in yaml.safe_load((smoke_run / "recipe.yaml").read_text())["optimiser"]  # defaults written out
     assert json.loads((smoke_run / "versions.json").read_text())["torch"] == torch.__version__.split("+")[0]
     assert list((smoke_run / "tensorboard").glob("events.out.tfevents.*"))
@@ -49,7 +57,7 @@ def test_the_display_has_a_line_an_epoch_and_the_next_command(smoke_run: Path) -
     printed = (smoke_run / "printed.txt").read_text()
     assert "120 utterances" in printed
     assert "16/16" in printed
-    assert printed.count("heard") == 16
+    assert printed.count("hypothesis") == 16
     assert f"Next: asr export {smoke_run} smoke.onnx" in printed
 
 
@@ -64,6 +72,7 @@ def test_a_run_folder_is_never_overwritten(smoke_run: Path, smoke_overrides: lis
 
 def test_the_same_seed_gives_the_same_weights(smoke_overrides: list[str], tmp_path: Path) -> None:
     command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *smoke_overrides, "training.epochs=2"]
+    command += ["training.lstm_gradient=own"]
     for name, seed in (("one", 5), ("two", 5), ("three", 6)):
         result = CliRunner().invoke(main, [*command, f"seed={seed}", "--run-dir", str(tmp_path / name)])
         assert result.exit_code == 0, result.output
@@ -84,21 +93,6 @@ def test_a_too_short_utterance_is_named_and_left_out(smoke_corpus: Path, tmp_pat
     assert result.exit_code == 0, result.output
     assert f"Left out: '{rows[3]['id']}'" in result.output
     assert "119 utterances" in result.output
-
-
-def test_a_character_outside_the_alphabet_is_an_error_that_names_the_utterance(
-    smoke_corpus: Path, tmp_path: Path
-) -> None:
-    row = json.loads((smoke_corpus / "train.jsonl").read_text().splitlines()[0])
-    row |= {"audio_filepath": str(smoke_corpus / row["audio_filepath"]), "text": "abz"}
-    (tmp_path / "train.jsonl").write_text(json.dumps(row) + "\n")
-    overrides = [f"data.train=[{tmp_path}/train.jsonl]", f"data.dev=[{smoke_corpus}/dev.jsonl]"]
-    command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *overrides, "--run-dir", str(tmp_path / "run")]
-    result = CliRunner().invoke(main, command)
-    assert result.exit_code == 1
-    assert f"'{row['id']}'" in result.output
-    assert "'z' (U+007A)" in result.output
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -126,31 +120,6 @@ def test_a_diverged_run_ends_with_a_sentence(smoke_overrides: list[str], tmp_pat
     assert "Training diverged: 20 steps in a row" in result.output
     losses = [epoch["loss"] for epoch in metrics(tmp_path / "run")]
     assert all(not loss < 1 for loss in losses)  # a step that was left out does not count as a loss of 0
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_an_unreadable_training_file_is_one_sentence(smoke_corpus: Path, tmp_path: Path, workers: int) -> None:
-    rows = [json.loads(line) for line in (smoke_corpus / "train.jsonl").read_text().splitlines()]
-    for row in rows:
-        row["audio_filepath"] = str(smoke_corpus / row["audio_filepath"])
-    (tmp_path / "notes.wav").write_text("these are notes")
-    damaged = [*rows, rows[0] | {"id": "notes", "audio_filepath": str(tmp_path / "notes.wav")}]
-    # Statistics are taken from a checkpoint, so that the file is first met in a batch.
-    (tmp_path / "good.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "damaged.jsonl").write_text("".join(json.dumps(row) + "\n" for row in damaged))
-    common = [
-        "train",
-        str(ROOT / "recipes" / "smoke.yaml"),
-        f"data.dev=[{smoke_corpus}/dev.jsonl]",
-        "training.epochs=1",
-    ]
-    first = [*common, f"data.train=[{tmp_path}/good.jsonl]", "--run-dir", str(tmp_path / "good")]
-    assert CliRunner().invoke(main, first).exit_code == 0
-    second = [*common, f"data.train=[{tmp_path}/damaged.jsonl]", "--init", str(tmp_path / "good")]
-    result = CliRunner().invoke(main, [*second, f"data.workers={workers}", "--run-dir", str(tmp_path / "bad")])
-    assert result.exit_code == 1
-    (sentence,) = [line for line in result.output.splitlines() if line.startswith("Error:")]
-    assert sentence.startswith(f"Error: '{tmp_path}/notes.wav' is not a sound file")
 
 
 def test_a_run_folder_that_cannot_be_made(smoke_overrides: list[str], tmp_path: Path) -> None:

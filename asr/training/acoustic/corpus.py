@@ -1,83 +1,184 @@
 """The speech of a run: manifests read and checked, the tokens, and the statistics that the feature stage needs."""
 
-from collections.abc import Sequence
+import json
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from operator import eq
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from asr import audio
 from asr.data import manifest
 from asr.data.manifest import Utterance
-from asr.errors import DataError
+from asr.errors import AudioError, DataError, ModelError
+from asr.files import replacing
 from asr.network.features import Features
-from asr.network.torch_model import TorchModel
-from asr.recipe.training import TextConfig
+from asr.recipe.training import DataConfig, TextConfig
 from asr.text import CharTokenizer, Tokenizer, train_subwords
-from asr.training.acoustic.objective import frames_needed
-from asr.training.data.batches import AudioReader
+from asr.training.data.batches import SLACK_S, AudioReader
 
 STATISTICS_UTTERANCES = 500
-"""So many training utterances give the mean and deviation of each mel band."""
+"""Number of training utterances that give the mean and deviation of each mel band."""
+LISTED = 100
+"""Number of bad utterances that an error lists one by one."""
+READERS = 4
+"""Threads that look at headers; most of the time they wait for the disk."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An utterance of a run as its batches are planned: what must stay the same for a resumed run to be exact."""
+
+    id: str
+    duration_s: float
+    checksum: int
+    """CRC-32 of the transcript."""
+
+    @staticmethod
+    def of(utterance: Utterance) -> "Entry":
+        """What the run notes of an utterance."""
+        return Entry(utterance.id, utterance.duration, zlib.crc32(utterance.text.encode()))
 
 
 def read_manifests(paths: Sequence[Path]) -> list[Utterance]:
     """All utterances of some manifests.
 
     Raises:
-        DataError: a manifest is bad, or an id stands in two of them.
+        DataError: a manifest is bad, or an id is in two of them.
     """
     utterances = [utterance for path in paths for utterance in manifest.read(path)]
     seen: set[str] = set()
     for utterance in utterances:
         if utterance.id in seen:
-            raise DataError(f"Utterance '{utterance.id}' stands in two of {', '.join(map(str, paths))}: give it once.")
+            raise DataError(f"Utterance '{utterance.id}' is in two of {', '.join(map(str, paths))}: give it once.")
         seen.add(utterance.id)
     return utterances
 
 
-def make_tokenizer(config: TextConfig, utterances: Sequence[Utterance]) -> Tokenizer:
+def within_alphabet(utterances: Sequence[Utterance], text: TextConfig, *, skip_bad: bool) -> list[Utterance]:
+    """The utterances whose transcripts the alphabet can write.
+
+    Raises:
+        DataError: there are others, all of which it lists, and `skip_bad` does not say to leave them out.
+    """
+    alphabet = set(text.alphabet)
+    characters = CharTokenizer(text.alphabet)
+    outside: dict[str, list[str]] = {}
+    for utterance in utterances:
+        normalised = characters.normalise(utterance.text)
+        if not alphabet.issuperset(normalised):
+            outside[utterance.id] = sorted(set(normalised) - alphabet)
+    if not outside:
+        return list(utterances)
+    if skip_bad:
+        return [utterance for utterance in utterances if utterance.id not in outside]
+    counts = Counter(character for found in outside.values() for character in found)
+    which = ", ".join(f"{_named(character)} in {count:,}" for character, count in counts.most_common())
+    listed = [f"\n  '{name}': {', '.join(map(_named, found))}" for name, found in list(outside.items())[:LISTED]]
+    more = f"\n  and {len(outside) - LISTED:,} more" if len(outside) > LISTED else ""
+    raise DataError(
+        f"{len(outside):,} of {len(utterances):,} training transcripts have characters outside `text.alphabet` "
+        f"({which}): correct them, extend the alphabet, or leave these utterances out with --skip-bad."
+        + "".join(listed)
+        + more
+    )
+
+
+def _named(character: str) -> str:
+    return f"{character!r} (U+{ord(character):04X})"
+
+
+def make_tokenizer(config: TextConfig, utterances: Iterable[Utterance]) -> Tokenizer:
     """The tokens that the recipe asks for; sub-words are found in the transcripts of the utterances.
 
     Raises:
         DataError: the alphabet is bad, or does not hold a character of a transcript.
     """
-    characters = CharTokenizer(config.alphabet)
-    for utterance in utterances:
-        try:
-            characters.encode(utterance.text)
-        except DataError as error:
-            raise DataError(f"Utterance '{utterance.id}': {error}") from None
     if not config.subwords:
-        return characters
+        return CharTokenizer(config.alphabet)
     return train_subwords((utterance.text for utterance in utterances), config.alphabet, config.subwords)
 
 
-def part_by_room(
-    utterances: Sequence[Utterance], model: TorchModel, fastest: float
-) -> tuple[list[Utterance], dict[str, list[Utterance]]]:
-    """Those to train on, and those that cannot be trained on by the reason why.
+def split_trainable(
+    utterances: Sequence[Utterance],
+    tokenizer: Tokenizer,
+    num_frames: Callable[[np.ndarray], np.ndarray],
+    data: DataConfig,
+) -> tuple[list[Utterance], dict[str, str]]:
+    """Utterances to train on, and the others by id with the reason why they cannot be.
 
-    An utterance needs a frame for each token and one between equal neighbours, also at the fastest speed.
+    An utterance needs a CTC frame for each token and one between equal neighbours.
+
+    Args:
+        num_frames: output frames of the model for durations in seconds at the fastest speed. Shape: (N,) -> (N,)
 
     Raises:
         DataError: none is left to train on.
     """
-    samples = torch.tensor([int(u.duration / fastest * model.description.sample_rate) for u in utterances])
     good: list[Utterance] = []
-    bad: dict[str, list[Utterance]] = {}
-    for utterance, frames in zip(utterances, model.network.output_lengths(samples).tolist(), strict=True):
-        targets = torch.tensor([model.description.tokenizer.encode(utterance.text)], dtype=torch.long)
-        needed = int(frames_needed(targets, torch.tensor([targets.shape[1]])))
-        if needed == 0:
-            bad.setdefault("has no text", []).append(utterance)
-        elif needed > frames:
-            bad.setdefault("is too short for its transcript", []).append(utterance)
+    reasons: dict[str, str] = {}
+    frames = num_frames(np.array([utterance.duration for utterance in utterances])).tolist()
+    for utterance, available in zip(utterances, frames, strict=True):
+        tokens = tokenizer.encode(utterance.text)
+        if not tokens:
+            reasons[utterance.id] = "has no text"
+        elif len(tokens) + sum(map(eq, tokens, tokens[1:])) > available:
+            reasons[utterance.id] = f"is too short for its transcript ({utterance.duration:.2f} s)"
+        elif utterance.duration > data.max_duration_s:
+            reasons[utterance.id] = f"is longer than `data.max_duration_s` ({utterance.duration:.1f} s)"
         else:
             good.append(utterance)
     if not good:
-        reasons = " or ".join(bad)
-        raise DataError(f"None of the {len(utterances)} training utterances can be trained on, each {reasons}.")
-    return good, bad
+        examples = "; ".join(f"'{name}' {reason}" for name, reason in list(reasons.items())[:3])
+        raise DataError(f"None of the {len(utterances)} training utterances can be trained on: {examples}.")
+    return good, reasons
+
+
+def unusable_audio(utterances: Sequence[Utterance]) -> dict[str, str]:
+    """The utterances whose file is missing, has no readable header or is shorter than they say, with the reason.
+
+    Only headers are read, so a file can still turn out to be damaged when it is decoded.
+    """
+    by_file: dict[Path, list[Utterance]] = {}
+    for utterance in utterances:
+        by_file.setdefault(utterance.audio_filepath, []).append(utterance)
+
+    def look(path: Path) -> float | AudioError:
+        try:
+            return audio.duration_s(path)
+        except AudioError as error:
+            return error
+
+    reasons: dict[str, str] = {}
+    with ThreadPoolExecutor(READERS) as pool:
+        for path, found in zip(by_file, pool.map(look, by_file), strict=True):
+            for utterance in by_file[path]:
+                if isinstance(found, AudioError):
+                    reasons[utterance.id] = str(found)
+                elif utterance.offset + utterance.duration > found + SLACK_S:
+                    reasons[utterance.id] = (
+                        f"'{path}' lasts {found:.2f} s, and the utterance ends at "
+                        f"{utterance.offset + utterance.duration:.2f} s: correct the manifest, or copy the file again."
+                    )
+    return reasons
+
+
+def check_share_of_bad(reasons: dict[str, str], total: int, data: DataConfig) -> None:
+    """Raises DataError with the list when more utterances are unusable than the recipe allows."""
+    allowed = max(1, int(data.max_bad_share * total))
+    if len(reasons) <= allowed:
+        return
+    listed = "".join(f"\n  '{name}': {reason}" for name, reason in list(reasons.items())[:LISTED])
+    more = f"\n  and {len(reasons) - LISTED:,} more" if len(reasons) > LISTED else ""
+    raise DataError(
+        f"{len(reasons):,} of {total:,} utterances have audio that cannot be used, and `data.max_bad_share` "
+        f"(={data.max_bad_share:g}) allows {allowed:,}: mend or remove them, or raise it.{listed}{more}"
+    )
 
 
 def check_dev(utterances: Sequence[Utterance], tokenizer: Tokenizer) -> None:
@@ -87,13 +188,40 @@ def check_dev(utterances: Sequence[Utterance], tokenizer: Tokenizer) -> None:
 
 
 @torch.no_grad()
-def set_statistics(features: Features, utterances: list[Utterance], reader: AudioReader, seed: int) -> None:
-    """Measure each band's mean and standard deviation on a sample of the utterances and put them into the model."""
+def set_statistics(features: Features, utterances: Sequence[Utterance], reader: AudioReader, seed: int) -> None:
+    """Measure each band's mean and standard deviation on a sample of the utterances and put them into the model.
+
+    Utterances that cannot be read are passed over here; the loop names them when their batch comes.
+
+    Raises:
+        AudioError: none of the sample can be read.
+    """
     chosen = np.random.default_rng(seed).permutation(len(utterances))[:STATISTICS_UTTERANCES]
-    frames = []
+    frames, failure = [], None
     for index in sorted(chosen):
-        waveform = reader(utterances[index])
+        try:
+            waveform = reader(utterances[index])
+        except AudioError as error:
+            failure = error
+            continue
         frames.append(features.log_mel(waveform[None], torch.tensor([len(waveform)]))[0])
+    if not frames:
+        assert failure is not None
+        raise failure
     together = torch.cat(frames).double()
     features.mean.copy_(together.mean(dim=0))
     features.std.copy_(together.std(dim=0).clamp(min=1e-3))
+
+
+def write_entries(entries: Iterable[Entry], path: Path) -> None:
+    """Note the utterances that a run plans its batches from, a JSON array [id, duration in s, checksum] a line."""
+    with replacing(path) as file:
+        file.writelines(json.dumps([entry.id, entry.duration_s, entry.checksum]).encode() + b"\n" for entry in entries)
+
+
+def read_entries(path: Path) -> list[Entry]:
+    """Read back what `write_entries` wrote. Raises ModelError when the file is missing or damaged."""
+    try:
+        return [Entry(*json.loads(line)) for line in path.read_bytes().splitlines()]
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"'{path}' cannot be read ({error}): restore it, or start a new run with --init.") from None

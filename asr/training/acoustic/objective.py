@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from asr.network.acoustic import AcousticModel
+from asr.network.acoustic import AcousticModel, log_softmax
 from asr.network.features import frame_mask
 from asr.recipe.augmentation import MaskingConfig
 from asr.recipe.training import ObjectiveConfig
@@ -53,7 +53,7 @@ class Objective(nn.Module):
         total = ctc
         if self.heads:
             logits = [head(layers[int(layer) - 1]).transpose(0, 1) for layer, head in self.heads.items()]
-            below = [ctc_losses(torch.log_softmax(one, dim=2), frames, targets, target_lengths) for one in logits]
+            below = [ctc_losses(log_softmax(one), frames, targets, target_lengths) for one in logits]
             share = self.config.intermediate_weight
             total = (1 - share) * ctc + share * torch.stack(below).mean(dim=0)
         if views == 1:

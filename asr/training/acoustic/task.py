@@ -1,68 +1,160 @@
 """Training an acoustic model: utterances in, error rates out."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import nn
 
 from asr.data.manifest import Utterance
-from asr.evaluation.recognition import evaluate
+from asr.decoding import build
+from asr.decoding.decoder import Decoder
+from asr.decoding.options import DecodingOptions
+from asr.errors import AudioError, DataError
+from asr.evaluation.recognition import decode, evaluate, hear, score_transcripts
+from asr.models.decoding_settings import Settings
 from asr.network.acoustic import AcousticModel
+from asr.network.recurrent import BiLSTM
 from asr.network.torch_model import TorchModel
+from asr.recipe.files import with_values
 from asr.recipe.recipe import Recipe
 from asr.scoring.summary import render
-from asr.scoring.wer import Score
 from asr.text import Tokenizer
 from asr.training import checkpoint, probe
-from asr.training.acoustic.corpus import check_dev, make_tokenizer, part_by_room, read_manifests, set_statistics
+from asr.training.acoustic import corpus
+from asr.training.acoustic.corpus import Entry
 from asr.training.acoustic.objective import Objective
 from asr.training.data.augmentation import Augmenter
 from asr.training.data.batches import AudioReader, Batch, batches, plan_epoch
 from asr.training.display import clock
-from asr.training.task import Column, Evaluation
+from asr.training.task import Column, Evaluation, Exchange
+from asr.transcript.transcript import Transcript
 from asr.version import __version__
+
+CHUNK = 32
+"""Dev utterances that each process recognises before the processes exchange results, which is their sign of life."""
+COLUMNS = {
+    "wer": Column("dev_wer", "dev WER %", 100.0),
+    "cer": Column("dev_cer", "dev CER %", 100.0),
+    "wer_lm": Column("dev_wer_lm", "with LM %", 100.0),
+}
 
 
 class AcousticTask:
     """The `Task` of a `Recipe`; the tokens are made from it unless given."""
 
-    columns = (Column("dev_wer", "dev WER %", 100.0), Column("dev_cer", "dev CER %", 100.0))
     speed = Column("audio_s_per_s", "audio s/s", digits=0)
 
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None) -> None:
         """Raises DataError: a manifest is bad, or no utterance is left to train on."""
         self.recipe = recipe
-        everything, self.dev_set = read_manifests(recipe.data.train), read_manifests(recipe.data.dev)
-        self.tokenizer = tokenizer or make_tokenizer(recipe.text, everything)
+        everything, self.dev_set = corpus.read_manifests(recipe.data.train), corpus.read_manifests(recipe.data.dev)
+        writable = corpus.within_alphabet(everything, recipe.text, skip_bad=recipe.data.skip_bad)
+        self.tokenizer = tokenizer or corpus.make_tokenizer(recipe.text, writable)
         self.model = checkpoint.build(recipe, self.tokenizer)
-        self.train_set, self.unusable = part_by_room(everything, self.model, max(recipe.augmentation.speeds))
-        check_dev(self.dev_set, self.tokenizer)
+        self.network = self.model.network
+        train_set, self.unusable = corpus.split_trainable(writable, self.tokenizer, self._num_frames, recipe.data)
+        within = {utterance.id for utterance in writable}
+        self.unusable |= {u.id: "has characters outside the alphabet" for u in everything if u.id not in within}
+        self.by_id = {utterance.id: utterance for utterance in train_set}
+        self.entries = [Entry.of(utterance) for utterance in train_set]
+        corpus.check_dev(self.dev_set, self.tokenizer)
         self.reader = AudioReader(self.model.description.sample_rate, recipe.data.cache_gib)
         self.augmenter = Augmenter(recipe.augmentation, self.model.description.sample_rate)
-        self.network = self.model.network
         self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.network)
-        heard = "".join(f"{u.id}\t{u.duration!r}\t{u.text}\n" for u in self.train_set)
-        self.fingerprint = hashlib.sha256(heard.encode()).hexdigest()[:12]
+        best_by = recipe.evaluation.best_by
+        shown = ["wer", "cer"] + ["wer_lm"] * (recipe.evaluation.lm is not None)
+        self.columns = tuple(COLUMNS[name] for name in [best_by, *(name for name in shown if name != best_by)])
+        self.decoders = [Decoder(), *self._searches()]
+        self.unreadable_dev: dict[str, str] = {}
+
+    def _num_frames(self, durations_s: np.ndarray) -> np.ndarray:
+        """CTC frames at the fastest speed. Shape: (N,) -> (N,)"""
+        fastest = max(self.recipe.augmentation.speeds)
+        samples = (durations_s / fastest * self.model.description.sample_rate).astype(np.int64)
+        return self.network.output_lengths(torch.from_numpy(samples)).numpy()
+
+    def _searches(self) -> list[Decoder]:
+        """The beam search with the recipe's language model, where it names one."""
+        options = self.recipe.evaluation
+        if options.lm is None:
+            return []
+        settings = Settings(beam=options.beam, lm_weight=options.lm_weight, word_bonus=options.word_bonus)
+        return [build.make(replace(self.model.description, decoding=settings), DecodingOptions(lm=options.lm))]
+
+    def look(self, exchange: Exchange) -> dict[str, str]:
+        """Read the header of every file, each process its share. Bad dev utterances are taken out of the dev set."""
+        rank, processes = exchange.rank, exchange.processes
+        found: list[dict[str, str]] = []
+        for utterances in (list(self.by_id.values()), self.dev_set):
+            parts = exchange.gather(corpus.unusable_audio(utterances[rank::processes]))
+            found.append({name: reason for part in parts for name, reason in part.items()})
+        bad, self.unreadable_dev = found
+        corpus.check_share_of_bad(self.unreadable_dev, len(self.dev_set), self.recipe.data)
+        self.dev_set = [utterance for utterance in self.dev_set if utterance.id not in self.unreadable_dev]
+        if not self.dev_set:
+            raise DataError("No dev utterance can be read: " + next(iter(self.unreadable_dev.values())))
+        corpus.check_dev(self.dev_set, self.tokenizer)
+        return bad
+
+    def check_bad(self, reasons: Mapping[str, str]) -> None:
+        """Raises DataError when more utterances had to be left out than the recipe allows."""
+        corpus.check_share_of_bad(dict(reasons), len(self.entries), self.recipe.data)
+
+    def write_entries(self, path: Path) -> None:
+        """Note what the batches are planned from."""
+        corpus.write_entries(self.entries, path)
+
+    def resume_entries(self, path: Path) -> str | None:
+        """Plan from what a stopped run noted, whatever the manifests hold now; say what changed."""
+        begun = corpus.read_entries(path)
+        now = {entry.id: entry for entry in self.entries}
+        removed = [entry.id for entry in begun if entry.id not in now]
+        changed = [entry.id for entry in begun if entry.id in now and now[entry.id] != entry]
+        added = sorted(now.keys() - {entry.id for entry in begun})
+        self.entries = begun
+        if len(removed) == len(begun):
+            raise DataError("None of the utterances that the run was started with is in the manifests any more.")
+        notes = [
+            f"{len(names):,} utterances {what} (first: '{names[0]}')"
+            for names, what in (
+                (removed, "are gone or cannot be trained on any more and are left out"),
+                (changed, "have another duration or transcript, which is used from now on"),
+                (added, "are new and not trained on in this run"),
+            )
+            if names
+        ]
+        if not notes:
+            return None
+        return f"The manifests have changed: {'; '.join(notes)}. The run goes on, but not to the same weights."
 
     def begin(self) -> str | None:
         """Measure what the feature stage needs, or take over a checkpoint."""
         if self.recipe.init is None:
-            set_statistics(self.network.features, self.train_set, self.reader, self.recipe.seed)
+            set_statistics = corpus.set_statistics
+            set_statistics(self.network.features, list(self.by_id.values()), self.reader, self.recipe.seed)
             return None
         anew = checkpoint.initialise(self.model, self.recipe.init)
-        return f"Started from '{self.recipe.init}'; anew: {', '.join(anew) or 'nothing'}."
+        return f"Started from '{self.recipe.init}'; newly initialised: {', '.join(anew) or 'nothing'}."
+
+    def use_gradient(self, own: bool) -> bool:
+        """Choose who computes the gradient of the LSTM layers on a CPU; False where there is no choice."""
+        for module in self.network.modules():
+            if isinstance(module, BiLSTM):
+                module.own_gradient = own
+        return True
 
     def fit(self, trial: Callable[[Batch], object], device: torch.device, processes: int) -> float | None:
         """Seconds of audio in a batch, where the recipe says `auto`."""
         if self.recipe.data.batch_duration_s != "auto":
             return None
-        longest = max(self.train_set, key=lambda utterance: utterance.duration)
-        total_s = sum(utterance.duration for utterance in self.train_set)
+        usable = list(self.by_id.values())
+        total_s = sum(utterance.duration for utterance in usable)
+        longest = max(usable, key=lambda utterance: utterance.duration)
         (batch,) = batches([[longest]], self.reader, self.tokenizer)
         found_s = probe.largest_batch_s(
             trial,
@@ -71,31 +163,38 @@ class AcousticTask:
             lambda: probe.peak_bytes(device),
             probe.limit_bytes(device),
         )
-        return found_s / min(self.recipe.augmentation.speeds)
+        return round(found_s / min(self.recipe.augmentation.speeds), 1)
 
-    def settle(self, found: float) -> None:
-        """Put the batch duration into the recipe."""
-        self.recipe = self.recipe.with_batch_duration(round(found, 1))
+    def settle(self, values: Mapping[str, Any]) -> None:
+        """Put what was found for `auto` into the recipe."""
+        self.recipe = with_values(self.recipe, values)
         self.model.description = replace(self.model.description, recipe=self.recipe.model_dump(mode="json"))
 
-    def plan(self, epoch: int, processes: int) -> list[list[Utterance]]:
-        """Utterances of like duration stand together; every process gets `batch_duration_s`."""
+    def plan(self, epoch: int, parts: int) -> list[list[Utterance | None]]:
+        """Batches of utterances of like duration, each for all `parts` together; None where one is gone."""
         data = self.recipe.data
         assert isinstance(data.batch_duration_s, float)
-        return plan_epoch(
-            self.train_set,
-            data.batch_duration_s * processes * min(self.recipe.augmentation.speeds),
+        plan = plan_epoch(
+            [entry.duration_s for entry in self.entries],
+            data.batch_duration_s * parts * min(self.recipe.augmentation.speeds),
             seed=self.recipe.seed,
             epoch=epoch,
             ascending=data.curriculum and epoch == 0,
         )
+        return [[self.by_id.get(self.entries[number].id) for number in batch] for batch in plan]
 
     def read(
-        self, plan: Sequence[Sequence[Utterance]], epoch: int, first: int, part: tuple[int, int]
+        self,
+        plan: Sequence[Sequence[Utterance | None]],
+        epoch: int,
+        first: int,
+        part: tuple[int, int],
+        skip: Mapping[str, str],
     ) -> Iterator[Batch]:
         """Read, augment, encode and pad."""
+        usable = [[u for u in batch if u is not None and u.id not in skip] for batch in plan]
         return batches(
-            plan,
+            usable,
             self.reader,
             self.tokenizer,
             augmenter=self.augmenter,
@@ -110,29 +209,61 @@ class AcousticTask:
         description = self.model.description
         return {
             "model": f"{description.parameters / 1e6:.1f} M parameters, {self.tokenizer.size} tokens, "
-            f"{1000 * description.frame_shift_s:.0f} ms a frame",
-            "train": _size(self.train_set),
+            f"{1000 * description.frame_shift_s:.0f} ms per frame",
+            "train": _size(list(self.by_id.values())),
             "dev": _size(self.dev_set),
-            "batches": f"of {self.recipe.data.batch_duration_s} s with padding",
+            "batches": f"{self.recipe.data.batch_duration_s} s with padding",
         }
 
     def warnings(self) -> list[str]:
         """Which utterances are left out, and why."""
-        return [
-            f"Left out: '{utterance.id}' ({utterance.duration:.2f} s) {reason}."
-            for reason, utterances in self.unusable.items()
-            for utterance in utterances
-        ]
+        warnings = [f"Left out: '{name}' {reason}." for name, reason in self.unusable.items()]
+        return warnings + [f"Left out of dev: '{name}': {reason}" for name, reason in self.unreadable_dev.items()]
 
-    def evaluate(self, network: nn.Module, epoch: int) -> Evaluation:
-        """WER, then CER, and the transcript of one utterance."""
-        dev = self._score(self._as_model(network))
-        sample = dev.utterances[epoch % len(dev.utterances)]
-        return Evaluation(
-            (dev.words.rate or 0.0, dev.characters.rate or 0.0),
-            (f"said  {sample.reference}", f"heard {sample.hypothesis}"),
-            {"wer": dev.words.to_dict(), "cer": dev.characters.to_dict()},
+    def evaluate(self, network: nn.Module, epoch: int, exchange: Exchange) -> Evaluation:
+        """WER and CER, and the transcript of one utterance; every process recognises its share."""
+        model = TorchModel(cast("AcousticModel", network), self.model.description)
+        own = self.dev_set[exchange.rank :: exchange.processes]
+        largest_share = -(-len(self.dev_set) // exchange.processes)
+        found: dict[str, list[Transcript]] = {}
+        for first in range(0, largest_share, CHUNK):
+            readable = []
+            for utterance in own[first : first + CHUNK]:
+                try:
+                    self.reader(utterance)
+                    readable.append(utterance)
+                except AudioError as error:
+                    self.unreadable_dev[utterance.id] = str(error)
+            here = {
+                readable[index].id: [
+                    decode(model.description, decoder, log_probs, duration_s) for decoder in self.decoders
+                ]
+                for index, duration_s, log_probs in hear(model, readable, read=self._read)
+            }
+            for there in exchange.gather(here):
+                found |= there
+        scored = [utterance for utterance in self.dev_set if utterance.id in found]
+        if not scored:
+            raise DataError("No dev utterance can be read: " + next(iter(self.unreadable_dev.values())))
+        greedy, *searched = (
+            score_transcripts(self.model.description, scored, [found[u.id][way] for u in scored])
+            for way in range(len(self.decoders))
         )
+        values = {"dev_wer": greedy.words.rate, "dev_cer": greedy.characters.rate}
+        scores = {"wer": greedy.words.to_dict(), "cer": greedy.characters.to_dict()}
+        sample = greedy.utterances[epoch % len(scored)]
+        for score in searched:
+            values["dev_wer_lm"] = score.words.rate
+            scores["wer_lm"] = score.words.to_dict()
+            sample = score.utterances[epoch % len(scored)]
+        return Evaluation(
+            tuple(values[column.name] or 0.0 for column in self.columns),
+            (f"reference   {sample.reference}", f"hypothesis  {sample.hypothesis}"),
+            scores,
+        )
+
+    def _read(self, utterance: Utterance) -> np.ndarray:
+        return self.reader(utterance).numpy()
 
     def keep(self, network: nn.Module, path: Path, scores: Mapping[str, Any]) -> None:
         """Write a checkpoint."""
@@ -140,14 +271,9 @@ class AcousticTask:
         checkpoint.save(path, network, self.model.description, **made, scores={"dev": scores})
 
     def summary(self, path: Path) -> str:
-        """Error rates with their counts and intervals."""
-        return render(self._score(checkpoint.load(path)))
-
-    def _as_model(self, network: nn.Module) -> TorchModel:
-        return TorchModel(cast("AcousticModel", network), self.model.description)
-
-    def _score(self, model: TorchModel) -> Score:
-        return evaluate(model, self.dev_set, read=lambda utterance: self.reader(utterance).numpy())
+        """Greedy error rates with their counts and intervals."""
+        dev_set = [utterance for utterance in self.dev_set if utterance.id not in self.unreadable_dev]
+        return render(evaluate(checkpoint.load(path), dev_set, read=self._read))
 
 
 def _size(utterances: list[Utterance]) -> str:

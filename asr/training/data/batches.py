@@ -1,7 +1,7 @@
 """Utterances -> padded batches: which stand together, in what order, read and augmented."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from asr import audio
 from asr.data.manifest import Utterance
-from asr.errors import AsrError
+from asr.errors import AudioError
 from asr.network.torch_model import pad
 from asr.text import Tokenizer
 from asr.training.data.augmentation import Augmenter
 
+SLACK_S = 0.1
+"""A recording may be this much shorter than its manifest says."""
 JITTER = (0.9, 1.1)
 """Utterances whose durations differ by no more than this may change places between epochs."""
 
@@ -30,7 +32,9 @@ class Batch:
     targets: Tensor
     target_lengths: Tensor
     weights: Tensor
-    """1; 0 for an utterance that only keeps a process busy whose part of the batch is empty. Shape: (B,)"""
+    """1; 0 for the silence that keeps a process busy whose part of the batch is empty. Shape: (B,)"""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Utterances whose audio cannot be used, by id, and why."""
 
     @property
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -49,9 +53,12 @@ class Batch:
 
 
 def plan_epoch(
-    utterances: Sequence[Utterance], batch_duration_s: float, *, seed: int, epoch: int, ascending: bool = False
-) -> list[list[Utterance]]:
-    """Put every utterance into one batch, beside others of like duration, the same way for the same seed and epoch.
+    durations_s: Sequence[float], batch_duration_s: float, *, seed: int, epoch: int, ascending: bool = False
+) -> list[list[int]]:
+    """Put every utterance into one batch, next to others of like duration, the same way for the same seed and epoch.
+
+    Utterances are known by their duration alone, so that the plan needs neither their files nor their texts; a batch is
+    a list of their numbers.
 
     The utterances are sorted by a duration that is changed at random by up to `JITTER`, so that each epoch has other
     neighbours, and cut where one more would make the batch, padding included, longer than `batch_duration_s`. The batch
@@ -59,17 +66,18 @@ def plan_epoch(
     short to long if `ascending`. An utterance longer than `batch_duration_s` stands alone.
     """
     random = np.random.default_rng([seed, epoch])
-    keys = [u.duration * factor for u, factor in zip(utterances, random.uniform(*JITTER, len(utterances)), strict=True)]
-    batches: list[list[Utterance]] = []
+    durations = np.asarray(durations_s, dtype=np.float64)
+    keys = durations * random.uniform(*JITTER, len(durations))
+    order = np.argsort(keys, kind="stable")[::-1]
+    batches: list[list[int]] = []
     longest_s = 0.0
-    for index in np.argsort(keys, kind="stable")[::-1]:
-        utterance = utterances[index]
-        longest_s = max(longest_s, utterance.duration)
+    for number, duration_s in zip(order.tolist(), durations[order].tolist(), strict=True):
+        longest_s = max(longest_s, duration_s)
         if not batches or longest_s * (len(batches[-1]) + 1) > batch_duration_s:
             batches.append([])
-            longest_s = utterance.duration
-        batches[-1].append(utterance)
-    first = max(range(len(batches)), key=lambda number: max(u.duration for u in batches[number]))
+            longest_s = duration_s
+        batches[-1].append(number)
+    first = max(range(len(batches)), key=lambda index: durations[batches[index]].max())
     rest = batches[:first] + batches[first + 1 :]
     if ascending:
         rest.reverse()
@@ -87,7 +95,11 @@ class AudioReader:
         self.cache: dict[tuple[Path, float, float], np.ndarray] = {}
 
     def __call__(self, utterance: Utterance) -> Tensor:
-        """Shape: -> (S,)"""
+        """Shape: -> (S,)
+
+        Raises:
+            AudioError: the file cannot be read, or holds less audio than the manifest says.
+        """
         key = utterance.audio_filepath, utterance.offset, utterance.duration
         stored = self.cache.get(key)
         if stored is None:
@@ -101,11 +113,16 @@ class AudioReader:
         waveform = audio.load(
             utterance.audio_filepath, self.sample_rate, offset_s=utterance.offset, duration_s=utterance.duration
         )
+        if len(waveform) < (utterance.duration - SLACK_S) * self.sample_rate:
+            raise AudioError(
+                f"'{utterance.audio_filepath}' holds {len(waveform) / self.sample_rate:.2f} s of audio where the "
+                f"manifest says {utterance.duration:.2f} s: it was cut off, or the manifest is of another file."
+            )
         return np.round(np.clip(waveform, -1, 32767 / 32768) * 32768).astype(np.int16)
 
 
 @dataclass(frozen=True)
-class _PlannedBatches(Dataset["Batch | AsrError"]):
+class _PlannedBatches(Dataset[Batch]):
     """The batches of one epoch by number. Augmentation follows from (seed, epoch, number) and nothing else."""
 
     plan: Sequence[Sequence[Utterance]]
@@ -118,26 +135,29 @@ class _PlannedBatches(Dataset["Batch | AsrError"]):
     def __len__(self) -> int:
         return len(self.plan)
 
-    def __getitem__(self, index: int) -> "Batch | AsrError":
-        """An unreadable file is returned, not raised: a worker process would wrap it into a traceback."""
-        try:
-            return self._batch(index)
-        except AsrError as error:
-            return error
-
-    def _batch(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> Batch:
         number, parts = self.part
-        mine = self.plan[index][number::parts]
-        utterances = list(mine or self.plan[index][:1])
-        waveforms = [self.reader(utterance) for utterance in utterances]
-        if self.augmenter is not None:
-            random = np.random.default_rng([*self.seed, index, number] if number else [*self.seed, index])
-            waveforms = [self.augmenter(waveform, random) for waveform in waveforms]
+        random = np.random.default_rng([*self.seed, index, number] if number else [*self.seed, index])
+        utterances: list[Utterance] = []
+        waveforms: list[Tensor] = []
+        left_out: dict[str, str] = {}
+        for utterance in self.plan[index][number::parts]:
+            try:
+                waveform = self.reader(utterance)
+            except AudioError as error:
+                left_out[utterance.id] = str(error)
+                continue
+            waveforms.append(waveform if self.augmenter is None else self.augmenter(waveform, random))
+            utterances.append(utterance)
         targets = [torch.tensor(self.tokenizer.encode(u.text), dtype=torch.long) for u in utterances]
+        is_empty = not utterances
+        if is_empty:  # a second of silence and one token, which do not count
+            waveforms, targets = [torch.zeros(self.reader.sample_rate)], [torch.ones(1, dtype=torch.long)]
+            utterances = [Utterance("nothing", Path(), 1.0, "")]
         waveform, lengths = pad(waveforms)
         padded, target_lengths = pad(targets)
-        weights = torch.full((len(utterances),), float(bool(mine)))
-        return Batch(utterances, waveform, lengths, padded, target_lengths, weights)
+        weights = torch.full((len(utterances),), float(not is_empty))
+        return Batch(utterances, waveform, lengths, padded, target_lengths, weights, left_out)
 
 
 def batches(
@@ -153,15 +173,10 @@ def batches(
 ) -> Iterator[Batch]:
     """Read the planned batches from number `first` on, in their order, `workers` processes ahead.
 
-    Of each batch only the part (number, of how many) is read; several processes share a batch so.
-
-    Raises:
-        AudioError: an utterance cannot be read.
+    Of each batch only the part (number, of how many) is read; several processes share a batch so. An utterance whose
+    audio cannot be used is left out of its batch, which says so.
     """
     dataset = _PlannedBatches(plan, reader, tokenizer, augmenter, seed, part)
     numbers = range(first, len(plan))
     ahead = 4 if workers else None
-    for batch in DataLoader(dataset, batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=ahead):
-        if isinstance(batch, AsrError):
-            raise batch
-        yield batch
+    yield from DataLoader(dataset, batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=ahead)

@@ -1,9 +1,9 @@
 """Training a language model: sentences in, bits a character out."""
 
-import hashlib
 import math
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -12,18 +12,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asr.errors import DataError
+from asr.errors import DataError, ModelError
 from asr.lm.protocol import END
 from asr.lm.sampling import generate
 from asr.lm.sentences import lines
 from asr.network.language import LanguageModel, State
+from asr.recipe.files import with_values
 from asr.recipe.recipe import LanguageRecipe, SentencesConfig
 from asr.recipe.training import TextConfig
 from asr.text import CharTokenizer, Tokenizer, normalise, train_subwords
 from asr.training import checkpoint
+from asr.training.acoustic import corpus
 from asr.training.acoustic.objective import Losses
 from asr.training.language import checkpoint as language_checkpoint
-from asr.training.task import Column, Evaluation
+from asr.training.task import Column, Evaluation, Exchange
 from asr.version import __version__
 
 DEV_BATCH = 256
@@ -59,6 +61,11 @@ class Windows:
     def amount(self) -> float:
         """Tokens."""
         return float(self.lengths.sum())
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Text is read before the first step, so nothing is left out later."""
+        return {}
 
 
 class LanguageObjective(nn.Module):
@@ -180,27 +187,62 @@ class LanguageTask:
         self.model = language_checkpoint.build(recipe, self.tokenizer)
         self.network = self.model.network
         self.objective = LanguageObjective(self.network)
-        self.fingerprint = hashlib.sha256(self.train_set.tokens.tobytes()).hexdigest()[:12]
+
+    def look(self, exchange: Exchange) -> Mapping[str, str]:
+        """All text has been read already."""
+        return {}
+
+    def check_bad(self, reasons: Mapping[str, str]) -> None:
+        """Nothing is ever left out in a step."""
+
+    def write_entries(self, path: Path) -> None:
+        """Note the text's checksum, for its batches are planned from the text itself."""
+        corpus.write_entries([self._entry()], path)
+
+    def resume_entries(self, path: Path) -> None:
+        """Raises ModelError when the text is another one."""
+        if corpus.read_entries(path) != [self._entry()]:
+            raise ModelError(
+                f"The run in '{path.parent}' cannot be resumed because its training text has changed, and with it its "
+                "batches: give the text that it was started with, or start a new run."
+            )
+
+    def _entry(self) -> corpus.Entry:
+        tokens = self.train_set.tokens
+        return corpus.Entry("text", float(len(tokens)), zlib.crc32(tokens.tobytes()))
 
     def begin(self) -> None:
         """Nothing is to be measured."""
 
+    def use_gradient(self, own: bool) -> bool:
+        """torch's own always."""
+        return False
+
     def fit(self, trial: Callable[[Any], object], device: torch.device, processes: int) -> None:
         """The recipe leaves nothing open."""
 
-    def settle(self, found: float) -> None:
-        """Never called, for `fit` finds nothing."""
+    def settle(self, values: Mapping[str, Any]) -> None:
+        """Put what was found for `auto` into the recipe."""
+        self.recipe = with_values(self.recipe, values)
+        self.model = replace(
+            self.model, description=replace(self.model.description, recipe=self.recipe.model_dump(mode="json"))
+        )
 
-    def plan(self, epoch: int, processes: int) -> list[list[list[int]]]:
-        """The sentences in another order each epoch, cut into windows, `batch` windows for each process."""
+    def plan(self, epoch: int, parts: int) -> list[list[list[int]]]:
+        """The sentences in another order each epoch, cut into windows, `batch` windows for each part."""
         data = self.recipe.data
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.train_set))
         windows = plan_windows(self.train_set, data.window, order)
-        size = data.batch * processes
+        size = data.batch * parts
         return [windows[first : first + size] for first in range(0, len(windows), size)]
 
     def read(
-        self, plan: Sequence[Sequence[list[int]]], epoch: int, first: int, part: tuple[int, int]
+        self,
+        plan: Sequence[Sequence[list[int]]],
+        epoch: int,
+        first: int,
+        part: tuple[int, int],
+        skip: Mapping[str, str],
     ) -> Iterator[Windows]:
         """Each window begins with an end of sentence, as a text to be scored does."""
         number, parts = part
@@ -233,9 +275,10 @@ class LanguageTask:
             if text.left_out
         ]
 
-    def evaluate(self, network: nn.Module, epoch: int) -> Evaluation:
-        """Bits a character over the dev sentences, each read alone, its end included; and a text of the model's own."""
-        bits = self._bits(cast("LanguageModel", network))
+    def evaluate(self, network: nn.Module, epoch: int, exchange: Exchange) -> Evaluation:
+        """Bits per character over the dev sentences, each read alone with its end; and a text of the model's own."""
+        nats = sum(exchange.gather(self._nats(cast("LanguageModel", network), exchange.rank, exchange.processes)))
+        bits = nats / math.log(2) / self.dev_set.characters
         text = generate(
             TorchReader(cast("LanguageModel", network)), self.tokenizer, "", SAMPLE, temperature=0.7, seed=epoch
         )
@@ -248,24 +291,25 @@ class LanguageTask:
 
     def summary(self, path: Path) -> str:
         """Bits and perplexity a character."""
-        bits = self._bits(language_checkpoint.load(path).network)
+        bits = self._nats(language_checkpoint.load(path).network, 0, 1) / math.log(2) / self.dev_set.characters
         return (
             f"{bits:.3f} bits a character on {len(self.dev_set):,} dev sentences, their ends included: "
             f"perplexity {2**bits:.2f} a character."
         )
 
     @torch.no_grad()
-    def _bits(self, network: LanguageModel) -> float:
+    def _nats(self, network: LanguageModel, part: int, parts: int) -> float:
+        """What one of some parts of the dev sentences costs."""
         network.eval()
-        by_length = sorted(range(len(self.dev_set)), key=lambda index: len(self.dev_set[index]))
+        by_length = sorted(range(len(self.dev_set)), key=lambda index: len(self.dev_set[index]))[part::parts]
         total = 0.0
         for first in range(0, len(by_length), DEV_BATCH):
             chosen = by_length[first : first + DEV_BATCH]
             rows = [torch.from_numpy(self.dev_set[index].astype(np.int64)) for index in chosen]
             targets = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(network.head.weight.device)
             lengths = torch.tensor([len(row) for row in rows], device=targets.device)
-            heard = nn.functional.pad(targets[:, :-1], (1, 0), value=END)
-            log_probs, _ = network(heard, network.start(len(rows)))
+            inputs = nn.functional.pad(targets[:, :-1], (1, 0), value=END)
+            log_probs, _ = network(inputs, network.start(len(rows)))
             total -= float(told(log_probs, targets, lengths).double().sum())
         network.train()
-        return total / math.log(2) / self.dev_set.characters
+        return total

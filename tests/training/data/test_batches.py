@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,13 +73,21 @@ def longest(batch: Sequence[Utterance]) -> float:
     return max(utterance.duration for utterance in batch)
 
 
+def planned(
+    spoken: Sequence[Utterance], limit_s: float, *, seed: int, epoch: int, ascending: bool = False
+) -> list[list[Utterance]]:
+    """The plan with utterances in the places of their numbers."""
+    plan = plan_epoch([u.duration for u in spoken], limit_s, seed=seed, epoch=epoch, ascending=ascending)
+    return [[spoken[number] for number in batch] for batch in plan]
+
+
 @settings(deadline=None)
 @given(durations, limits, numbers, numbers, st.booleans())
 def test_every_utterance_comes_once_in_batches_within_the_limit(
     durations_s: list[float], limit_s: float, seed: int, epoch: int, ascending: bool
 ) -> None:
     spoken = utterances(durations_s)
-    plan = plan_epoch(spoken, limit_s, seed=seed, epoch=epoch, ascending=ascending)
+    plan = planned(spoken, limit_s, seed=seed, epoch=epoch, ascending=ascending)
     assert sorted(u.id for batch in plan for u in batch) == sorted(u.id for u in spoken)
     assert all(len(batch) == 1 or len(batch) * longest(batch) <= limit_s for batch in plan)
     assert longest(plan[0]) == max(durations_s), "what needs the most memory comes first"
@@ -91,7 +100,7 @@ def test_batches_do_not_overlap_in_duration_by_more_than_the_jitter(
 ) -> None:
     spans = [
         (min(u.duration for u in batch), longest(batch))
-        for batch in plan_epoch(utterances(durations_s), limit_s, seed=1, epoch=epoch)
+        for batch in planned(utterances(durations_s), limit_s, seed=1, epoch=epoch)
     ]
     overlap = max((min(a[1], b[1]) / max(a[0], b[0]) for a, b in itertools.combinations(spans, 2)), default=1.0)
     assert overlap <= JITTER[1] / JITTER[0] * (1 + 1e-9)
@@ -100,26 +109,26 @@ def test_batches_do_not_overlap_in_duration_by_more_than_the_jitter(
 @settings(deadline=None)
 @given(durations, limits, numbers)
 def test_in_ascending_order_batches_grow_after_the_first(durations_s: list[float], limit_s: float, epoch: int) -> None:
-    plan = plan_epoch(utterances(durations_s), limit_s, seed=1, epoch=epoch, ascending=True)
+    plan = planned(utterances(durations_s), limit_s, seed=1, epoch=epoch, ascending=True)
     for before, after in itertools.combinations(plan[1:], 2):
         assert longest(before) / min(u.duration for u in after) <= JITTER[1] / JITTER[0] * (1 + 1e-9)
-    shuffled = plan_epoch(utterances(durations_s), limit_s, seed=1, epoch=epoch)
+    shuffled = planned(utterances(durations_s), limit_s, seed=1, epoch=epoch)
     assert sorted(ids(plan)) == sorted(ids(shuffled)), "only their order differs"
 
 
 def test_the_same_seed_and_epoch_give_the_same_plan() -> None:
-    assert plan_epoch(many(), 40, seed=3, epoch=2) == plan_epoch(many(), 40, seed=3, epoch=2)
+    assert planned(many(), 40, seed=3, epoch=2) == planned(many(), 40, seed=3, epoch=2)
 
 
 def test_another_epoch_or_seed_gives_other_neighbours() -> None:
-    plans = [plan_epoch(many(), 40, seed=seed, epoch=epoch) for seed, epoch in ((1, 0), (1, 1), (2, 0))]
+    plans = [planned(many(), 40, seed=seed, epoch=epoch) for seed, epoch in ((1, 0), (1, 1), (2, 0))]
     together = [{frozenset(batch) for batch in ids(plan)} for plan in plans]
     for one, other in itertools.combinations(together, 2):
         assert len(one & other) < len(one) / 4, "not only the order of the batches changes"
 
 
 def test_without_ascending_the_batches_after_the_first_are_shuffled() -> None:
-    (first, *rest), (_, *ascending) = (plan_epoch(many(), 40, seed=1, epoch=0, ascending=a) for a in (False, True))
+    (first, *rest), (_, *ascending) = (planned(many(), 40, seed=1, epoch=0, ascending=a) for a in (False, True))
     assert longest(first) == max(u.duration for u in many())
     assert ids(rest) not in (ids(ascending), ids(ascending)[::-1])
     assert sorted(ids(rest)) == sorted(ids(ascending))
@@ -127,7 +136,7 @@ def test_without_ascending_the_batches_after_the_first_are_shuffled() -> None:
 
 def test_batches_are_full_and_little_of_them_is_padding() -> None:
     for epoch in range(3):
-        plan = plan_epoch(many(2000), 60, seed=1, epoch=epoch)
+        plan = planned(many(2000), 60, seed=1, epoch=epoch)
         padded_s = [len(batch) * longest(batch) for batch in plan]
         assert max(padded_s) <= 60
         assert sum(padded_s) < 1.1 * sum(u.duration for batch in plan for u in batch)
@@ -136,9 +145,9 @@ def test_batches_are_full_and_little_of_them_is_padding() -> None:
 
 def test_an_utterance_longer_than_the_limit_stands_alone() -> None:
     spoken = utterances([3, 50, 3, 60, 3])
-    plan = plan_epoch(spoken, 10, seed=1, epoch=0)
+    plan = planned(spoken, 10, seed=1, epoch=0)
     assert sorted(map(sorted, ids(plan))) == [["u0", "u2", "u4"], ["u1"], ["u3"]]
-    assert plan_epoch(spoken[1:2], 10, seed=1, epoch=0) == [spoken[1:2]]
+    assert planned(spoken[1:2], 10, seed=1, epoch=0) == [spoken[1:2]]
 
 
 # What is read
@@ -178,6 +187,26 @@ def test_recordings_and_stretches_that_share_an_id_are_told_apart(tmp_path: Path
     reader, whole = AudioReader(RATE, cache_gib=1), samples(made[1])
     for expected, utterance in zip((samples(made[0]), whole, whole[:800], whole[800:]), made, strict=True):
         np.testing.assert_array_equal(reader(utterance).numpy(), expected)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_audio_that_cannot_be_used_is_left_out_and_named(tmp_path: Path, workers: int) -> None:
+    spoken = recorded(tmp_path)
+    (tmp_path / "notes.wav").write_text("these are notes")
+    not_finite = tmp_path / "nan.wav"
+    soundfile.write(not_finite, np.array([0.1, np.nan, 0.1], np.float32).repeat(800), RATE, subtype="FLOAT")
+    notes = replace(spoken[0], id="notes", audio_filepath=tmp_path / "notes.wav")
+    nan = replace(spoken[0], id="nan", audio_filepath=not_finite, duration=0.1)
+    gone = replace(spoken[0], id="gone", audio_filepath=tmp_path / "gone.wav")
+    cut = replace(spoken[1], id="cut", duration=spoken[1].duration + 0.15)
+    plan = [[spoken[0], notes, spoken[1]], [gone, nan, cut], [spoken[2]]]
+    mixed, empty, good = batches(plan, AudioReader(RATE, 1), TOKENIZER, workers=workers)
+    assert mixed.names == [spoken[0].id, spoken[1].id] and mixed.left_out.keys() == {"notes"}
+    assert "is not a sound file" in mixed.left_out["notes"]
+    assert empty.left_out.keys() == {"gone", "nan", "cut"}
+    assert empty.amount == 0 and empty.weights.tolist() == [0], "silence that does not count keeps the process busy"
+    assert "not a number" in empty.left_out["nan"]
+    assert good.names == [spoken[2].id] and not good.left_out
 
 
 def test_an_empty_transcript_has_no_tokens_beside_others_and_alone(tmp_path: Path) -> None:
@@ -248,6 +277,9 @@ def test_processes_share_a_batch_without_loss_or_repetition(parts: int, tmp_path
         for share in mine:
             assert share.utterances, "nobody stands idle"
             assert set(share.weights.tolist()) in ({0.0}, {1.0})
+            if not share.weights.any():
+                assert not share.waveform.any(), "silence, and nothing is read for it"
+                continue
             sizes = [len(samples(utterance)) for utterance in share.utterances]
             assert share.lengths.tolist() == sizes
 

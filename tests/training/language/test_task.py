@@ -229,7 +229,7 @@ def test_a_process_without_a_window_takes_part(recipe: Path) -> None:
     loaded = load_recipe(recipe)
     assert isinstance(loaded, LanguageRecipe)
     task = LanguageTask(loaded, None)
-    (batch,) = task.read([task.plan(0, 1)[0][:1]], 0, 0, (1, 2))  # the second of two, where one window is left
+    (batch,) = task.read([task.plan(0, 1)[0][:1]], 0, 0, (1, 2), {})  # the second of two, where one window is left
     losses = task.objective(batch.tokens, batch.lengths)
     assert losses.total.tolist() == [0.0]
 

@@ -1,0 +1,59 @@
+"""What the command line makes of errors that are no user's mistake in the input: packages, disks, pipes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from asr import cli
+from asr.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    "error", ["OSError('/x/libtorchaudio.so: undefined symbol: _ZN3c10')", "ImportError('DLL load')"]
+)
+def test_a_package_that_does_not_load_is_named_with_the_remedy(error: str, tmp_path: Path) -> None:
+    """As torchaudio fails beside another torch than it was built for: in the middle of its own import."""
+    package = tmp_path / "torchaudio"
+    package.mkdir()
+    (package / "__init__.py").write_text("from torchaudio import _extension\n")
+    (package / "_extension.py").write_text(f"raise {error}\n")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from asr.cli import main; main()"
+    recipe = str(ROOT / "recipes" / "smoke.yaml")
+    done = subprocess.run([sys.executable, "-c", code, "train", recipe], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "Error: `asr train` needs the package torchaudio, which is installed but cannot be loaded"
+    )
+    assert "constraints.txt" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def run(monkeypatch: pytest.MonkeyPatch, error: Exception) -> str:
+    """What `asr info` prints when something below it raises."""
+
+    @click.command()
+    def info() -> None:
+        raise error
+
+    monkeypatch.setattr(cli.LazyGroup, "get_command", lambda *_: info)
+    result = CliRunner().invoke(main, ["info"])
+    assert result.exit_code == 1
+    return result.output
+
+
+def test_an_os_error_without_a_file_is_printed_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, OSError("/x/lib.so: cannot open shared object")) == (
+        "Error: /x/lib.so: cannot open shared object\n"
+    )
+    assert run(monkeypatch, OSError(24, "Too many open files")) == "Error: [Errno 24] Too many open files\n"
+
+
+def test_an_os_error_with_a_file_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentence = run(monkeypatch, PermissionError(13, "Permission denied", "/x/y"))
+    assert sentence == "Error: '/x/y' cannot be read or written (Permission denied): choose another place.\n"
