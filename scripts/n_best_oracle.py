@@ -12,7 +12,8 @@ from pathlib import Path
 from asr import models
 from asr.data import manifest
 from asr.decoding import build
-from asr.decoding.beam.search import BeamOptions, BeamSearch
+from asr.decoding.beam.options import BeamOptions
+from asr.decoding.beam.search import BeamSearch
 from asr.evaluation import tuning
 from asr.models.session import OnnxModel
 from asr.scoring.wer import score
@@ -36,7 +37,7 @@ def main() -> None:
     )
     search = BeamSearch(model.description.tokenizer, options, ngram=build.own_language_model(model.description))
     utterances = [utterance for path in given.manifests for utterance in manifest.read(path)]
-    heard = tuning.listen(model, utterances, lambda what, share: None)
+    heard = tuning.listen(model, utterances)
     first = best = words = 0
     for rows, reference in zip(heard.log_probs, heard.references, strict=True):
         counts = [score([reference], [each.text]).words for each in search.decode(rows, given.texts)]

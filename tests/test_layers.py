@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asr"
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "files", "parallel", "version"},
+    {"errors", "files", "parallel", "progress", "version"},
     {"audio", "text", "transcript", "pages"},
     {"recipe", "scoring", "data", "models"},
     {"lm", "network"},

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from asr.cli.progress import bar
 from asr.data import manifest
 from asr.parallel import cores
 
@@ -94,24 +95,19 @@ def validate(
     Example:
       asr data validate data/an4/train.jsonl data/an4/dev.jsonl
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from asr.data import validation
     from asr.text import ENGLISH
 
     entries = [validation.Entry(path, utterance) for path in manifests for utterance in manifest.read(path)]
     duration_s = sum(entry.utterance.duration for entry in entries)
-    console = Console(stderr=True)
     started = time.monotonic()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("reading", total=duration_s)
+    with bar() as progress:
         findings = validation.validate(
             entries,
             ENGLISH if alphabet is None else alphabet,
             int(frame_shift_ms) // 10,
             workers,
-            lambda utterance: progress.advance(task, utterance.duration),
+            progress,
         )
     elapsed_s = time.monotonic() - started
     if as_json:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from asr.cli import options
+from asr.cli.progress import bar
 from asr.decoding.options import DecodingOptions
 from asr.scoring.alignment import Rule
 
@@ -69,9 +70,6 @@ def evaluate(
     """
     import json
 
-    from rich.console import Console
-    from rich.progress import Progress
-
     from asr import models
     from asr.decoding import build
     from asr.evaluation import corpora
@@ -94,23 +92,20 @@ def evaluate(
     read = corpora.read(manifests)
     duration_s = sum(utterance.duration for corpus in read for utterance in corpus.utterances)
     result = None
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("transcribing", total=duration_s)
+    with bar() as progress:
         evaluated = evaluation.evaluate(
             loaded,
             read,
             decoder,
             rule=rule,
             threads=threads,
-            progress=lambda u: progress.advance(task, u.duration),
+            progress=progress,
         )
         score = evaluated.score
         if as_json or keep or output_dir is not None:
             result = evaluation.report(evaluated, given=model, command=_command(model, manifests, rule, decoding))
             if output_dir is not None:
-                pictures = progress.add_task("drawing", total=min(media, len(evaluated.utterances)))
-                gallery = evaluation.media(loaded, evaluated, media, lambda place: progress.advance(pictures))
+                gallery = evaluation.media(loaded, evaluated, media, progress)
                 output_folder.write_report(output_dir, result, gallery)
             if keep:
                 card.keep_scores(Path(model), loaded.description, result)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asr.cli import options
+from asr.cli.progress import bar
 from asr.errors import ModelError
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def train(
     if vocabulary and vocabulary_size:
         raise click.UsageError("--vocabulary and --vocabulary-size are two ways to choose the words: give one.")
     options.check_output(output)
-    with options.progress() as told:
+    with bar() as progress:
         orders = train_ngram(
             texts,
             output,
@@ -106,7 +107,7 @@ def train(
             vocabulary=vocabulary,
             vocabulary_size=vocabulary_size,
             normalised=normalise,
-            progress=told,
+            progress=progress,
         )
     click.echo("order      n-grams         kept      D1      D2     D3+")
     for number, each in enumerate(orders, start=1):
@@ -191,8 +192,8 @@ def _foretold(model: Path, texts: tuple[Path, ...], normalise: bool) -> "tuple[d
     from asr.lm.perplexity import measure
 
     ngram = packed.load(model)
-    with options.progress() as told:
-        result = measure(ngram, texts, normalise, lambda share: told("reading", share))
+    with bar() as progress:
+        result = measure(ngram, texts, normalise, lambda share: progress("reading", share, 1.0))
     remark = f"{result.unknown:,} unknown ({100 * result.unknown / result.words:.2f} %)"
     return {"all words": result.all, "known words": result.known}, asdict(result), remark
 
@@ -203,8 +204,10 @@ def _spelled(model: Path, texts: tuple[Path, ...], normalise: bool) -> "tuple[di
     from asr.lm.perplexity import measure_speller
 
     loaded = OnnxLanguageModel(model)
-    with options.progress() as told:
-        result = measure_speller(loaded, loaded.description.tokenizer, texts, lambda share: told("reading", share))
+    with bar() as progress:
+        result = measure_speller(
+            loaded, loaded.description.tokenizer, texts, lambda share: progress("reading", share, 1.0)
+        )
     return {"all words": result.all}, asdict(result), f"{result.left_out:,} lines left out"
 
 

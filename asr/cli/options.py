@@ -2,8 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,15 +115,3 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         gathering = option(gathering)
     return gathering
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[str, float], None]]:
-    """A bar on standard error while it is a terminal, for a function that tells what it does and how far it is."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task: Any = progress.add_task("", total=1.0)
-        yield lambda what, share: progress.update(task, description=what, completed=share)

@@ -1,12 +1,12 @@
 """`asr prepare`: turn a corpus into manifests."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from asr.cli.progress import bar
 from asr.data import corpora
 from asr.data.corpora import Corpus, an4, folder, jsonl, kaldi, librispeech, table
 
@@ -54,7 +54,9 @@ def prepare_an4(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     Example:
       asr prepare an4 downloads/an4 data/an4
     """
-    _finish(an4.read(source, _track), out, dev_speakers, seed)
+    with bar() as progress:
+        corpus = an4.read(source, progress)
+    _finish(corpus, out, dev_speakers, seed)
 
 
 @prepare.command("folder")
@@ -85,7 +87,8 @@ def prepare_folder(source: Path, out: Path, dev_share: float, dev_speakers: int 
     Example:
       asr prepare folder recordings data/mine
     """
-    corpus = folder.read(source, _track)
+    with bar() as progress:
+        corpus = folder.read(source, progress)
     if dev_speakers is None:
         utterances = corpora.hold_out_share(corpus.utterances, dev_share, seed)
         corpus = replace(corpus, utterances=utterances)
@@ -123,7 +126,9 @@ def prepare_librispeech(source: Path, out: Path, parts: tuple[str, ...]) -> None
       asr prepare librispeech downloads data/mini --download train-clean-5 --download dev-clean-2
     """
     librispeech.download(source, parts)
-    _finish(librispeech.read(source, _track), out)
+    with bar() as progress:
+        corpus = librispeech.read(source, progress)
+    _finish(corpus, out)
 
 
 @prepare.command("csv")
@@ -144,7 +149,9 @@ def prepare_csv(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     Example:
       asr prepare csv downloads/cv-corpus/en/validated.tsv data/common-voice
     """
-    _finish(table.read(source, _track), out, dev_speakers, seed)
+    with bar() as progress:
+        corpus = table.read(source, progress)
+    _finish(corpus, out, dev_speakers, seed)
 
 
 @prepare.command("kaldi")
@@ -163,7 +170,9 @@ def prepare_kaldi(source: Path, out: Path, dev_speakers: int, seed: int) -> None
     Example:
       asr prepare kaldi egs/yesno/s5/data/train data/yesno
     """
-    _finish(kaldi.read(source, _track), out, dev_speakers, seed)
+    with bar() as progress:
+        corpus = kaldi.read(source, progress)
+    _finish(corpus, out, dev_speakers, seed)
 
 
 @prepare.command("jsonl")
@@ -183,16 +192,9 @@ def prepare_jsonl(source: Path, out: Path, dev_speakers: int, seed: int) -> None
     Example:
       asr prepare jsonl downloads/calls.jsonl data/calls --dev-speakers 5
     """
-    _finish(jsonl.read(source, out, _track), out, dev_speakers, seed)
-
-
-def _track(items: Sequence[Any], description: str) -> Iterable[Any]:
-    """Show a progress bar on standard error while it is a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(items, description, console=console, transient=True, disable=not console.is_terminal)
+    with bar() as progress:
+        corpus = jsonl.read(source, out, progress)
+    _finish(corpus, out, dev_speakers, seed)
 
 
 def _finish(corpus: Corpus, out: Path, dev_speakers: int = 0, seed: int = 0) -> None:

@@ -3,15 +3,16 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from asr.cli import options
+from asr.cli.progress import bar
 from asr.decoding.options import DecodingOptions
 from asr.errors import AsrError
+from asr.progress import Progress, silent
 from asr.transcript.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -117,8 +118,9 @@ def transcribe(
 
     started = time.monotonic()
     failed, heard_s = 0, 0.0
-    with _bar(waiting) as (told, say):
-        for sound, found in _in_order(work(told), waiting, output_dir is None):
+    with bar(real_time=True) as shown:
+        say, progress = shown.print, _in_all(waiting, shown if shown.is_drawn else silent)
+        for sound, found in _in_order(work(progress), waiting, output_dir is None):
             try:
                 if isinstance(found, AsrError):
                     raise found
@@ -137,17 +139,22 @@ def transcribe(
         sys.exit(1)
 
 
-Told = Callable[[int, float], None]
 Found = Iterator[tuple[int, "Transcript | AsrError"]]
 
 
-def _one_by_one(transcriber: "Transcriber", sounds: Sequence["Input"], channel: "Channel") -> Callable[[Told], Found]:
+def _one_by_one(
+    transcriber: "Transcriber", sounds: Sequence["Input"], channel: "Channel"
+) -> Callable[[Progress], Found]:
     """In this process, which starts at once and hears several parts of a long sound at a time."""
 
-    def work(told: Told) -> Found:
+    def work(progress: Progress) -> Found:
         for number, sound in enumerate(sounds):
             try:
-                yield number, transcriber.transcribe(sound.source, channel=channel, told=lambda s, n=number: told(n, s))
+
+                def of_this(_task: str, done: float, total: float | None, source: str = sound.source) -> None:
+                    progress(source, done, total)
+
+                yield number, transcriber.transcribe(sound.source, channel=channel, progress=of_this)
             except AsrError as error:
                 yield number, error
 
@@ -156,14 +163,14 @@ def _one_by_one(transcriber: "Transcriber", sounds: Sequence["Input"], channel: 
 
 def _in_processes(
     load: "Load", sounds: Sequence["Input"], workers: int | None, channel: "Channel"
-) -> Callable[[Told], Found]:
+) -> Callable[[Progress], Found]:
     """In several processes, each with one thread."""
     from asr.parallel import cores
     from asr.transcription.workers import transcribe_all
 
     count = min(workers or cores(), len(sounds))
     sources = [sound.source for sound in sounds]
-    return lambda told: transcribe_all(sources, load, workers=count, channel=channel, told=told)
+    return lambda progress: transcribe_all(sources, load, workers=count, channel=channel, progress=progress)
 
 
 def _in_order(found: Found, sounds: Sequence["Input"], wanted: bool) -> "Iterator[tuple[Input, Transcript | AsrError]]":
@@ -206,46 +213,24 @@ def _summary(done: int, failed: int, left_out: int, heard_s: float, started: flo
     return "; ".join(parts) + "."
 
 
-@contextmanager
-def _bar(sounds: Sequence["Input"]) -> Iterator[tuple[Told, Callable[..., None]]]:
-    """A progress bar on standard error while it is a terminal, and a function that prints beside it."""
-    if not sys.stderr.isatty():
-        yield (lambda number, seconds: None), (lambda text, err=False: click.echo(text, nl=False, err=err))
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+def _in_all(sounds: Sequence["Input"], shown: Progress) -> Progress:
+    """The `Progress` of single sounds, by their sources, as that of all together."""
+    total_s = sum(_duration_s(sound.source) for sound in sounds) if shown is not silent else 0.0
+    done_s: dict[str, float] = {}
 
+    def progress(source: str, seconds: float, _total_s: float | None) -> None:
+        done_s[source] = seconds
+        shown("transcribing", sum(done_s.values()), total_s)
+
+    return progress
+
+
+def _duration_s(source: str) -> float:
+    """The seconds of a sound, as its header says; a guess if it does not."""
     from asr import audio
 
-    durations_s: dict[int, float] = {}
-    heard: dict[int, float] = {}
-    started = time.monotonic()
-
-    def length(number: int) -> float:
-        """The seconds of a sound, as its header says; a guess if it does not."""
-        if number not in durations_s:
-            try:
-                source = Path(sounds[number].source)
-                is_stream = sounds[number].source == "-" or source.is_fifo()  # asking would use it up
-                durations_s[number] = 60.0 if is_stream else audio.duration_s(source)
-            except AsrError:
-                durations_s[number] = 0.0
-        return durations_s[number]
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("transcribing", total=sum(map(length, range(len(sounds)))), rate="")
-
-        def told(number: int, seconds: float) -> None:
-            heard[number] = heard.get(number, 0.0) + seconds
-            total = sum(heard.values())
-            rate = f"{total / max(time.monotonic() - started, 1e-3):.0f} times real time"
-            progress.update(task, completed=total, rate=rate)
-
-        def say(text: str, err: bool = False) -> None:
-            if sys.stdout.isatty() or err:
-                progress.console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
-            else:
-                click.echo(text, nl=False)
-
-        yield told, say
+    try:
+        is_stream = source == "-" or Path(source).is_fifo()  # asking would use it up
+        return 60.0 if is_stream else audio.duration_s(Path(source))
+    except AsrError:
+        return 0.0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from asr.cli import options
+from asr.cli.progress import bar
 
 if TYPE_CHECKING:
     from asr.decoding.build import SearchModel
@@ -108,9 +109,9 @@ def tune(
             raise click.UsageError("--beam needs a language model: give it with --lm or --rescore.")
     else:
         width = beam or build.default_width(first)
-    with options.progress() as told:
-        heard = tuning.listen(loaded, [u for each in manifests for u in manifest.read(each)], told)
-        tuned = tuning.tune(heard, width=width, lm=first, second=second, told=told)
+    with bar() as progress:
+        heard = tuning.listen(loaded, [u for each in manifests for u in manifest.read(each)], progress)
+        tuned = tuning.tune(heard, width=width, lm=first, second=second, progress=progress)
 
     click.echo(tables.table(tuned.stages))
     if tuned.trials:

@@ -8,7 +8,7 @@ count as clipped; raised to just full scale, none.
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from asr import audio
 from asr.data.frames import SAMPLE_RATE, frames_needed, num_frames
 from asr.data.manifest import Utterance
 from asr.errors import AudioError
+from asr.progress import Progress, silent
 from asr.text import ENGLISH, CharTokenizer
 
 KINDS = {
@@ -70,7 +71,7 @@ def validate(
     alphabet: str = ENGLISH,
     time_reduction: int = 4,
     workers: int = 1,
-    progress: Callable[[Utterance], object] = lambda _: None,
+    progress: Progress = silent,
 ) -> list[Finding]:
     """Everything that is wrong, kind by kind, in the order of the entries. The number of workers changes nothing.
 
@@ -82,7 +83,7 @@ def validate(
         alphabet: what texts are normalised to.
         time_reduction: spectrogram frames of 10 ms for one frame of the model.
         workers: threads that read sound files.
-        progress: called with each utterance when it is done.
+        progress: gets the seconds of audio that are done.
 
     Raises:
         DataError: the alphabet cannot be one.
@@ -93,6 +94,7 @@ def validate(
     samples: dict[bytes, Entry] = {}
     speakers: dict[str, dict[str, Entry]] = {}
     findings = []
+    done_s, total_s = 0.0, sum(entry.utterance.duration for entry in entries)
     for entry, (sound_faults, fingerprint) in zip(entries, heard, strict=True):
         utterance = entry.utterance
         faults = sound_faults | _text_faults(utterance.text, tokenizer)
@@ -109,7 +111,8 @@ def validate(
                     faults["shared-speaker"] = f"{utterance.speaker} in {split}, and in {other} ({first.manifest})"
                 splits[split] = entry
         findings += [Finding(kind, utterance.id, str(entry.manifest), value) for kind, value in faults.items()]
-        progress(utterance)
+        done_s += utterance.duration
+        progress("reading", done_s, total_s)
     return sorted(findings, key=lambda finding: list(KINDS).index(finding.kind))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from asr.decoding.beam.search import BeamOptions, BeamSearch
+from asr.decoding.beam.options import BeamOptions
+from asr.decoding.beam.search import BeamSearch
 from asr.decoding.decoder import Decoder
 from asr.decoding.fusion import FusionSearch
 from asr.decoding.options import DecodingOptions

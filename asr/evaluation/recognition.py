@@ -11,6 +11,7 @@ from asr.decoding.tokens_to_words import to_words
 from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
 from asr.parallel import ahead
+from asr.progress import Progress, silent
 from asr.scoring.alignment import Rule
 from asr.scoring.wer import Score, score
 from asr.transcript.transcript import Transcript
@@ -21,8 +22,6 @@ BATCH = 8
 
 Read = Callable[[Utterance], np.ndarray]
 """Gives an utterance's waveform at the model's rate. Shape: -> (S,)"""
-Progress = Callable[[Utterance], None]
-"""Is told of each utterance when it is done."""
 
 
 def evaluate(
@@ -30,7 +29,7 @@ def evaluate(
     utterances: Sequence[Utterance],
     *,
     read: Read | None = None,
-    progress: Progress = lambda utterance: None,
+    progress: Progress = silent,
 ) -> Score:
     """Transcribe the utterances greedily and score them; references are normalised to the model's alphabet.
 
@@ -46,7 +45,7 @@ def recognise(
     decoder: Decoder | None = None,
     *,
     read: Read | None = None,
-    progress: Progress = lambda utterance: None,
+    progress: Progress = silent,
     threads: int = 1,
 ) -> list[Transcript]:
     """The transcript of each utterance, in their order; greedy without a decoder.
@@ -58,9 +57,11 @@ def recognise(
     """
     decoder = decoder or Decoder()
     transcripts: dict[int, Transcript] = {}
+    done_s, total_s = 0.0, sum(utterance.duration for utterance in utterances)
     for index, duration_s, rows in hear(model, utterances, read=read, threads=threads):
         transcripts[index] = decode(model.description, decoder, rows, duration_s)
-        progress(utterances[index])
+        done_s += utterances[index].duration
+        progress("transcribing", done_s, total_s)
     return [transcripts[index] for index in range(len(utterances))]
 
 

@@ -4,7 +4,7 @@ The sound is heard once. Then a beam search with each pair of LM weight and word
 log-probs, and the fewest word errors win; the grid grows where the best pair lies on its edge.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +27,7 @@ from asr.models.decoding_settings import Rescoring, Settings
 from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
 from asr.parallel import cores
+from asr.progress import Progress, silent
 from asr.scoring.calibration import Calibration, calibrate
 from asr.scoring.wer import Score, score
 from asr.transcript.transcript import Transcript
@@ -43,9 +44,6 @@ KEPT_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
 SECOND_BONUSES = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 """Of rescoring: the second model's weight, what is kept of the first one's, and what is added to the word bonus."""
 TEMPERATURES = np.geomspace(0.25, 8, 101).round(3).tolist()
-
-Told = Callable[[str, float], None]
-"""Is told what is being done and which share of it is done, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def tune(
     width: int = 0,
     lm: SearchModel | None = None,
     second: rescoring.SentenceScorer | None = None,
-    told: Told = lambda what, share: None,
+    progress: Progress = silent,
 ) -> Tuned:
     """Find all settings one after the other: weights of the language model, of rescoring, the temperature.
 
@@ -120,17 +118,17 @@ def tune(
         search = make_search(heard.description, settings, width, None)
         stages.append(_stage(heard, "beam", search))
         if lm is not None:
-            trials = weights(heard, lm, width, told)
+            trials = weights(heard, lm, width, progress)
             best = min(trials)
             settings = replace(settings, lm_weight=best.lm_weight, word_bonus=best.word_bonus)
             search = make_search(heard.description, settings, width, lm)
             stages.append(_stage(heard, "beam + language model", search))
         if second is not None:
             lists = beam_search(heard.description, settings, width, words_only(lm))
-            by = second_weights(heard, lists, second, told)
+            by = second_weights(heard, lists, second, progress)
             settings = replace(settings, rescoring=by)
             stages.append(_stage(heard, f"{stages[-1].name} + rescoring", RescoredSearch(lists, second, by)))
-    told("calibrating", 0.0)
+    progress("calibrating", 0, None)
     best_temperature, before, after = temperature(heard, stages[-1])
     return Tuned(replace(settings, temperature=best_temperature), stages, trials, before, after)
 
@@ -144,13 +142,13 @@ def _stage(heard: Heard, name: str, search: Search) -> Stage:
     return Stage(name, found, score_transcripts(heard.description, heard.utterances, transcripts))
 
 
-def listen(model: LogProbModel, utterances: Sequence[Utterance], told: Told) -> Heard:
+def listen(model: LogProbModel, utterances: Sequence[Utterance], progress: Progress = silent) -> Heard:
     """Hear a dev part. Raises AudioError when an utterance cannot be read."""
     log_probs: dict[int, np.ndarray] = {}
     durations_s: dict[int, float] = {}
     for index, duration_s, rows in hear(model, utterances, threads=THREADS):
         log_probs[index], durations_s[index] = rows, duration_s
-        told("hearing", len(log_probs) / len(utterances))
+        progress("hearing", len(log_probs), len(utterances))
     order = range(len(utterances))
     normalise = model.description.tokenizer.normalise
     return Heard(
@@ -162,7 +160,7 @@ def listen(model: LogProbModel, utterances: Sequence[Utterance], told: Told) -> 
     )
 
 
-def weights(heard: Heard, lm: SearchModel, width: int, told: Told) -> list[Trial]:
+def weights(heard: Heard, lm: SearchModel, width: int, progress: Progress) -> list[Trial]:
     """Search LM weight and word bonus; the best is the smallest trial. All of one grid, row by row."""
     tried: dict[tuple[float, float], Trial] = {}
     rows, columns, step = list(WEIGHTS), list(BONUSES), BONUSES[1] - BONUSES[0]
@@ -172,7 +170,7 @@ def weights(heard: Heard, lm: SearchModel, width: int, told: Told) -> list[Trial
             settings = Settings(beam=width, lm_weight=weight, word_bonus=bonus)
             counted = score(heard.references, _texts(heard, make_search(heard.description, settings, width, lm)))
             tried[weight, bonus] = Trial(counted.words.errors, counted.characters.errors, weight, bonus)
-            told("trying weights", len(tried) / (len(rows) * len(columns)))
+            progress("trying weights", len(tried), len(rows) * len(columns))
         best = min(tried.values())
         rows += [round(rows[-1] + WEIGHTS[1], 2)] if best.lm_weight == rows[-1] else []
         if best.word_bonus == columns[0]:
@@ -192,7 +190,9 @@ def _texts(heard: Heard, search: Search) -> list[str]:
     return [" ".join(write([token.number for token in tokens]).split()) for tokens in found]
 
 
-def second_weights(heard: Heard, searcher: BeamSearch, second: rescoring.SentenceScorer, told: Told) -> Rescoring:
+def second_weights(
+    heard: Heard, searcher: BeamSearch, second: rescoring.SentenceScorer, progress: Progress
+) -> Rescoring:
     """Search the weights of rescoring on the n-best lists that a search gives."""
     lists = searcher.decode_batch(heard.log_probs, rescoring.N_BEST, threads=THREADS)
     seconds, errors = [], []
@@ -201,7 +201,7 @@ def second_weights(heard: Heard, searcher: BeamSearch, second: rescoring.Sentenc
         seconds.append(second.score(texts))
         counts = [score([reference], [text]) for text in texts]
         errors.append(np.array([(each.words.errors, each.characters.errors) for each in counts]))
-        told("reading the best texts", number / len(lists))
+        progress("reading the best texts", number, len(lists))
     trials = {}
     kept = KEPT_WEIGHTS if searcher.lm_weight else (0.0,)
     for weight, share, more in product(SECOND_WEIGHTS, kept, SECOND_BONUSES):
@@ -211,8 +211,8 @@ def second_weights(heard: Heard, searcher: BeamSearch, second: rescoring.Sentenc
             word_bonus=round(searcher.word_bonus + more, 4),
         )
         chosen = [
-            int(rescoring.totals(hypotheses, told_by, searcher, by).argmax())
-            for hypotheses, told_by in zip(lists, seconds, strict=True)
+            int(rescoring.totals(hypotheses, second_log_probs, searcher, by).argmax())
+            for hypotheses, second_log_probs in zip(lists, seconds, strict=True)
         ]
         words, characters = np.sum([each[place] for each, place in zip(errors, chosen, strict=True)], axis=0)
         trials[by] = Trial(int(words), int(characters), by.lm_weight, by.word_bonus)

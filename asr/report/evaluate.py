@@ -1,7 +1,7 @@
 """A model run on corpora, and the report of what came out."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from asr.evaluation.recognition import reader, recognise, score_transcripts
 from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
 from asr.parallel import cores
+from asr.progress import Progress, silent
 from asr.report import document
 from asr.report.document import Document
 from asr.report.media import Gallery, gallery
@@ -69,7 +70,7 @@ def evaluate(
     *,
     rule: Rule = "fewest",
     threads: int = 1,
-    progress: Callable[[Utterance], None] = lambda utterance: None,
+    progress: Progress = silent,
 ) -> Evaluated:
     """Transcribe all corpora and score them, greedily without a decoder.
 
@@ -116,7 +117,7 @@ def media(
     model: LogProbModel,
     evaluated: Evaluated,
     count: int,
-    progress: Callable[[int], None] = lambda place: None,
+    progress: Progress = silent,
 ) -> Gallery:
     """Sounds and pictures of the `count` utterances with the most errors, which are run a second time."""
     utterances, description = evaluated.utterances, model.description

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from asr.audio.encoders import ogg_opus
+from asr.progress import Progress, silent, tracked
 from asr.scoring.wer import Score
 from asr.text import BLANK, Tokenizer
 
@@ -76,12 +77,12 @@ def gallery(
     tokenizer: Tokenizer,
     sample_rate: int,
     frame_shift_s: float,
-    progress: Callable[[int], None] = lambda place: None,
+    progress: Progress = silent,
 ) -> Gallery:
     """The media of the `count` utterances with the most word errors, of equals the first.
 
-    `read` gives the waveform of the utterance at a place, `log_probs` what the model makes of it; `progress` is told
-    of each place when it is done. Utterances longer than `MAX_SOUND_S` are passed over.
+    `read` gives the waveform of the utterance at a place, `log_probs` what the model makes of it.
+    Utterances longer than `MAX_SOUND_S` are passed over.
 
     Shape:
         durations_s: one for each utterance of the score; read: -> (S,); log_probs: (S,) -> (T, V)
@@ -90,14 +91,13 @@ def gallery(
     chosen = sorted(short, key=lambda place: -score.utterances[place].words.errors)[:count]
     missing = [name for name in PICTURE_PACKAGES if importlib.util.find_spec(name) is None]
     media = {}
-    for place in chosen:
+    for place in tracked(chosen, "drawing", progress):
         waveform = read(place)
         media[place] = Media(
             ogg_opus(waveform, sample_rate),
             None if missing else spectrogram(waveform, sample_rate),
             posteriors(log_probs(waveform), tokenizer, frame_shift_s),
         )
-        progress(place)
     if missing:
         why = f"No spectrogram: it needs {' and '.join(missing)}; install the extra `report`."
         return Gallery(count, media, [], why)

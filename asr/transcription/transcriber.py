@@ -1,7 +1,7 @@
 """Sound in, transcript out."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -15,12 +15,12 @@ from asr.decoding.options import DecodingOptions
 from asr.decoding.tokens_to_words import to_words
 from asr.errors import AudioError
 from asr.models.session import Device, LogProbModel, OnnxModel
+from asr.progress import Progress, silent
 from asr.transcript.transcript import Transcript, merged
 from asr.transcript.words import Word
 from asr.transcription import windows
 
 Channel = int | Literal["split"] | None
-Told = Callable[[float], None]
 
 
 class Transcriber:
@@ -42,7 +42,7 @@ class Transcriber:
         sample_rate: int | None = None,
         *,
         channel: Channel = None,
-        told: Told = lambda seconds: None,
+        progress: Progress = silent,
     ) -> Transcript:
         """Transcribe a sound of any length.
 
@@ -52,7 +52,7 @@ class Transcriber:
             sample_rate: of samples, in Hz; None means the model's. Files say theirs.
             channel: the number, from 1, of the only channel to hear; "split" hears each by itself, as a speaker of
                 its own; None hears the average of all.
-            told: is told how many more seconds have been heard.
+            progress: gets the seconds that are transcribed, of all channels' mean; their total is not known.
 
         Raises:
             AudioError: `source` cannot be read as sound, or has no such channel.
@@ -60,8 +60,8 @@ class Transcriber:
         if isinstance(channel, str) and channel != "split":
             raise AudioError(f"There is no channel {channel!r}: give a number from 1 on, or 'split' to hear each.")
         if channel == "split":
-            return self._split(source, sample_rate, told)
-        heard = _Counted(self._blocks(source, sample_rate, channel), self.model.description.sample_rate, told)
+            return self._split(source, sample_rate, progress)
+        heard = _Counted(self._blocks(source, sample_rate, channel), self.model.description.sample_rate, progress)
         words = tuple(self._words(heard))
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
         return Transcript(
@@ -76,27 +76,31 @@ class Transcriber:
     ) -> Iterator[Word]:
         """Yield the words of a sound as they are found, about half a minute after each other. As `transcribe`."""
         yield from self._words(
-            _Counted(
-                self._blocks(source, sample_rate, channel), self.model.description.sample_rate, lambda seconds: None
-            )
+            _Counted(self._blocks(source, sample_rate, channel), self.model.description.sample_rate, silent)
         )
 
-    def _split(self, source: audio.Source | np.ndarray, sample_rate: int | None, told: Told) -> Transcript:
+    def _split(self, source: audio.Source | np.ndarray, sample_rate: int | None, progress: Progress) -> Transcript:
         """Each channel by itself, one after the other, and all words together."""
         if isinstance(source, np.ndarray):
-            return self._each(source, sample_rate, source.shape[1] if source.ndim > 1 else 1, told)
+            return self._each(source, sample_rate, source.shape[1] if source.ndim > 1 else 1, progress)
         kept = audio.kept(source)  # a pipe can be read only once
         try:
-            return self._each(kept, sample_rate, audio.channels(kept), told)
+            return self._each(kept, sample_rate, audio.channels(kept), progress)
         finally:
             if kept is not source and not isinstance(kept, str | os.PathLike | bytes):
                 kept.close()
 
-    def _each(self, source: audio.Source | np.ndarray, sample_rate: int | None, count: int, told: Told) -> Transcript:
-        heard = [
-            self.transcribe(source, sample_rate, channel=number, told=lambda seconds: told(seconds / count))
-            for number in range(1, count + 1)
-        ]
+    def _each(
+        self, source: audio.Source | np.ndarray, sample_rate: int | None, count: int, progress: Progress
+    ) -> Transcript:
+        heard: list[Transcript] = []
+
+        def of_all(task: str, done_s: float, total_s: float | None) -> None:
+            before_s = sum(transcript.duration_s for transcript in heard)
+            progress(task, (before_s + done_s) / count, total_s)
+
+        for number in range(1, count + 1):
+            heard.append(self.transcribe(source, sample_rate, channel=number, progress=of_all))
         return merged(heard) if count > 1 else heard[0]
 
     def _words(self, heard: "_Counted") -> Iterator[Word]:
@@ -121,8 +125,8 @@ class Transcriber:
 class _Counted:
     """Blocks of sound, and how much of it went by."""
 
-    def __init__(self, blocks: Iterable[np.ndarray], sample_rate: int, told: Told) -> None:
-        self.blocks, self.sample_rate, self.told = blocks, sample_rate, told
+    def __init__(self, blocks: Iterable[np.ndarray], sample_rate: int, progress: Progress) -> None:
+        self.blocks, self.sample_rate, self.progress = blocks, sample_rate, progress
         self.samples = 0
 
     @property
@@ -133,7 +137,7 @@ class _Counted:
         for block in self.blocks:
             self.samples += len(block)
             yield block
-            self.told(len(block) / self.sample_rate)
+            self.progress("transcribing", self.duration_s, None)
 
 
 def open_transcriber(

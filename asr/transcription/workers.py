@@ -10,11 +10,10 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from asr.errors import AsrError, AudioError
+from asr.progress import Progress, silent
 from asr.transcript.transcript import Transcript
 from asr.transcription.transcriber import Channel, Transcriber
 
-Told = Callable[[int, float], None]
-"""Is told how many more seconds of which sound were heard."""
 Load = Callable[[], Transcriber]
 """Opens the transcriber of a process: a function of a module, or a `functools.partial` of one."""
 
@@ -34,7 +33,7 @@ def transcribe_all(
     *,
     workers: int,
     channel: Channel = None,
-    told: Told = lambda number, seconds: None,
+    progress: Progress = silent,
 ) -> Generator[tuple[int, Transcript | AsrError]]:
     """Yield (number of the source, its transcript or what was wrong with it) as they are ready.
 
@@ -43,7 +42,7 @@ def transcribe_all(
         load: opens the transcriber of each process.
         workers: processes.
         channel: as in `Transcriber.transcribe`.
-        told: is told how it goes on.
+        progress: gets the seconds of each source that are transcribed, the source being the task.
     """
     context = multiprocessing.get_context("spawn")
     waiting = list(reversed(range(len(sources))))
@@ -82,7 +81,7 @@ def transcribe_all(
                     yield worker.at, _crashed(sources[worker.at], worker.process.exitcode)
                     continue
                 if isinstance(message, float):
-                    told(worker.at, message)
+                    progress(sources[worker.at], message, None)
                     continue
                 done = worker.at
                 busy.remove(worker)
@@ -121,13 +120,17 @@ def _crashed(source: str, exit_code: int | None) -> AudioError:
 def _work(connection: Connection, load: Load, channel: Channel) -> None:
     """Transcribe what the other end names, until it hangs up."""
     transcriber = load()
+
+    def report(_task: str, done_s: float, _total_s: float | None) -> None:
+        connection.send(done_s)
+
     while True:
         try:
             source = connection.recv()
         except (EOFError, KeyboardInterrupt):
             return
         try:
-            connection.send(transcriber.transcribe(source, channel=channel, told=connection.send))
+            connection.send(transcriber.transcribe(source, channel=channel, progress=report))
         except AsrError as error:
             connection.send(error)
         except (BrokenPipeError, KeyboardInterrupt):

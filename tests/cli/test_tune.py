@@ -12,7 +12,8 @@ from PIL import Image
 
 from asr.cli import main
 from asr.data import manifest
-from asr.decoding.beam.search import BeamOptions, BeamSearch
+from asr.decoding.beam.options import BeamOptions
+from asr.decoding.beam.search import BeamSearch
 from asr.evaluation.recognition import reader
 from asr.lm import packed
 from asr.models.session import OnnxModel

@@ -178,9 +178,12 @@ def test_another_alphabet(planted):
 
 
 def test_progress_is_told_of_every_utterance_in_order(planted):
-    told: list[Utterance] = []
-    validate(planted.entries, workers=2, progress=told.append)
-    assert told == [entry.utterance for entry in planted.entries]
+    reported: list[tuple[float, float | None]] = []
+    validate(planted.entries, workers=2, progress=lambda task, done, total: reported.append((done, total)))
+    total_s = sum(entry.utterance.duration for entry in planted.entries)
+    assert len(reported) == len(planted.entries)
+    assert reported == sorted(reported)
+    assert reported[-1] == pytest.approx((total_s, total_s))
 
 
 @pytest.mark.parametrize("gain_db", [0, 6, 12])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from asr.decoding import rescoring
-from asr.decoding.beam.search import BeamOptions, BeamSearch, Hypothesis
+from asr.decoding.beam.options import BeamOptions
+from asr.decoding.beam.search import BeamSearch, Hypothesis
 from asr.models.decoding_settings import Rescoring
 from asr.text import CharTokenizer
 

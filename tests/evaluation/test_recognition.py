@@ -47,11 +47,18 @@ def test_each_hypothesis_meets_its_reference(count: int) -> None:
         Utterance("same", Path(str(n)), float(random.uniform(1, 9)), "j j" if i % 3 == 2 else letters(n).upper())
         for i, n in enumerate(numbers)
     ]
-    model, heard = Parrot(), []
-    score = evaluate(model, utterances, read=lambda u: np.array([float(str(u.audio_filepath))]), progress=heard.append)
+    model, reported = Parrot(), []
+
+    def report(task: str, done: float, total: float | None) -> None:
+        reported.append((done, total))
+
+    score = evaluate(model, utterances, read=lambda u: np.array([float(str(u.audio_filepath))]), progress=report)
     assert [u.hypothesis for u in score.utterances] == [letters(n) for n in numbers]
     assert score.sentence_errors == count // 3
-    assert sorted(map(id, heard)) == sorted(map(id, utterances))
+    assert len(reported) == count
+    assert reported == sorted(reported)
+    total_s = sum(u.duration for u in utterances)
+    assert reported[-1] == pytest.approx((total_s, total_s))
     assert max(model.batches) <= BATCH
     assert sum(model.batches) == count
 

@@ -2,12 +2,12 @@
 
 import os
 import signal
-from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 from asr.errors import AsrError, AudioError
+from asr.progress import Progress
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
 from asr.transcription.workers import transcribe_all
@@ -19,7 +19,7 @@ class Fake:
     def __init__(self, greeting: str) -> None:
         self.greeting = greeting
 
-    def transcribe(self, source: str, *, channel: object, told: Callable[[float], None]) -> Transcript:
+    def transcribe(self, source: str, *, channel: object, progress: Progress) -> Transcript:
         if source.startswith("crash"):
             os.kill(os.getpid(), signal.SIGSEGV)
         if source.startswith("ctrl-c"):
@@ -28,8 +28,8 @@ class Fake:
             os._exit(7)
         if source.startswith("bad"):
             raise AudioError(f"{source} is bad.")
-        told(1.5)
-        told(0.5)
+        progress("transcribing", 1.5, None)
+        progress("transcribing", 2.0, None)
         return Transcript((Word(f"{self.greeting}-{source}-{channel}", 0, 1, 1), Word(str(os.getpid()), 1, 2, 1)), 2.0)
 
 
@@ -44,18 +44,18 @@ def run(sources: list[str], workers: int, **options) -> dict[int, Transcript | A
 
 
 def test_every_sound_is_transcribed_with_what_was_wished() -> None:
-    heard: dict[int, float] = {}
+    heard: dict[str, float] = {}
     found = run(
         [f"s{n}" for n in range(7)],
         2,
         channel="split",
-        told=lambda number, seconds: heard.update({number: heard.get(number, 0) + seconds}),
+        progress=lambda source, seconds, total: heard.update({source: seconds}),
     )
     for number, result in found.items():
         assert isinstance(result, Transcript)
         assert result.words[0].text == f"hi-s{number}-split"
     assert len({result.words[1].text for result in found.values() if isinstance(result, Transcript)}) <= 2
-    assert heard == dict.fromkeys(range(7), 2.0)
+    assert heard == dict.fromkeys((f"s{n}" for n in range(7)), 2.0)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

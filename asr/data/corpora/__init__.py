@@ -6,10 +6,9 @@ A further corpus is one module here whose `read` returns a `Corpus`, and one sho
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from asr.audio import duration_s
 from asr.data import manifest
@@ -18,9 +17,6 @@ from asr.errors import DataError
 
 SPLITS = ("train", "dev", "test")
 """The usual splits, in the order in which they are listed; others follow by name."""
-
-Track = Callable[[Sequence[Any], str], Iterable[Any]]
-"""Passes a sequence through and shows how far it has come, under a few words of description."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +30,6 @@ class Corpus:
 
 
 # What the readers share
-
-
-def untracked(items: Sequence[Any], _description: str) -> Iterable[Any]:
-    """The `Track` that shows nothing."""
-    return items
 
 
 def few(names: Iterable[object]) -> str:

@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 from asr.data import manifest, traits
-from asr.data.corpora import Corpus, Track, few, lines, measured, untracked
+from asr.data.corpora import Corpus, few, lines, measured
 from asr.data.manifest import Utterance
 from asr.errors import DataError
+from asr.progress import Progress, silent, tracked
 
 FOLDERS = {"train": "an4_clstk", "test": "an4test_clstk"}
 LINE = re.compile(r"(?:<s>\s*)?(?P<text>.*?)\s*(?:</s>\s*)?\((?P<id>\S+)\)")
@@ -14,7 +15,7 @@ SUFFIXES = (".wav", ".flac", ".sph")
 """In this order where a recording is there in several forms; upper or lower case."""
 
 
-def read(source: Path, track: Track = untracked) -> Corpus:
+def read(source: Path, progress: Progress = silent) -> Corpus:
     """Read AN4 in its official layout: train and test, as `source/etc/*.transcription` divide it.
 
     The speaker is the name of the recording's folder, whose first letter, f or m, is the gender. Sound files stay where
@@ -38,7 +39,7 @@ def read(source: Path, track: Track = untracked) -> Corpus:
         if untold := [path for name, path in recordings.items() if name not in texts]:
             notes.append(f"Left out, for {transcription} has no transcript: {few(untold)}.")
         found = [_utterance(name, recordings[name].absolute(), text, split) for name, text in texts.items()]
-        utterances += [measured(utterance) for utterance in track(found, f"measuring {split}")]
+        utterances += [measured(utterance) for utterance in tracked(found, f"measuring {split}", progress)]
     return Corpus(utterances, notes)
 
 

@@ -3,13 +3,14 @@
 from collections import defaultdict
 from pathlib import Path
 
-from asr.data.corpora import Corpus, Track, few, measured, untracked
+from asr.data.corpora import Corpus, few, measured
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 from asr.files import below
+from asr.progress import Progress, silent, tracked
 
 
-def read(source: Path, track: Track = untracked) -> Corpus:
+def read(source: Path, progress: Progress = silent) -> Corpus:
     """Read `NAME.txt` and the sound file `NAME.*` beside it, in `source` and the folders below; all go to "all".
 
     The id is the path from `source` without its ending. In a folder below `source`, the first folder's name is the
@@ -36,7 +37,7 @@ def read(source: Path, track: Track = untracked) -> Corpus:
     untold = [path for paths in sounds.values() for path in paths]
     notes = [f"Left out, for no sound file is beside it: {few(silent)}."] if silent else []
     notes += [f"Left out, for no .txt file is beside it: {few(untold)}."] if untold else []
-    return Corpus([measured(utterance) for utterance in track(utterances, "measuring")], notes)
+    return Corpus([measured(utterance) for utterance in tracked(utterances, "measuring", progress)], notes)
 
 
 def _utterance(text: Path, sound: Path, source: Path) -> Utterance:

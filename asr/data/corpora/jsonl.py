@@ -8,13 +8,14 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from asr.data import manifest, traits
-from asr.data.corpora import Corpus, Track, check_files, check_split, few, measured, split_up, untracked
+from asr.data.corpora import Corpus, check_files, check_split, few, measured, split_up
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 from asr.files import replacing
+from asr.progress import Progress, silent, tracked
 
 
-def read(source: Path, out: Path, track: Track = untracked) -> Corpus:
+def read(source: Path, out: Path, progress: Progress = silent) -> Corpus:
     """Read a JSONL file of rows with `audio` and `text`, and unpack the tars that they name into `out/audio/`.
 
     `audio` (or NeMo's `audio_filepath`) is a path from the file's folder or, beside a `tar`, inside of that; `tar` is
@@ -48,8 +49,8 @@ def read(source: Path, out: Path, track: Track = untracked) -> Corpus:
     notes = []
     for tar, path in tars.items():
         targets = {name: target for target, (its_tar, name) in packed.items() if its_tar == tar}
-        notes += _unpack(path, targets, track)
-    return Corpus([measured(utterance) for utterance in track(utterances, "measuring")], notes)
+        notes += _unpack(path, targets, progress)
+    return Corpus([measured(utterance) for utterance in tracked(utterances, "measuring", progress)], notes)
 
 
 def _row(row: manifest.Row, where: str, folder: Path, out: Path) -> tuple[Utterance, tuple[str, str] | None]:
@@ -86,7 +87,7 @@ def _below(name: str, key: str, where: str) -> PurePosixPath:
     return path
 
 
-def _unpack(tar: Path, targets: dict[str, Path], track: Track) -> list[str]:
+def _unpack(tar: Path, targets: dict[str, Path], progress: Progress) -> list[str]:
     """Unpack the members that `targets` names to the paths that it gives; return notes on the others.
 
     Where a file goes is never the tar's to say, so it cannot write outside of `out`; its links, owners and modes
@@ -101,7 +102,7 @@ def _unpack(tar: Path, targets: dict[str, Path], track: Track) -> list[str]:
             wanted = [(targets[name], member) for name, member in members if name in targets]
             if odd := [member.name for _, member in wanted if not member.isreg()]:
                 raise DataError(f"{tar} has links or devices where the rows name sound files: {few(odd)}.")
-            for target, member in track(wanted, f"unpacking {tar.name}"):
+            for target, member in tracked(wanted, f"unpacking {tar.name}", progress):
                 _unpack_member(archive, member, target)
     except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{tar} cannot be unpacked: {error}.") from error

@@ -5,15 +5,16 @@ import math
 from pathlib import Path
 
 from asr.data import manifest, traits
-from asr.data.corpora import Corpus, Track, check_files, check_split, few, lines, measured, untracked
+from asr.data.corpora import Corpus, check_files, check_split, few, lines, measured
 from asr.data.manifest import Utterance
 from asr.errors import DataError
+from asr.progress import Progress, silent, tracked
 
 Table = dict[str, tuple[str, str]]
 """First field of a line -> (where the line is, the rest of it)."""
 
 
-def read(source: Path, track: Track = untracked) -> Corpus:
+def read(source: Path, progress: Progress = silent) -> Corpus:
     """Read a data folder; the split is the folder's name.
 
     Without `segments` an utterance is a whole recording and has its id. As in Kaldi, a relative path in wav.scp counts
@@ -54,7 +55,7 @@ def read(source: Path, track: Track = untracked) -> Corpus:
     check_files((utterance.audio_filepath for utterance in utterances), source / "wav.scp")
     untold = [name for name in stretches if name not in texts]
     notes = [f"Left out, for {text} has no transcript: {few(untold)}."] if untold else []
-    return Corpus([measured(utterance) for utterance in track(utterances, "measuring")], notes)
+    return Corpus([measured(utterance) for utterance in tracked(utterances, "measuring", progress)], notes)
 
 
 def _table(path: Path) -> Table:

@@ -7,9 +7,10 @@ from http.client import HTTPException
 from pathlib import Path
 
 from asr.data import manifest, traits
-from asr.data.corpora import Corpus, Track, check_split, few, lines, measured, untracked
+from asr.data.corpora import Corpus, check_split, few, lines, measured
 from asr.data.manifest import Utterance
 from asr.errors import DataError
+from asr.progress import Progress, silent, tracked
 
 PARTS = (
     "train-clean-100",
@@ -31,7 +32,7 @@ URL = "https://www.openslr.org/resources"
 """lhotse's own address but for the encryption: OpenSLR's archives are not checked against a checksum."""
 
 
-def read(source: Path, track: Track = untracked) -> Corpus:
+def read(source: Path, progress: Progress = silent) -> Corpus:
     """Read every part in `source` or `source/LibriSpeech`: PART/SPEAKER/CHAPTER/*.flac with their *.trans.txt.
 
     The split is the part's name, the speaker its folder's. Genders are taken from SPEAKERS.TXT beside the parts, where
@@ -60,7 +61,7 @@ def read(source: Path, track: Track = untracked) -> Corpus:
         )
     untold = sorted(sounds - {utterance.audio_filepath for utterance in utterances})
     notes = [f"Left out, for no .trans.txt beside them has their transcript: {few(untold)}."] if untold else []
-    return Corpus([measured(utterance) for utterance in track(utterances, "measuring")], notes)
+    return Corpus([measured(utterance) for utterance in tracked(utterances, "measuring", progress)], notes)
 
 
 def _genders(folders: Sequence[Path]) -> dict[str, str]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from asr.data import manifest, traits
-from asr.data.corpora import Corpus, Track, check_files, check_split, lines, measured, untracked
+from asr.data.corpora import Corpus, check_files, check_split, lines, measured
 from asr.data.manifest import Utterance
 from asr.errors import DataError
+from asr.progress import Progress, silent, tracked
 
 DIALECTS: dict[str, dict[str, Any]] = {
     ".csv": {"delimiter": ",", "strict": True},
@@ -35,7 +36,7 @@ SPLIT_NAMES = ("train", "dev", "test", "validated")
 """A file of such a name is the split of that name; the rows of others are the split "all"."""
 
 
-def read(source: Path, track: Track = untracked) -> Corpus:
+def read(source: Path, progress: Progress = silent) -> Corpus:
     """Read a table with one utterance a row; columns that have no name in `COLUMNS` or `TRAIT_COLUMNS` are dropped.
 
     The path of a sound file counts from the table's folder; in Common Voice's layout, a header with `path` and
@@ -67,7 +68,7 @@ def read(source: Path, track: Track = untracked) -> Corpus:
     if not utterances:
         raise DataError(f"{source} has no rows; at least one is needed.")
     check_files((utterance.audio_filepath for utterance in utterances), source)
-    return Corpus([measured(utterance) for utterance in track(utterances, "measuring")], [])
+    return Corpus([measured(utterance) for utterance in tracked(utterances, "measuring", progress)], [])
 
 
 def _records(source: Path) -> Iterator[tuple[str, list[str]]]:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asr.decoding.beam.tree import Record, tokens_of
+from asr.decoding.beam.rules import Record
+from asr.decoding.beam.tree import tokens_of
 from asr.decoding.compiled import compiled
 
 End = tuple[float, float, float, int]
@@ -20,7 +21,7 @@ End = tuple[float, float, float, int]
 
 
 class Path(NamedTuple):
-    """A text and what it is worth; the fields are those of `asr.decoding.beam.Hypothesis`."""
+    """A text and what it is worth; the fields are those of `asr.decoding.beam.search.Hypothesis`."""
 
     text: str
     tokens: tuple[int, ...]
@@ -45,7 +46,7 @@ def best_texts(  # noqa: PLR0917 - all of a search, for its `Stream` alone
     Args:
         ends: where texts end.
         nodes: the tree, of type `tree.NODE`.
-        merges: what was left out, of type `kernel.MERGE`, in the order of time.
+        merges: what was left out, of type `pruning.MERGE`, in the order of time.
         log_probs: what the search heard. Shape: (T, V)
         write: tokens -> text.
         how_many: texts at most.

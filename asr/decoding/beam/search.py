@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from asr.decoding.beam import lexicon
+from asr.decoding.beam.options import BeamOptions
 from asr.decoding.forced_alignment import Frames
 from asr.decoding.protocol import Token
 from asr.errors import AsrError, DataError
@@ -23,48 +24,6 @@ from asr.text import Tokenizer
 
 ANSWERS = 1 << 14
 """Answers of the language model that a search remembers, for it asks the same at every frame."""
-
-
-@dataclass(frozen=True, slots=True)
-class BeamOptions:
-    """How much is searched, and what counts beside the sound. Log-probabilities and scores are natural logarithms."""
-
-    width: int = 100
-    """Prefixes that are kept after each frame."""
-    threshold: float = 12.0
-    """A prefix is dropped when its score is this far below the best; inf drops none."""
-    tokens: int = 40
-    """Tokens by which a prefix may grow in a frame: the likeliest."""
-    token_threshold: float = -7.0
-    """A prefix does not grow by a token below this log-probability; -inf allows all."""
-    lm_weight: float = 0.5
-    """What the language model's log-probabilities are multiplied by."""
-    word_bonus: float = 1.0
-    """What each word adds to the score where there is a language model, which prefers few words."""
-    unknown_score: float = -5.0
-    """What a word outside the vocabulary adds to the score, beside `lm_weight` times the log-probability of its
-    letters, each of which is as likely as any other. Without that, a weak model gains by writing words together. A hot
-    word's letters are free."""
-    closed: bool = False
-    """Whether only words of the vocabulary may be written."""
-    recombine: bool = True
-    """Whether with a language model only the best is kept of the prefixes that no sound to come can tell apart, which
-    leaves room for others. Lists of the best texts have the others, too."""
-
-    def __post_init__(self) -> None:
-        """Raises AsrError when a value is out of its range."""
-        ranges: Mapping[str, tuple[bool, str]] = {
-            "width": (self.width >= 1, "1 or more"),
-            "threshold": (self.threshold > 0, "more than 0"),
-            "tokens": (self.tokens >= 1, "1 or more"),
-            "token_threshold": (self.token_threshold < 0, "less than 0"),
-            "lm_weight": (0 <= self.lm_weight < math.inf, "0 or more"),
-            "word_bonus": (math.isfinite(self.word_bonus), "a finite number"),
-            "unknown_score": (math.isfinite(self.unknown_score), "a finite number"),
-        }
-        for name, (is_good, rule) in ranges.items():
-            if not is_good:
-                raise AsrError(f"The beam search's `{name}` (={getattr(self, name)}) must be {rule}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +66,7 @@ class BeamSearch:
             AsrError: a hot word or the language model cannot be written in the model's alphabet, or the options ask
                 for a closed vocabulary and there is none.
         """
-        from asr.decoding.beam import kernel, tree
+        from asr.decoding.beam import pruning, rules
 
         self.tokenizer = tokenizer
         self.options = options or BeamOptions()
@@ -136,37 +95,37 @@ class BeamSearch:
         floor = float(self.options.unknown_score) if len(words) and not self.options.closed else -math.inf
         letters = max(1, len(set(tokenizer.alphabet) - {" "}))
         unknown_letter = -float(self.options.lm_weight) * math.log(letters)
-        self._rules = tree.Rules(
-            lexicon.spelling(tokenizer),
-            known,
-            ahead,
-            below,
-            ngram.trie if ngram is not None else _no_ngram(),
-            np.zeros(1, np.uint64),
-            np.zeros(1),
-            hot,
-            boost,
-            promise,
-            ngram.unknown if ngram is not None else 0,
-            ngram.end if ngram is not None else 0,
-            len(words) > 0,
-            ngram is not None,
-            self.options.closed,
-            float(self.options.lm_weight),
-            word_bonus,
-            float(self.options.unknown_score),
-            unknown_letter,
-            reach,
-            floor,
-            0.0 if hot_words else unknown_letter,
-            max(0.0, word_bonus + max(0.0, boost.max(), floor)) + max(0.0, floor) + reach,
+        self._rules = rules.Rules(
+            spelling=lexicon.spelling(tokenizer),
+            vocabulary=known,
+            ahead=ahead,
+            below=below,
+            ngram=ngram.trie if ngram is not None else _no_ngram(),
+            asked=np.zeros(1, np.uint64),
+            answers=np.zeros(1),
+            hot=hot,
+            boost=boost,
+            promise=promise,
+            unknown=ngram.unknown if ngram is not None else 0,
+            end=ngram.end if ngram is not None else 0,
+            has_vocabulary=len(words) > 0,
+            has_ngram=ngram is not None,
+            closed=self.options.closed,
+            lm_weight=float(self.options.lm_weight),
+            word_bonus=word_bonus,
+            unknown_score=float(self.options.unknown_score),
+            unknown_letter=unknown_letter,
+            reach=reach,
+            floor=floor,
+            floor_letter=0.0 if hot_words else unknown_letter,
+            gain=max(0.0, word_bonus + max(0.0, boost.max(), floor)) + max(0.0, floor) + reach,
         )
-        self._pruning = kernel.Pruning(
-            self.options.width,
-            float(self.options.threshold),
-            self.options.tokens,
-            float(self.options.token_threshold),
-            self.options.recombine and ngram is not None,
+        self._pruning = pruning.Pruning(
+            width=self.options.width,
+            threshold=float(self.options.threshold),
+            tokens=self.options.tokens,
+            token_threshold=float(self.options.token_threshold),
+            recombine=self.options.recombine and ngram is not None,
             several=False,
         )
         self._start = ngram.start() if ngram is not None else 0
@@ -190,16 +149,16 @@ class BeamSearch:
 class BeamStream:
     """The search of one utterance, between two parts of it."""
 
-    def __init__(self, decoder: BeamSearch, rules: Any, pruning: Any, state: int) -> None:
-        from asr.decoding.beam import kernel, n_best, tree
+    def __init__(self, decoder: BeamSearch, rules: Any, limits: Any, state: int) -> None:
+        from asr.decoding.beam import kernel, n_best, pruning, tree
 
         self._kernel, self._tree, self._n_best = kernel, tree, n_best
         self._frames = Frames()
-        self._decoder, self._pruning = decoder, pruning
+        self._decoder, self._pruning = decoder, limits
         self._rules = rules._replace(asked=np.zeros(ANSWERS, np.uint64), answers=np.zeros(ANSWERS))
-        width = pruning.width
-        merges = np.zeros(64 * width if pruning.several else width + 1, kernel.MERGE)
-        self._beam = kernel.Beam(np.array([1, 1, 1]), np.zeros(width, kernel.PREFIX), merges)
+        width = limits.width
+        merges = np.zeros(64 * width if limits.several else width + 1, pruning.MERGE)
+        self._beam = pruning.Beam(np.array([1, 1, 1]), np.zeros(width, pruning.PREFIX), merges)
         self._beam.prefixes[0]["other"] = -np.inf  # the empty prefix, whose one path has probability 1
         self._nodes = np.zeros(64 * width, tree.NODE)
         self._nodes[0]["state"] = state

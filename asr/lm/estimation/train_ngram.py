@@ -1,7 +1,7 @@
 """From text to an ARPA file."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -12,12 +12,10 @@ from asr.errors import DataError
 from asr.files import compressed, replacing
 from asr.lm.estimation.kneser_ney import BLOCK, MARKS, Table, Trainer, discounts
 from asr.lm.sentences import Encoder, count_words, encode_all, read_vocabulary
+from asr.progress import Progress, silent
 
 LINES = 1 << 18
 """Lines of the ARPA file that are written at a time."""
-
-Progress = Callable[[str, float], None]
-"""Is told what is being done, and which share of it is done, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def train(
     vocabulary_size: int | None = None,
     normalised: bool = False,
     block: int = BLOCK,
-    progress: Progress = lambda what, share: None,
+    progress: Progress = silent,
 ) -> list[Order]:
     """Train an n-gram model on text files and write it as ARPA, packed where the name ends in .gz or .xz.
 
@@ -58,7 +56,7 @@ def train(
             or does not begin with 0.
     """
     _check_prune(prune, order)
-    counts = count_words(texts, normalised, lambda share: progress("words", share))
+    counts = count_words(texts, normalised, lambda share: progress("words", share, 1.0))
     allowed = _allowed(texts, counts, vocabulary, vocabulary_size, normalised)
     words = [*(mark.encode() for mark in MARKS), *counts]
     encoder = Encoder({word: number for number, word in enumerate(words)}, normalised)
@@ -66,14 +64,14 @@ def train(
     with tempfile.TemporaryDirectory(prefix="asr-lm-") as folder, replacing(output) as file:
         allowed = np.r_[[True] * len(MARKS), allowed]
         trainer = Trainer(words, allowed, order=order, prune=prune, folder=Path(folder), block=block)
-        numbers = (part for _, part in encode_all(texts, encoder, lambda share: progress("n-grams", share)))
+        numbers = (part for _, part in encode_all(texts, encoder, lambda share: progress("n-grams", share, 1.0)))
         counted = trainer.count(numbers)
-        adjusted = trainer.adjust(counted, lambda share: progress("adjusted counts", share))
+        adjusted = trainer.adjust(counted, lambda share: progress("adjusted counts", share, 1.0))
         found = [discounts(trainer.histogram[n]) for n in range(1, order + 1)]
         amounts = [np.r_[0.0, amount] for amount, _ in found]
         tables = [trainer.unigram_table(amounts[0])]
         for n in range(2, order + 1):
-            progress("probabilities", (n - 2) / (order - 1))
+            progress("probabilities", n - 2, order - 1)
             tables.append(trainer.interpolate(tables, *trainer.discount(n, adjusted[n - 2], amounts[n - 1])))
         with compressed(file, output.suffix) as arpa:
             _write(arpa, trainer, tables, progress)
@@ -123,7 +121,7 @@ def _write(file: IO[bytes], trainer: Trainer, tables: Sequence[Table], progress:
                 lines = _lines(words, numbers[part], log_prob[part], log_backoff[part] if order < len(tables) else None)
                 file.write("".join(lines).encode())
                 written += len(numbers[part])
-                progress("writing", written / total)
+                progress("writing", written, total)
     file.write(b"\n\\end\\\n")
 
 

@@ -15,8 +15,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding.beam import kernel, n_best, tree
-from asr.decoding.beam.search import BeamOptions, BeamSearch, Hypothesis
+from asr.decoding.beam import kernel, n_best
+from asr.decoding.beam import rules as rules_of
+from asr.decoding.beam.options import BeamOptions
+from asr.decoding.beam.search import BeamSearch, Hypothesis
 from asr.decoding.greedy import greedy
 from asr.decoding.protocol import decode
 from asr.errors import AsrError, DataError
@@ -146,13 +148,13 @@ def test_the_look_ahead_is_never_less_than_a_word_and_falls_with_each_letter(
         _, state = ngram.advance(state, word)
     node, before = 0, 0.0
     for end, letter in enumerate(text, start=1):
-        node = tree.spell(rules.vocabulary, node, " ab".index(letter))
+        node = rules_of.spell(rules.vocabulary, node, " ab".index(letter))
         if node < 0:
             assert not any(word.startswith(text[:end]) for word in ("a", "ab", "bb"))
             return
-        best = tree.lookahead(rules, state, node)
+        best = rules_of.lookahead(rules, state, node)
         assert best <= before
-        assert best == tree.lookahead(rules, state, node)  # remembered
+        assert best == rules_of.lookahead(rules, state, node)  # remembered
         for word in ("a", "ab", "bb"):
             if word.startswith(text[:end]):
                 assert best >= ngram.advance(state, word)[0] - 1e-6
