@@ -152,10 +152,10 @@ def _distinct(text: str, tokenizer: Tokenizer) -> np.ndarray:
 
 
 def unusable_audio(utterances: Sequence[Utterance]) -> dict[str, str]:
-    """The utterances whose file is missing, empty, has no readable header or is shorter than they say, with the reason.
+    """Utterances whose file is missing, empty, has no readable header or is shorter than they say, with the reason.
 
-    Every file is looked for, and up to `HEADERS` of their headers are read; a file can still turn out to be damaged when
-    it is decoded.
+    Every file is looked for, and up to `HEADERS` of their headers are read; a file can still turn out to be damaged
+    when it is decoded.
     """
     by_file: dict[Path, list[Utterance]] = {}
     for utterance in utterances:
