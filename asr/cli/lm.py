@@ -243,8 +243,8 @@ def generate(model: Path, *, prompt: str, length: int, temperature: float, seed:
 
     if model.is_file() and model.suffix != ".onnx":
         raise ModelError(
-            f"'{model}' is not an .onnx file: only an LSTM language model can write (`asr train "
-            "recipes/lm/english.yaml`, then `asr export`); an n-gram model cannot."
+            f"'{model}' is not an .onnx file, and only an LSTM language model can write: `asr train "
+            "recipes/lm/english.yaml` and `asr export` make one."
         )
     loaded = OnnxLanguageModel(model, threads=1)  # one token at a time leaves nothing to share
     tokenizer = loaded.description.tokenizer

@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 import torch
 from safetensors.torch import load_file
@@ -97,9 +99,12 @@ def test_a_run_of_two_processes_resumes_in_one_with_the_same_batches(
     assert distance(tmp_path / "two", tmp_path / "one") < 1e-5
 
 
-def test_a_run_stopped_by_a_signal_resumes_in_two_processes(smoke_overrides: list[str], tmp_path: Path) -> None:
-    """torchrun passes SIGTERM on to its processes; they agree on the step after which they stop."""
-    arguments = [*smoke_overrides, *PLAIN, "data.batch_duration_s=5", "training.epochs=6"]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_of_two_processes_resumes_after_a_signal(
+    number: signal.Signals, smoke_overrides: list[str], tmp_path: Path
+) -> None:
+    """torchrun passes SIGTERM on to its processes, which agree on the step after which they stop; SIGKILL hits one."""
+    arguments = [*smoke_overrides, *PLAIN, "data.batch_duration_s=5", "training.epochs=6", "training.save_every_s=0.1"]
     train(2, tmp_path / "whole", arguments)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     started = command(2, tmp_path / "cut", arguments)
@@ -107,7 +112,11 @@ def test_a_run_stopped_by_a_signal_resumes_in_two_processes(smoke_overrides: lis
     while not (tmp_path / "cut" / "metrics.jsonl").exists():
         assert process.poll() is None
         time.sleep(0.05)
-    process.terminate()
+    if number == signal.SIGKILL:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[-1]), signal.SIGKILL)
+    else:
+        process.terminate()
     assert process.wait(timeout=120) != 0
     train(2, tmp_path / "cut", [*arguments, "--resume"])
     whole, cut = (load_file(tmp_path / name / "state.safetensors") for name in ("whole", "cut"))

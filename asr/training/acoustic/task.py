@@ -218,6 +218,8 @@ class AcousticTask:
     def warnings(self) -> list[str]:
         """Which utterances are left out, and why."""
         warnings = [f"Left out: '{name}' {reason}." for name, reason in self.unusable.items()]
+        if len(warnings) > corpus.LISTED:
+            warnings[corpus.LISTED :] = [f"Left out for such reasons: {len(warnings) - corpus.LISTED:,} more."]
         return warnings + [f"Left out of dev: '{name}': {reason}" for name, reason in self.unreadable_dev.items()]
 
     def evaluate(self, network: nn.Module, epoch: int, exchange: Exchange) -> Evaluation:
