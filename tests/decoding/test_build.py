@@ -14,7 +14,7 @@ from asr.decoding.greedy import GreedySearch
 from asr.decoding.options import DecodingOptions
 from asr.errors import AsrError, ModelError
 from asr.lm import packed
-from asr.models.decoding_settings import Rescoring, Settings
+from asr.models.decoding_settings import Settings
 from asr.models.description import AcousticDescription
 from asr.text import CharTokenizer
 
@@ -99,36 +99,6 @@ def test_wishes_that_cannot_be(wishes: dict[str, Any], message: str) -> None:
         build.make(PLAIN, DecodingOptions(**wishes))
 
 
-def test_settings_survive_the_file() -> None:
-    settings = Settings(
-        beam=7,
-        lm_weight=0.75,
-        word_bonus=-1.5,
-        rescoring=Rescoring(weight=0.4, lm_weight=0.2, word_bonus=0.5),
-        temperature=1.7,
-        least_confidence=0.3,
-        lm_size=(5, 4, 3),
-        tuned={"dev_wer": {"greedy": 0.5}},
-    )
-    assert Settings.from_dict(settings.to_dict()) == settings
-
-
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        {"beams": 3},
-        {"beam": "x"},
-        {"temperature": 0.0},
-        {"least_confidence": 1.5},
-        {"lm_weight": float("nan")},
-        {"rescoring": {"weight": 1.0}},
-    ],
-)
-def test_damaged_settings_are_told(damaged: dict[str, Any]) -> None:
-    with pytest.raises(AsrError, match="the settings of the decoding are damaged"):
-        Settings.from_dict(damaged)
-
-
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
@@ -140,13 +110,3 @@ def test_damaged_settings_are_told(damaged: dict[str, Any]) -> None:
 def test_numbers_out_of_range_are_refused(wish: dict[str, Any], message: str) -> None:
     with pytest.raises(AsrError, match=message):
         asr.load("an4", **wish)
-
-
-def test_another_channel_than_a_number_or_split_is_refused() -> None:
-    with pytest.raises(AsrError, match="no channel 'both'"):
-        asr.load("an4").transcribe(np.zeros(16_000, np.float32), channel="both")  # type: ignore[arg-type]
-
-
-def test_samples_that_lie_on_their_side_are_refused() -> None:
-    with pytest.raises(AsrError, match=r"\(2, 16000\) would have 16,000 channels"):
-        asr.load("an4").transcribe(np.zeros((2, 16_000), np.float32))

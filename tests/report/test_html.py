@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import pytest
 
-from asr.pages.assemble import embed
 from asr.report.media import Gallery
 from asr.report.output_folder import write_report
 
@@ -52,10 +51,6 @@ def test_the_page_holds_nothing_that_would_be_fetched(folder: Path) -> None:
     text = (folder / "index.html").read_text(encoding="utf-8")
     assert not re.search(r'(src|href)="(?!data:|#)', text)
     assert re.findall(r"https?://[\w./]+", text) == ["http://www.w3.org/2000/svg"]
-
-
-def test_a_text_cannot_end_the_script_it_stands_in() -> None:
-    assert embed({"text": "</script><script>alert(1)"}) == '{"text":"\\u003c/script>\\u003cscript>alert(1)"}'
 
 
 def test_the_summary_has_the_documents_numbers(page: Any, made: "Made") -> None:

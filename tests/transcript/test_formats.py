@@ -5,64 +5,15 @@ import io
 import itertools
 import json
 import re
-from dataclasses import replace
-from pathlib import Path
 
 import av
 import pytest
 from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from made_transcripts import SMALL, by_channel, transcripts
 
-from asr.errors import AsrError
-from asr.transcript.formats import FORMATS, to_ctm, to_json, to_srt, to_textgrid, to_tsv, to_txt, to_vtt
-from asr.transcript.transcript import Transcript, merged, write
+from asr.transcript.formats import to_ctm, to_json, to_srt, to_textgrid, to_tsv, to_txt, to_vtt
+from asr.transcript.transcript import Transcript, merged
 from asr.transcript.words import Word
-
-SPACELESS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=14)
-MARKS = [
-    "-->",
-    "&amp;",
-    "&",
-    "<b>",
-    "</i>",
-    "<v",
-    '"',
-    "'",
-    "{\\an8}",
-    "12",
-    "NOTE",
-    "WEBVTT",
-    "00:00:01.000",
-    "1:",
-    ";;",
-]
-TEXTS = st.one_of(SPACELESS, st.sampled_from([*MARKS, "x" * 42, "y" * 43, "z" * 90]))
-
-
-@st.composite
-def one_channel(draw: st.DrawFn) -> Transcript:
-    """Words in order of time: abutting, together, far apart, a part of a millisecond long, past hour 100."""
-    steps = st.one_of(st.just(0.0), st.floats(0, 0.003), st.floats(0, 1), st.sampled_from([0.699, 0.7, 8.0]))
-    now = draw(st.sampled_from([0.0, 0.0004, 59.9996, 360_000.0]))
-    words = []
-    for text in draw(st.lists(TEXTS, max_size=20)):
-        start = now + draw(steps)
-        now = start + draw(steps)
-        words.append(Word(text, start, now, draw(st.floats(0, 1))))
-    return Transcript(tuple(words), draw(st.one_of(st.floats(0, 5).map(lambda rest: now + rest), st.floats(0, 5))))
-
-
-def transcripts() -> st.SearchStrategy[Transcript]:
-    """Of mixed channels, and of one to three that were heard apart."""
-    return one_channel() | st.lists(one_channel(), min_size=1, max_size=3).map(merged)
-
-
-def by_channel(words: tuple[Word, ...]) -> dict[int | None, list[Word]]:
-    found: dict[int | None, list[Word]] = {}
-    for word in words:
-        found.setdefault(word.channel, []).append(word)
-    return found
-
 
 Read = list[tuple[int, int, int | None, list[str]]]
 """Start and end in milliseconds, channel and lines of each cue."""
@@ -180,24 +131,6 @@ def test_json_gives_the_words_back(transcript: Transcript) -> None:
         assert got["confidence"] == pytest.approx(word.confidence, abs=0.000051)
 
 
-@settings(deadline=None)
-@given(st.lists(one_channel(), min_size=1, max_size=3))
-def test_merged_channels_stand_phrase_by_phrase(alone: list[Transcript]) -> None:
-    whole = merged(alone)
-    assert whole.duration_s == max(transcript.duration_s for transcript in alone)
-    found = by_channel(whole.words)
-    for channel, transcript in enumerate(alone, start=1):
-        assert [replace(word, channel=None) for word in found.get(channel, [])] == list(transcript.words)
-
-    def apart(before: Word, after: Word) -> bool:
-        return before.channel != after.channel or round(1000 * after.start_s) - round(1000 * before.end_s) >= 700
-
-    pairs = list(itertools.pairwise(whole.words))
-    phrases = [*whole.words[:1], *(after for before, after in pairs if apart(before, after))]
-    starts = [(word.start_s, word.channel) for word in phrases]
-    assert starts == sorted(starts)
-
-
 def test_merged_keeps_what_it_came_from_and_turns_of_a_call() -> None:
     first = Transcript(
         (Word("so", 0.1, 0.4, 0.9), Word("what", 0.5, 1.0, 0.8), Word("bye", 3.0, 3.2, 1.0)), 3.5, "a", "m"
@@ -230,19 +163,6 @@ def test_txt_is_a_line_a_turn(transcript: Transcript) -> None:
         said = [(int(turn[1]), text) for turn in turns if turn for text in turn[2].split(" ")]
         assert said == [(word.channel, word.text) for word in transcript.words]
         assert all(a and b and a[1] != b[1] for a, b in itertools.pairwise(turns))
-
-
-SMALL = Transcript(
-    (
-        Word("so", 0.08, 0.24, 0.98765),
-        Word("<ah>", 0.2404, 0.5, 0.5),
-        Word("q&a", 1.2, 1.4, 1.0),
-        Word("für", 3661.0006, 3662.5, 0.25),
-    ),
-    duration_s=3663.00049,
-    source="talk.wav",
-    model="small.onnx",
-)
 
 
 def test_txt_golden() -> None:
@@ -338,51 +258,6 @@ def test_empty() -> None:
 def test_json_has_no_word_for_not_a_number() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_json(Transcript((Word("a", 0.0, 1.0, float("nan")),), 1.0))
-
-
-def test_confidence_is_the_mean_over_words() -> None:
-    assert SMALL.confidence == pytest.approx((0.98765 + 0.5 + 1.0 + 0.25) / 4)
-
-
-def test_unknown_format(tmp_path: Path) -> None:
-    message = "Unknown transcript format 'doc': choose one of txt, json, srt, vtt, tsv, ctm, TextGrid\\."
-    with pytest.raises(AsrError, match=message):
-        SMALL.to("doc")
-    with pytest.raises(AsrError, match=message):
-        write(SMALL, tmp_path / "a.doc", "doc")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_write_replaces_the_file(tmp_path: Path, name: str) -> None:
-    path = tmp_path / f"talk.{name}"
-    path.write_text("old and much longer than the new content\n" * 100)
-    write(SMALL, path, name)
-    assert path.read_bytes() == SMALL.to(name).encode("utf-8")
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Path, target: Path) -> Path:
-        raise OSError(28, "No space left on device")
-
-    path = tmp_path / "talk.txt"
-    path.write_text("old\n")
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(AsrError, match=r"Cannot write .*talk\.txt: No space left on device\."):
-        write(SMALL, path, "txt")
-    assert path.read_text() == "old\n"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_write_where_it_cannot(tmp_path: Path) -> None:
-    with pytest.raises(AsrError, match=r"Cannot write .*none/talk\.txt: No such file or directory\."):
-        write(SMALL, tmp_path / "none" / "talk.txt", "txt")
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    with pytest.raises(AsrError, match=r"Cannot write .*folder: Is a directory\."):
-        write(SMALL, folder, "txt")
-    assert list(tmp_path.iterdir()) == [folder]
 
 
 @settings(deadline=None)

@@ -11,7 +11,7 @@ import soundfile
 
 import asr
 from asr.data.manifest import read
-from asr.errors import AudioError, ModelError
+from asr.errors import AsrError, AudioError, ModelError
 from asr.models.session import OnnxModel
 
 RATE = 16_000
@@ -224,3 +224,13 @@ def test_many_files_in_processes(smoke_model: Path, smoke_corpus: Path, tmp_path
     assert texts == {str(u.audio_filepath): u.text for u in utterances}
     with pytest.raises(ModelError):
         next(asr.transcribe_all(paths, tmp_path / "no.onnx"))
+
+
+def test_another_channel_than_a_number_or_split_is_refused() -> None:
+    with pytest.raises(AsrError, match="no channel 'both'"):
+        asr.load("an4").transcribe(np.zeros(16_000, np.float32), channel="both")  # type: ignore[arg-type]
+
+
+def test_samples_that_lie_on_their_side_are_refused() -> None:
+    with pytest.raises(AsrError, match=r"\(2, 16000\) would have 16,000 channels"):
+        asr.load("an4").transcribe(np.zeros((2, 16_000), np.float32))

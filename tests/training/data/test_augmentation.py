@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
-from asr.network.torch_model import pad
 from asr.recipe.augmentation import AugmentationConfig
 from asr.training.data.augmentation import Augmenter
 
@@ -84,15 +83,3 @@ def test_a_speed_that_cannot_be_is_refused(speeds: tuple[float, ...]) -> None:
     rule = "must be factors from 0.5 to 2 in hundredths" if np.isfinite(speeds).all() else "should be a finite number"
     with pytest.raises(ValidationError, match=rule):
         AugmentationConfig(speeds=speeds)
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(1, 20), min_size=1, max_size=6))
-def test_padding_puts_waveforms_side_by_side(sizes: list[int]) -> None:
-    waveforms = [torch.arange(1.0, size + 1) for size in sizes]
-    padded, lengths = pad(waveforms)
-    assert padded.shape == (len(sizes), max(sizes))
-    assert lengths.tolist() == sizes
-    for row, waveform in zip(padded, waveforms, strict=True):
-        assert torch.equal(row[: len(waveform)], waveform)
-        assert not row[len(waveform) :].any()

@@ -1,0 +1,62 @@
+"""All searches answer alike: in parts as at once, and before the end as at the end where the sound is clear."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asr.decoding.beam.options import BeamOptions
+from asr.decoding.beam.search import BeamSearch
+from asr.decoding.fusion import FusionSearch
+from asr.decoding.greedy import GreedySearch, greedy
+from asr.decoding.protocol import Search, decode
+from asr.decoding.rescoring import RescoredSearch
+from asr.models.decoding_settings import Rescoring
+from asr.text import CharTokenizer
+
+TOKENIZER = CharTokenizer(" ab")
+
+
+class Indifferent:
+    """A language model to which all tokens and texts are alike."""
+
+    def start(self, batch: int = 1) -> Any:
+        return (np.zeros((1, batch, 1)), np.zeros((1, batch, 1)))
+
+    def log_probs(self, tokens: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
+        return np.full((*tokens.shape, TOKENIZER.size), -np.log(TOKENIZER.size)), state
+
+    def score(self, texts: Sequence[str]) -> list[float]:
+        return [-1.0] * len(texts)
+
+
+NOTHING = Rescoring(weight=0.0, lm_weight=0.0, word_bonus=0.0)
+BEAM = BeamSearch(TOKENIZER, BeamOptions(width=10))
+SEARCHES: dict[str, Search] = {
+    "greedy": GreedySearch(),
+    "beam": BEAM,
+    "fusion": FusionSearch(TOKENIZER, Indifferent(), width=10, lm_weight=0.1, word_bonus=0.0),
+    "rescored": RescoredSearch(BEAM, Indifferent(), NOTHING),
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_clear_sound_is_read_alike_before_and_at_the_end(name: str) -> None:
+    path = np.array([0, 2, 2, 0, 3, 1, 2, 0, 2, 0])
+    rows = np.log(np.full((len(path), 4), 0.01) + 0.96 * np.eye(4)[path]).astype(np.float32)
+    stream = SEARCHES[name].start()
+    assert stream.best() == []
+    for row in rows:
+        stream.feed(row[None])
+    assert stream.best() == stream.finish() == greedy(rows)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_in_parts_it_is_as_at_once(name: str) -> None:
+    rows = np.log(np.random.default_rng(3).dirichlet(np.ones(4), 30)).astype(np.float32)
+    stream = SEARCHES[name].start()
+    for part in np.split(rows, [1, 7, 7, 20]):
+        stream.feed(part)
+        stream.best()
+    assert stream.finish() == decode(SEARCHES[name], rows)
