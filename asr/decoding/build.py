@@ -18,7 +18,7 @@ from asr.lm import packed
 from asr.lm.cache import open_unpacked
 from asr.lm.lstm import OnnxLanguageModel
 from asr.lm.ngram import Ngram
-from asr.lm.protocol import Unit
+from asr.lm.protocol import LanguageModel, Unit
 from asr.models.decoding_settings import Rescoring, Settings
 from asr.models.description import AcousticDescription
 
@@ -82,7 +82,7 @@ def _searching(description: AcousticDescription, width: int, options: DecodingOp
     return Decoder(search, settings.temperature, about=", ".join(parts), remark=" ".join(filter(None, remarks)))
 
 
-def default_width(lm: SearchModel | None) -> int:
+def default_width(lm: LanguageModel | None) -> int:
     """Prefixes that a search with this language model keeps where nothing says how many."""
     return DEFAULT_WIDTH["word" if lm is None else lm.unit]
 
@@ -168,7 +168,7 @@ def own_language_model(description: AcousticDescription) -> Ngram | None:
         raise ModelError(f"{where} is damaged ({error}): tune the model again.") from None
 
 
-def _untuned(settings: Settings, lm: SearchModel | None, rescore: Path | None) -> str:
+def _untuned(settings: Settings, lm: LanguageModel | None, rescore: Path | None) -> str:
     """What is not as it was tuned."""
     if lm is not None and lm.size != settings.lm_size:
         return "The weights were not tuned for this language model: `asr tune` finds better ones on speech of your own."
@@ -177,7 +177,7 @@ def _untuned(settings: Settings, lm: SearchModel | None, rescore: Path | None) -
     return ""
 
 
-def _compiling(lm: SearchModel | None) -> str:
+def _compiling(lm: LanguageModel | None) -> str:
     """Why the first text takes its time."""
     if lm is not None and lm.unit == "token":
         return ""

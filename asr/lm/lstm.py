@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -20,8 +20,8 @@ BATCH = 64
 class OnnxLanguageModel:
     """An exported language model: a `LanguageModel` over tokens."""
 
-    unit: ClassVar[Literal["token"]] = "token"
-    kind = "LSTM"
+    unit: Literal["token"] = "token"
+    kind: str = "LSTM"
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         """Open a model file; `threads` 0 uses every core.

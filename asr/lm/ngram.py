@@ -2,8 +2,8 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Ngram:
     """Word number -> word, in the order of their letters' code points; `<s>`, `</s>` and `<unk>` are among them."""
     trie: Trie
 
-    unit: ClassVar[Literal["word"]] = "word"
+    unit: Literal["word"] = field(default="word", init=False)
 
     @property
     def kind(self) -> str:
