@@ -46,7 +46,7 @@ class Objective(nn.Module):
     ) -> Losses:
         """The plain loss is CTC of the last head; an utterance fits if its frames can carry its labels.
 
-        Where there is a head over phones, `over_phones` are they and how many; an utterance of 0 phones has no loss over
+        Where there is a head over phones, `over_phones` are they and how many; without phones there is no loss over
         them.
 
         Shape: waveform (B, S), lengths (B,) in samples, targets (B, L), target_lengths (B,), phones (B, P), (B,)
