@@ -56,6 +56,11 @@ class Recipe(Section):
                 f"`objective.intermediate` (={list(self.objective.intermediate)}) must name layers from 1 to "
                 f"{layers - 1}, below the last of `model.context.layers` (={layers})"
             )
+        if self.objective.phone_layer > layers:
+            raise ValueError(
+                f"`objective.phone_layer` (={self.objective.phone_layer}) must be at most `model.context.layers` "
+                f"(={layers})"
+            )
         return self
 
     @field_validator("name")

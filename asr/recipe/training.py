@@ -118,9 +118,23 @@ class ObjectiveConfig(Section):
     """Recurrent layers, counted from 1, that get a CTC head of their own in training (Lee and Watanabe 2021)."""
     intermediate_weight: float = Field(default=0.3, ge=0, le=1)
     """Share of the intermediate heads, together, in the CTC loss."""
+    phone_layer: int = Field(default=0, ge=0)
+    """Recurrent layer, counted from 1, that gets a CTC head over phones in training (hierarchical CTC: Fernandez et al.
+    2007, Sanabria and Metze 2018), as one of the intermediate heads; 0: none."""
+    pronunciations: Path | None = None
+    """A dictionary of words and their phones, like CMUdict, plain or compressed, for `phone_layer`. Utterances with a
+    word that it does not have do without."""
     consistency: float = Field(default=0.0, ge=0)
     """Weight of the consistency between two differently masked views of each utterance (CR-CTC, Yao et al. 2024; 0.2
     there). Above 0 every utterance is heard twice, so halve `data.batch_duration_s` for the same memory."""
+
+    @model_validator(mode="after")
+    def _phones_need_pronunciations(self) -> "ObjectiveConfig":
+        if bool(self.phone_layer) != (self.pronunciations is not None):
+            raise ValueError(
+                "`objective.phone_layer` and `objective.pronunciations` need each other: give both or none of them"
+            )
+        return self
 
 
 class OptimiserConfig(Section):

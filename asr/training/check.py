@@ -61,7 +61,8 @@ def check(recipe: Recipe, console: Console) -> Verdict:
     reader = AudioReader(model.description.sample_rate, recipe.data.cache_gib)
     corpus.set_statistics(model.network.features, chosen, reader, recipe.seed)
     unmasked = MaskingConfig(frequency_masks=0, time_masks=0)
-    objective = Objective(recipe.objective, unmasked, model.network)
+    without_phones = recipe.objective.model_copy(update={"phone_layer": 0, "pronunciations": None})
+    objective = Objective(without_phones, unmasked, model.network)
     optimiser = build_optimiser(recipe.optimiser, objective.parameters())
     (batch,) = batches([chosen], reader, model.description.tokenizer)
     steps = 0

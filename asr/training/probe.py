@@ -76,6 +76,7 @@ def _copies(batch: Batch, count: int) -> Batch:
         targets=batch.targets.repeat(count, 1),
         target_lengths=batch.target_lengths.repeat(count),
         weights=batch.weights.repeat(count),
+        phones=(batch.phones[0].repeat(count, 1), batch.phones[1].repeat(count)) if batch.phones else (),
     )
 
 

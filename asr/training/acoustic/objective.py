@@ -31,16 +31,25 @@ class Losses:
 class Objective(nn.Module):
     """The network with the loss around it; `forward` is one training step's loss."""
 
-    def __init__(self, config: ObjectiveConfig, masking: MaskingConfig, network: AcousticModel) -> None:
+    def __init__(
+        self, config: ObjectiveConfig, masking: MaskingConfig, network: AcousticModel, num_phones: int = 0
+    ) -> None:
+        """`num_phones` is the size of the phones' alphabet where `config` asks for a head over phones."""
         super().__init__()
         self.config, self.masking, self.network = config, masking, network
         size, tokens = network.context.output_size, network.head.out_features
         self.heads = nn.ModuleDict({str(layer): nn.Linear(size, tokens) for layer in config.intermediate})
+        self.phone_head = nn.Linear(size, num_phones) if config.phone_layer else None
 
-    def forward(self, waveform: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Losses:
+    def forward(
+        self, waveform: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor, *over_phones: Tensor
+    ) -> Losses:
         """The plain loss is CTC of the last head; an utterance fits if its frames can carry its labels.
 
-        Shape: waveform (B, S), lengths (B,) in samples, targets (B, L), target_lengths (B,)
+        Where there is a head over phones, `over_phones` are they and how many; without phones there is no loss over
+        them.
+
+        Shape: waveform (B, S), lengths (B,) in samples, targets (B, L), target_lengths (B,), phones (B, P), (B,)
         """
         views = 2 if self.config.consistency else 1
         fits = self.network.output_lengths(lengths) >= frames_needed(targets, target_lengths)
@@ -51,9 +60,13 @@ class Objective(nn.Module):
         log_probs = self.network.classify(layers[-1])
         ctc = ctc_losses(log_probs, frames, targets, target_lengths)
         total = ctc
-        if self.heads:
-            logits = [head(layers[int(layer) - 1]).transpose(0, 1) for layer, head in self.heads.items()]
-            below = [ctc_losses(log_softmax(one), frames, targets, target_lengths) for one in logits]
+        logits = [head(layers[int(layer) - 1]).transpose(0, 1) for layer, head in self.heads.items()]
+        below = [ctc_losses(log_softmax(one), frames, targets, target_lengths) for one in logits]
+        if self.phone_head is not None:
+            phones, phone_lengths = (tensor.repeat(views, *[1] * (tensor.ndim - 1)) for tensor in over_phones)
+            log_probs_of_phones = log_softmax(self.phone_head(layers[self.config.phone_layer - 1]).transpose(0, 1))
+            below.append(ctc_losses(log_probs_of_phones, frames, phones, phone_lengths) * (phone_lengths > 0))
+        if below:
             share = self.config.intermediate_weight
             total = (1 - share) * ctc + share * torch.stack(below).mean(dim=0)
         if views == 1:

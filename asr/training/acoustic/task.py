@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from asr.data import pronunciations
 from asr.data.manifest import Utterance
 from asr.decoding import build
 from asr.decoding.decoder import Decoder
@@ -65,7 +66,10 @@ class AcousticTask:
         corpus.check_dev(self.dev_set, self.tokenizer)
         self.reader = AudioReader(self.model.description.sample_rate, recipe.data.cache_gib)
         self.augmenter = Augmenter(recipe.augmentation, self.model.description.sample_rate)
-        self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.network)
+        path = recipe.objective.pronunciations
+        self.pronunciations = pronunciations.load(path) if path else None
+        num_phones = self.pronunciations.size if self.pronunciations else 0
+        self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.network, num_phones)
         best_by = recipe.evaluation.best_by
         shown = ["wer", "cer"] + ["wer_lm"] * (recipe.evaluation.lm is not None)
         self.columns = tuple(COLUMNS[name] for name in [best_by, *(name for name in shown if name != best_by)])
@@ -155,7 +159,7 @@ class AcousticTask:
         usable = list(self.by_id.values())
         total_s = sum(utterance.duration for utterance in usable)
         longest = max(usable, key=lambda utterance: utterance.duration)
-        (batch,) = batches([[longest]], self.reader, self.tokenizer)
+        (batch,) = batches([[longest]], self.reader, self.tokenizer, pronunciations=self.pronunciations)
         found_s = probe.largest_batch_s(
             trial,
             batch,
@@ -202,6 +206,7 @@ class AcousticTask:
             workers=self.recipe.data.workers,
             first=first,
             part=part,
+            pronunciations=self.pronunciations,
         )
 
     def facts(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from asr import audio
 from asr.data.manifest import Utterance
+from asr.data.pronunciations import Pronunciations
 from asr.errors import AudioError
 from asr.network.torch_model import pad
 from asr.text import Tokenizer
@@ -35,11 +36,13 @@ class Batch:
     """1; 0 for the silence that keeps a process busy whose part of the batch is empty. Shape: (B,)"""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Utterances whose audio cannot be used, by id, and why."""
+    phones: tuple[Tensor, Tensor] | tuple[()] = ()
+    """Phones and how many, where they are asked for. Shape: (B, P), (B,)"""
 
     @property
-    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Waveform, lengths, targets and target lengths."""
-        return self.waveform, self.lengths, self.targets, self.target_lengths
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Waveform, lengths, targets and target lengths, and phones and their lengths where they are asked for."""
+        return self.waveform, self.lengths, self.targets, self.target_lengths, *self.phones
 
     @property
     def names(self) -> list[str]:
@@ -131,6 +134,7 @@ class _PlannedBatches(Dataset[Batch]):
     augmenter: Augmenter | None
     seed: Sequence[int]
     part: tuple[int, int]
+    pronunciations: Pronunciations | None
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -157,7 +161,11 @@ class _PlannedBatches(Dataset[Batch]):
         waveform, lengths = pad(waveforms)
         padded, target_lengths = pad(targets)
         weights = torch.full((len(utterances),), float(not is_empty))
-        return Batch(utterances, waveform, lengths, padded, target_lengths, weights, left_out)
+        phones: tuple[Tensor, Tensor] | tuple[()] = ()
+        if self.pronunciations is not None:
+            spoken = [self.pronunciations.encode(self.tokenizer.normalise(u.text)) for u in utterances]
+            phones = pad([torch.tensor(sequence, dtype=torch.long) for sequence in spoken])
+        return Batch(utterances, waveform, lengths, padded, target_lengths, weights, left_out, phones)
 
 
 def batches(
@@ -170,13 +178,14 @@ def batches(
     workers: int = 0,
     first: int = 0,
     part: tuple[int, int] = (0, 1),
+    pronunciations: Pronunciations | None = None,
 ) -> Iterator[Batch]:
     """Read the planned batches from number `first` on, in their order, `workers` processes ahead.
 
     Of each batch only the part (number, of how many) is read; several processes share a batch so. An utterance whose
     audio cannot be used is left out of its batch, which says so.
     """
-    dataset = _PlannedBatches(plan, reader, tokenizer, augmenter, seed, part)
+    dataset = _PlannedBatches(plan, reader, tokenizer, augmenter, seed, part, pronunciations)
     numbers = range(first, len(plan))
     ahead = 4 if workers else None
     yield from DataLoader(dataset, batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=ahead)

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from asr.network.acoustic import AcousticModel
 from asr.recipe.augmentation import MaskingConfig
-from asr.recipe.network import ModelConfig
+from asr.recipe.network import ContextConfig, ModelConfig
 from asr.recipe.training import ObjectiveConfig
 from asr.training.acoustic.objective import Losses, Objective, ctc_losses, divergence, frames_needed
 
@@ -244,3 +245,20 @@ def test_a_transcript_fits_as_long_as_it_has_a_frame_for_each_token_and_for_each
     )
     assert found.fits.tolist() == [True, False, True, False]
     assert (found.total > 0).tolist() == [True, False, True, False]
+
+
+def test_a_head_over_phones_shares_the_loss_where_phones_are_known() -> None:
+    torch.manual_seed(0)
+    network = AcousticModel(ModelConfig(context=ContextConfig(layers=2, hidden=8, dropout=0)), V)
+    config = ObjectiveConfig(phone_layer=1, pronunciations=Path("cmudict"), intermediate_weight=0.25)
+    objective = Objective(config, MaskingConfig(frequency_masks=0, time_masks=0), network, num_phones=6)
+    waveform, lengths = torch.randn(2, 16_000), torch.tensor([16_000, 16_000])
+    targets, target_lengths = torch.tensor([[1, 2], [2, 3]]), torch.tensor([2, 2])
+    phones, phone_lengths = torch.tensor([[2, 3, 1, 5], [0, 0, 0, 0]]), torch.tensor([4, 0])
+    losses = objective(waveform, lengths, targets, target_lengths, phones, phone_lengths)
+    layers, frames = network.encode(*network.features(waveform, lengths))
+    assert objective.phone_head is not None
+    over_phones = objective.phone_head(layers[0]).log_softmax(dim=2).transpose(0, 1)
+    expected = ctc_losses(over_phones, frames, phones, phone_lengths)
+    torch.testing.assert_close(losses.total[0], 0.75 * losses.plain[0] + 0.25 * expected[0])
+    torch.testing.assert_close(losses.total[1], 0.75 * losses.plain[1])
