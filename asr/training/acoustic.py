@@ -30,8 +30,9 @@ from asr.training import checkpoint, corpus, probe
 from asr.training.checkpoint import TorchModel
 from asr.training.corpus import Entry
 from asr.training.display import clock
+from asr.training.exchange import Exchange
 from asr.training.objective import Objective
-from asr.training.task import Column, Evaluation, Exchange
+from asr.training.task import Column, Evaluation
 from asr.transcript import Transcript
 
 CHUNK = 32

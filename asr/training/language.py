@@ -22,8 +22,9 @@ from asr.recipe.recipe import LanguageRecipe, SentencesConfig
 from asr.recipe.training import TextConfig
 from asr.text import CharTokenizer, Tokenizer, normalise, train_subwords
 from asr.training import checkpoint, corpus, language_checkpoint
+from asr.training.exchange import Exchange
 from asr.training.objective import Losses
-from asr.training.task import Column, Evaluation, Exchange
+from asr.training.task import Column, Evaluation
 
 DEV_BATCH = 256
 """Sentences that are scored at a time."""
