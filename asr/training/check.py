@@ -1,21 +1,21 @@
 """Can this set-up learn at all? What cannot learn one batch by heart will not learn a corpus."""
 
 from dataclasses import dataclass
+from typing import Any, cast
 
-import numpy as np
-import torch
+from lightning_fabric import Fabric
 from rich.console import Console
-from torch import nn
 
 from asr.evaluation.recognition import evaluate
-from asr.recipe.augmentation import MaskingConfig
+from asr.recipe.files import with_values
 from asr.recipe.recipe import Recipe
 from asr.scoring.wer import Score
-from asr.training import checkpoint
-from asr.training.acoustic import corpus
-from asr.training.acoustic.objective import Objective
-from asr.training.data.batches import AudioReader, batches
-from asr.training.optimiser import build_optimiser
+from asr.training import precision
+from asr.training.acoustic.corpus import set_statistics
+from asr.training.acoustic.task import AcousticTask
+from asr.training.data.batches import batches
+from asr.training.exchange import Exchange
+from asr.training.step import Stepper
 
 UTTERANCES = 8
 """Size of the batch; it is taken from the middle of the corpus, by duration."""
@@ -43,40 +43,30 @@ def check(recipe: Recipe, console: Console) -> Verdict:
     Raises:
         DataError: as `asr.training.loop.train`.
     """
-    everything = corpus.read_manifests(recipe.data.train)
-    writable = corpus.within_alphabet(everything, recipe.text, skip_bad=recipe.data.skip_bad)
-    context = recipe.model.context.model_copy(update={"dropout": 0.0})
-    recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"context": context})})
-    model = checkpoint.build(recipe, corpus.make_tokenizer(recipe.text, writable))
-
-    def num_frames(durations_s: np.ndarray) -> np.ndarray:
-        samples = (durations_s * model.description.sample_rate).astype(np.int64)
-        return model.network.output_lengths(torch.from_numpy(samples)).numpy()
-
-    usable, _ = corpus.split_trainable(writable, model.description.tokenizer, num_frames, recipe.data)
-    unreadable = corpus.unusable_audio(usable)
-    by_duration = sorted((u for u in usable if u.id not in unreadable), key=lambda utterance: utterance.duration)
+    plain = {
+        "model.context.dropout": 0.0,
+        "augmentation": {"speeds": [1.0], "gain_db": 0.0, "masking": {"frequency_masks": 0, "time_masks": 0}},
+    }
+    task = AcousticTask(with_values(recipe, plain), None)
+    chosen_precision = precision.choose(recipe.training.precision, "cpu")
+    fabric = Fabric(accelerator="cpu", devices=1, precision=cast("Any", chosen_precision.name))
+    unusable = task.look(Exchange(fabric))
+    usable = [utterance for utterance in task.by_id.values() if utterance.id not in unusable]
+    by_duration = sorted(usable, key=lambda utterance: utterance.duration)
     middle = max(0, len(by_duration) - UTTERANCES) // 2
     chosen = by_duration[middle : middle + UTTERANCES]
-    reader = AudioReader(model.description.sample_rate, recipe.data.cache_gib)
-    corpus.set_statistics(model.network.features, chosen, reader, recipe.seed)
-    unmasked = MaskingConfig(frequency_masks=0, time_masks=0)
-    without_phones = recipe.objective.model_copy(update={"phone_layer": 0, "pronunciations": None})
-    objective = Objective(without_phones, unmasked, model.network)
-    optimiser = build_optimiser(recipe.optimiser, objective.parameters())
-    (batch,) = batches([chosen], reader, model.description.tokenizer)
+    set_statistics(task.network.features, chosen, task.reader, recipe.seed)
+    stepper = Stepper(fabric, task.objective, task.network, recipe.optimiser)
+    (batch,) = batches([chosen], task.reader, task.tokenizer, pronunciations=task.pronunciations)
     steps = 0
     while True:
-        score = evaluate(model, chosen, read=lambda utterance: reader(utterance).numpy())
+        score = evaluate(task.model, chosen, read=lambda utterance: task.reader(utterance).numpy())
         verdict = Verdict(steps, score)
         if verdict.can_learn or steps == STEPS:
             return verdict
-        loss = torch.tensor(0.0)
+        result = None
         for _ in range(LOOK_EVERY):
-            optimiser.zero_grad()
-            loss = objective(*batch.tensors).total.sum() / batch.target_lengths.sum()
-            loss.backward()
-            nn.utils.clip_grad_norm_(objective.parameters(), recipe.optimiser.clip_norm)
-            optimiser.step()
+            result = stepper([batch], recipe.optimiser.learning_rate, recipe.seed + steps)
             steps += 1
-        console.print(f"step {steps:4}  loss {loss.item():7.3f}", highlight=False)
+        assert result is not None
+        console.print(f"step {steps:4}  loss {result.loss:7.3f}", highlight=False)

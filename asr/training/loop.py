@@ -22,17 +22,19 @@ from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from lightning_fabric.strategies.ddp import DDPStrategy
 from rich.console import Console
-from torch import Tensor, nn
+from torch import nn
 
 from asr.errors import AsrError, DataError
 from asr.recipe.files import load_recipe
 from asr.recipe.recipe import AnyRecipe, LanguageRecipe
 from asr.recipe.training import TrainingConfig
-from asr.training import precision, probe, state
+from asr.training import precision, state, trial
 from asr.training.display import Display, clock
-from asr.training.optimiser import average_of, build_optimiser, learning_rate
+from asr.training.exchange import Exchange
+from asr.training.optimiser import learning_rate
 from asr.training.run_folder import RunFolder
 from asr.training.state import Progress
+from asr.training.step import Stepper, StepResult
 from asr.training.stopping import Stopped, stop_requests
 from asr.training.task import Batch, Task
 
@@ -40,8 +42,6 @@ MAX_NONFINITE_STEPS = 20
 """A run ends after this many steps in a row without a finite gradient."""
 COLLECTIVE_TIMEOUT = timedelta(minutes=10)
 """How long a process waits for the others, which must not be longer than a piece of an evaluation takes."""
-TRIALS = 3
-"""Batches that are timed before the first step."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _task(recipe: AnyRecipe, resumed: RunFolder | None) -> Task:
 
 
 class Trainer:
-    """A run: its parts, and its position. It is the `Exchange` of its task."""
+    """A run: its parts, and its position."""
 
     def __init__(self, task: Task, folder: RunFolder, display: Display) -> None:
         self.task, self.folder, self.display = task, folder, display
@@ -128,8 +128,8 @@ class Trainer:
             loggers=self.logger,
         )
         self.fabric.launch()
-        self.rank, self.processes = self.fabric.global_rank, self.fabric.world_size
-        self.progress = Progress(parts=self.processes * on.accumulate)
+        self.exchange = Exchange(self.fabric)
+        self.progress = Progress(parts=self.exchange.processes * on.accumulate)
         self.nonfinite_in_a_row = 0
 
     @property
@@ -138,23 +138,15 @@ class Trainer:
         on = self.task.recipe.training
         return self.progress.epoch >= on.epochs or 0 < on.max_steps <= self.progress.step
 
-    def gather(self, value: Any) -> list[Any]:
-        """The values of all processes, in their order; every process has to call it."""
-        if self.processes == 1:
-            return [value]
-        values: list[Any] = [None] * self.processes
-        torch.distributed.all_gather_object(values, value)
-        return values
-
     def start(self) -> None:
         """Begin the run folder, its recipe last."""
         self.folder.check_new()
-        self._leave_out(self.task.look(self))
+        self._leave_out(self.task.look(self.exchange))
         if remark := self.task.begin():
             self.display.say(remark)
         self._set_up()
-        if (found := self.task.fit(self._try, self.fabric.device, self.processes)) is not None:
-            self.task.settle({"data.batch_duration_s": min(self.gather(found))})
+        if (found := self.task.fit(self.stepper.try_out, self.fabric.device, self.exchange.processes)) is not None:
+            self.task.settle({"data.batch_duration_s": min(self.exchange.gather(found))})
         self._say_facts()
         if self.fabric.is_global_zero:
             self.folder.write_tokenizer(self.task.tokenizer)
@@ -166,19 +158,19 @@ class Trainer:
     def resume(self) -> None:
         """Continue from the state in the run folder."""
         remark = self.task.resume_entries(self.folder.entries)
-        bad = self.task.look(self)
+        bad = self.task.look(self.exchange)
         self._set_up()
-        self.progress = state.load(self.folder.state, self.task.objective, self.optimiser, self.average)
+        self.progress = state.load(self.folder.state, self.stepper)
         self._leave_out({name: reason for name, reason in bad.items() if name not in self.progress.left_out})
         if self.fabric.is_global_zero:
             self.folder.keep_metrics(self.progress.step)
         self._say_facts()
         if remark:
             self.display.warn(remark)
-        if self.progress.parts != self.processes * self.task.recipe.training.accumulate:
+        if self.progress.parts != self.exchange.processes * self.task.recipe.training.accumulate:
             self.display.warn(
-                f"The batches stay those that were planned for {self.progress.parts} parts, by {self.processes} "
-                "processes now: the run goes on, but not to exactly the same weights."
+                f"The batches stay those that were planned for {self.progress.parts} parts, by "
+                f"{self.exchange.processes} processes now: the run goes on, but not to exactly the same weights."
             )
         self._extend()
         self.display.say(f"Resumed in epoch {self.progress.epoch + 1}, after step {self.progress.step}.")
@@ -201,9 +193,8 @@ class Trainer:
 
     def _set_up(self) -> None:
         """Move the weights to their device, and build what refers to them there."""
-        optimiser = build_optimiser(self.task.recipe.optimiser, self.task.objective.parameters())
-        self.wrapped, self.optimiser = self.fabric.setup(self.task.objective, optimiser)
-        self.average = average_of(self.task.recipe.optimiser, self.task.network)
+        task = self.task
+        self.stepper = Stepper(self.fabric, task.objective, task.network, task.recipe.optimiser)
 
     def epoch(self, stop_request: Callable[[], str | None]) -> None:
         """Train an epoch, or what is left of it, and evaluate.
@@ -218,9 +209,9 @@ class Trainer:
         for batches in self._read(plan, first=progress.batch):
             done = self._share((progress.epoch + (progress.batch + 1) / len(plan)) / recipe.training.epochs)
             rate = learning_rate(recipe.optimiser, done)
-            figures = self.step(batches, rate)
+            result = self.step(batches, rate)
             signal = stop_request()
-            amount, stops, lost = self._sums(
+            amount, stops, lost = self.exchange.sums(
                 sum(batch.amount for batch in batches),
                 float(signal is not None),
                 float(sum(len(batch.left_out) for batch in batches)),
@@ -231,7 +222,8 @@ class Trainer:
             if lost:
                 self._leave_out({name: reason for batch in batches for name, reason in batch.left_out.items()})
             if progress.step % recipe.training.log_every_steps == 0:
-                self._log({**figures, "learning_rate": rate}, progress.epoch + progress.batch / len(plan))
+                figures = {"step_loss": result.loss, "gradient_norm": result.gradient_norm, "learning_rate": rate}
+                self._log(figures, progress.epoch + progress.batch / len(plan))
             if stops:
                 self.save()
                 self.fabric.barrier()  # else the end of one process might take the others down while they write
@@ -257,92 +249,42 @@ class Trainer:
 
     def _read(self, plan: Sequence[Any], first: int = 0) -> Iterator[tuple[Batch, ...]]:
         """This process's parts of the planned batches, from number `first` on."""
-        own = -(-self.progress.parts // self.processes)
+        own = -(-self.progress.parts // self.exchange.processes)
         readers = [
             self.task.read(
                 plan,
                 self.progress.epoch,
                 first,
-                (self.rank * own + number, self.processes * own),
+                (self.exchange.rank * own + number, self.exchange.processes * own),
                 self.progress.left_out,
             )
             for number in range(own)
         ]
         return zip(*readers, strict=True)
 
-    def _try(self, batch: Batch) -> None:
-        """A step that changes nothing."""
-        with self.fabric.no_backward_sync(self.wrapped, enabled=self.processes > 1):
-            self.fabric.backward(self.wrapped(*(part.to(self.fabric.device) for part in batch.tensors)).total.sum())
-        self.optimiser.zero_grad()
-
-    def step(self, batches: Sequence[Batch], rate: float) -> dict[str, float]:
-        """Move the weights by one planned batch, of which this process holds some parts.
-
-        A row that cannot be learnt is left out and named; if a loss or a gradient is not finite all the same, the step
-        is left out and its rows are named.
-
-        Returns:
-            loss per token and norm of the gradient, of the whole batch.
-        """
-        progress, recipe = self.progress, self.task.recipe
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.zero_grad()
-        (tokens,) = self._sums(sum(float(batch.weights @ batch.target_lengths.to(batch.weights)) for batch in batches))
-        plain, dropped = 0.0, list[str]()
-        for number, batch in enumerate(batches):
-            part = self.rank * len(batches) + number
-            torch.manual_seed(recipe.seed * 1_000_003 + progress.step + (part << 40))
-            is_last = number == len(batches) - 1
-            with self.fabric.no_backward_sync(self.wrapped, enabled=self.processes > 1 and not is_last):
-                losses = self.wrapped(*(tensor.to(self.fabric.device) for tensor in batch.tensors))
-                weights = batch.weights.to(self.fabric.device) * losses.fits
-                # Gradients are averaged over the processes, so that the sum over all rows needs a factor.
-                self.fabric.backward((weights * losses.total).sum() * (self.processes / max(1.0, tokens)))
-            plain += float((weights * losses.plain).sum())
-            named = zip(batch.names, losses.fits.tolist(), batch.weights.tolist(), strict=True)
-            dropped += [name for name, fits, weight in named if weight and not fits]
-        norm = cast(
-            "Tensor",
-            self.fabric.clip_gradients(
-                self.wrapped, self.optimiser, max_norm=recipe.optimiser.clip_norm, error_if_nonfinite=False
-            ),
-        )
-        (plain,) = self._sums(plain)
-        is_finite = bool(torch.isfinite(norm))
-        if is_finite or self.precision.name == "16-mixed":  # whose loss scaling skips the step itself, and adapts
-            self.optimiser.step()
-        if is_finite:
-            if self.average is not None and recipe.optimiser.ema:
-                self.average.update_parameters(self.task.network)
-            progress.loss_sum += plain / max(1.0, tokens)
-            reason = "too short for the transcript"
+    def step(self, batches: Sequence[Batch], rate: float) -> StepResult:
+        """Move the weights by one planned batch, of which this process holds some parts; name what is left out."""
+        progress = self.progress
+        result = self.stepper(batches, rate, self.task.recipe.seed * 1_000_003 + progress.step)
+        if result.is_done:
+            progress.loss_sum += result.loss
             self.nonfinite_in_a_row = 0
         else:
-            dropped, reason = [name for batch in batches for name in batch.names], "a gradient is not finite"
             progress.steps_left_out += 1
             self.nonfinite_in_a_row += 1
-        if dropped:
-            self.display.warn(f"Left out of step {progress.step} ({reason}): {', '.join(dropped)}.")
+        if result.left_out:
+            self.display.warn(f"Left out of step {progress.step} ({result.reason}): {', '.join(result.left_out)}.")
         if self.nonfinite_in_a_row == MAX_NONFINITE_STEPS:
             raise AsrError(
                 f"Training diverged: {MAX_NONFINITE_STEPS} steps in a row, up to step {progress.step}, had gradients "
                 "that are not finite. Start again with a lower `optimiser.learning_rate`, or a lower "
                 "`optimiser.clip_norm`."
             )
-        return {"step_loss": plain / max(1.0, tokens), "gradient_norm": float(norm)}
-
-    def _sums(self, *values: float) -> tuple[float, ...]:
-        """The sums of some numbers over all processes."""
-        if self.processes == 1:
-            return values
-        totals = self.fabric.all_reduce(torch.tensor(values, device=self.fabric.device), reduce_op="sum")
-        return tuple(cast("Tensor", totals).tolist())
+        return result
 
     def _leave_out(self, found: Mapping[str, str]) -> None:
         """Note and name inputs that cannot be used, of all processes. Raises DataError when there are too many."""
-        for reasons in self.gather(dict(found)):
+        for reasons in self.exchange.gather(dict(found)):
             self.progress.left_out |= reasons
             for name, reason in reasons.items():
                 if self.fabric.is_global_zero:
@@ -357,8 +299,8 @@ class Trainer:
     def _end_epoch(self, trained: float) -> None:
         """Evaluate after the share `trained` of the epoch, all of it unless `max_steps` came first, and save."""
         left = self.task.recipe.training.epochs - self.progress.epoch
-        if self.average is not None and left <= self.task.recipe.optimiser.average_epochs:
-            self.average.update_parameters(self.task.network)
+        if self.stepper.average is not None and left <= self.task.recipe.optimiser.average_epochs:
+            self.stepper.average.update_parameters(self.task.network)
         self._evaluate(self.progress.epoch + trained)
         if trained == 1:
             self.progress.next_epoch()
@@ -368,7 +310,7 @@ class Trainer:
         """Evaluate after `position` epochs, keep the weights as the latest and, if they are, as the best."""
         started = time.monotonic()
         progress, task, network = self.progress, self.task, self._kept()
-        found = task.evaluate(network, progress.epoch, self)
+        found = task.evaluate(network, progress.epoch, self.exchange)
         progress.elapsed_s += time.monotonic() - started
         is_best = progress.evaluated(found.values)
         if not self.fabric.is_global_zero:
@@ -394,14 +336,13 @@ class Trainer:
 
     def _kept(self) -> nn.Module:
         """The network that is evaluated and written: with averaged weights, once there are some."""
-        if self.average is None or not int(self.average.n_averaged):
-            return self.task.network
-        return self.average.module
+        average = self.stepper.average
+        return self.task.network if average is None or not int(average.n_averaged) else average.module
 
     def save(self) -> None:
         """Write the state, in the first process."""
         if self.fabric.is_global_zero:
-            state.save(self.folder.state, self.task.objective, self.optimiser, self.average, self.progress)
+            state.save(self.folder.state, self.stepper, self.progress)
 
     def result(self) -> Result | None:
         """The best checkpoint, evaluated once more from its file; None in all processes but the first."""
@@ -420,52 +361,23 @@ class Trainer:
             self.display.warn(self.precision.warning)
         progress = self.progress
         plan = self.task.plan(progress.epoch, progress.parts)
-        for batch in next(self._read(plan)):
-            self._try(batch)  # the longest
-        peak_bytes = probe.peak_bytes(self.fabric.device)
-        sample = [plan[len(plan) * number // (TRIALS + 1)] for number in range(1, TRIALS + 1)]
+        sample = [plan[len(plan) * number // (trial.TRIALS + 1)] for number in range(1, trial.TRIALS + 1)]
         trials = [batch for batches in self._read(sample) for batch in batches]
-        gradient, seconds = self._choose_gradient(trials)
+        found = trial.run(self.task, self.stepper, next(self._read(plan)), trials)
         recipe = self.task.recipe
         steps = len(plan) * (recipe.training.epochs - progress.epoch) - progress.batch
         if recipe.training.max_steps:
             steps = min(steps, recipe.training.max_steps - progress.step)
+        seconds = max(0, steps) * found.seconds_per_batch * len(trials) / len(sample)
         facts = {"recipe": f"{recipe.name}, seed {recipe.seed}", **self.task.facts()}
         parts = f" times {progress.parts} parts" if progress.parts > 1 else ""
         facts["batches"] += f"{parts}, {len(plan)} an epoch, {recipe.training.epochs} epochs"
         facts |= {
-            "device": f"{self.processes} x {self.fabric.device}, {torch.get_num_threads()} threads each",
+            "device": f"{self.exchange.processes} x {self.fabric.device}, {torch.get_num_threads()} threads each",
             "precision": f"{self.precision.name}: {self.precision.reason}",
-            "gradient": gradient,
-            "memory": f"{peak_bytes / 1e9:.1f} GB at most so far, the longest batch tried",
-            "time": f"about {clock(max(0, steps) * seconds / TRIALS)} h by {TRIALS} batches, and the evaluations",
+            "gradient": found.gradient,
+            "memory": f"{found.peak_bytes / 1e9:.1f} GB at most so far, the longest batch tried",
+            "time": f"about {clock(seconds)} h by {len(sample)} batches, and the evaluations",
             "run folder": str(self.folder.path),
         }
         self.display.facts(facts)
-
-    def _choose_gradient(self, trials: Sequence[Batch]) -> tuple[str, float]:
-        """Who computes the LSTM's gradient, for the user, and the seconds that the trials take with it."""
-
-        def seconds(own: bool) -> float:
-            self.task.use_gradient(own)
-            self._try(trials[0])
-            started = time.perf_counter()
-            for batch in trials:
-                self._try(batch)
-            probe.wait(self.fabric.device)
-            (total,) = self._sums(time.perf_counter() - started)
-            return total / self.processes
-
-        asked = self.task.recipe.training.lstm_gradient
-        if self.fabric.device.type != "cpu" or not self.task.use_gradient(True):
-            return "torch", seconds(False)
-        if asked != "auto":
-            return f"{asked}, as the recipe says", seconds(asked == "own")
-        times = {"own": seconds(True), "torch": seconds(False)}
-        chosen = min(times, key=lambda name: times[name])
-        self.task.use_gradient(chosen == "own")
-        self.task.settle({"training.lstm_gradient": chosen})
-        own_s, torch_s = times["own"], times["torch"]
-        return f"{chosen}: {TRIALS} batches took {own_s:.2f} s with our own, {torch_s:.2f} s with torch's", times[
-            chosen
-        ]

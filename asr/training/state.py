@@ -8,14 +8,13 @@ import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch import Tensor
 
 from asr.errors import ModelError
 from asr.files import replacing
+from asr.training.step import Stepper
 
 STATE = "state.safetensors"
 """The file's name in the run folder."""
@@ -83,14 +82,9 @@ class Progress:
         self.batch, self.steps_left_out, self.loss_sum, self.amount, self.training_s = 0, 0, 0.0, 0.0, 0.0
 
 
-def save(
-    path: Path,
-    objective: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    average: AveragedModel | None,
-    progress: Progress,
-) -> None:
+def save(path: Path, stepper: Stepper, progress: Progress) -> None:
     """Write the state atomically. Raises OSError."""
+    objective, optimiser, average = stepper.objective, stepper.optimiser, stepper.average
     tensors = {f"objective.{name}": tensor for name, tensor in objective.state_dict().items()}
     for index, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in values.items()}
@@ -101,17 +95,13 @@ def save(
         file.write(to_bytes(tensors, metadata={"progress": json.dumps(asdict(progress))}))
 
 
-def load(
-    path: Path,
-    objective: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    average: AveragedModel | None,
-) -> Progress:
+def load(path: Path, stepper: Stepper) -> Progress:
     """Put a saved state into the objects that made it, and say where the run was.
 
     Raises:
         ModelError: the file is missing or damaged, or of another network.
     """
+    objective, optimiser, average = stepper.objective, stepper.optimiser, stepper.average
     if not path.is_file():
         raise ModelError(f"There is no '{path}' to resume from: start the run without --resume.")
     try:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from asr.recipe.recipe import AnyRecipe
 from asr.text import Tokenizer
+from asr.training.exchange import Exchange
 
 
 class Batch(Protocol):
@@ -73,24 +74,6 @@ class Evaluation:
     """Lines for a person to read."""
     scores: Mapping[str, Any]
     """For the model file."""
-
-
-class Exchange(Protocol):
-    """The processes that train together."""
-
-    @property
-    def rank(self) -> int:
-        """Number of this process, from 0."""
-        ...
-
-    @property
-    def processes(self) -> int:
-        """How many there are."""
-        ...
-
-    def gather(self, value: Any) -> list[Any]:
-        """The values of all processes, in their order; every process has to call it."""
-        ...
 
 
 class Task(Protocol):

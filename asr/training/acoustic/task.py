@@ -32,7 +32,8 @@ from asr.training.acoustic.objective import Objective
 from asr.training.data.augmentation import Augmenter
 from asr.training.data.batches import AudioReader, Batch, batches, plan_epoch
 from asr.training.display import clock
-from asr.training.task import Column, Evaluation, Exchange
+from asr.training.exchange import Exchange
+from asr.training.task import Column, Evaluation
 from asr.transcript.transcript import Transcript
 from asr.version import __version__
 

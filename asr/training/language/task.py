@@ -24,8 +24,9 @@ from asr.text import CharTokenizer, Tokenizer, normalise, train_subwords
 from asr.training import checkpoint
 from asr.training.acoustic import corpus
 from asr.training.acoustic.objective import Losses
+from asr.training.exchange import Exchange
 from asr.training.language import checkpoint as language_checkpoint
-from asr.training.task import Column, Evaluation, Exchange
+from asr.training.task import Column, Evaluation
 from asr.version import __version__
 
 DEV_BATCH = 256
