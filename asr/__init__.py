@@ -37,7 +37,7 @@ def load(
     no_lm: bool = False,
     rescore: str | os.PathLike[str] | None = None,
     hot_words: "Mapping[str, float] | None" = None,
-    least_confidence: float | None = None,
+    min_confidence: float | None = None,
     threads: int = 0,
     device: "Device" = "cpu",
 ) -> "Transcriber":
@@ -50,7 +50,7 @@ def load(
         no_lm: use no language model in the search, not even the model's own.
         rescore: an LSTM language model (`.onnx`) that chooses among the best texts.
         hot_words: word -> what it adds to the score of a text, such as 12.
-        least_confidence: a stretch of speech in which the words' mean confidence is lower is left out, such as music; 0
+        min_confidence: a stretch of speech in which the words' mean confidence is lower is left out, such as music; 0
             leaves out none; None: as the model was tuned.
         threads: windows of a long sound that are heard at a time; 0: one for each core.
         device: "cpu", or "cuda" for an NVIDIA GPU, which needs onnxruntime-gpu and a model that is not int8.
@@ -74,7 +74,7 @@ def load(
         no_lm=no_lm,
         rescore=None if rescore is None else Path(rescore),
         hot_words=hot_words or {},
-        least_confidence=least_confidence,
+        min_confidence=min_confidence,
     )
     file = models.find(models.DEFAULT if model is None else os.fspath(model))
     return open_transcriber(file, options, threads=threads or cores(), device=device)

@@ -38,6 +38,10 @@ TRAIN_PACKAGES = {
 }
 
 
+RENAMED = {"least-confidence": "min-confidence"}
+"""Options by the names of the release before -> their names; they are still understood, and not shown."""
+
+
 class LazyGroup(click.Group):
     """A click group that knows its commands by name and imports one when it is asked for."""
 
@@ -119,7 +123,14 @@ def _being_imported(error: Exception) -> str | None:
     return package
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "token_normalize_func": lambda token: RENAMED.get(token, token),
+    },
+)
 @click.version_option(__version__, prog_name="asr")
 def main() -> None:
     """Small, fast, honest speech recognition.

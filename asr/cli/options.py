@@ -105,7 +105,7 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
                 "[default boost: 12]",
             ),
             click.option(
-                "--least-confidence",
+                "--min-confidence",
                 type=click.FloatRange(0, 1),
                 metavar="C",
                 help="Leave out a stretch of speech in which the words' mean confidence is below C, such as music; 0 "

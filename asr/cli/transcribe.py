@@ -127,9 +127,9 @@ def transcribe(
                 heard_s += found.duration_s
                 for line in _deliver(sound, found, formats, output_dir, len(sounds) > 1):
                     say(line)
-                if not found.words and (least := transcriber.decoder.least_confidence):
+                if not found.words and (least := transcriber.decoder.min_confidence):
                     what = f"{click.format_filename(sound.source)}: no words, or none surer than {least:g}"
-                    say(f"Note: {what}; --least-confidence 0 shows all.\n", err=True)
+                    say(f"Note: {what}; --min-confidence 0 shows all.\n", err=True)
             except AsrError as error:
                 failed += 1
                 say(f"Error: {error}\n", err=True)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     help="Write the tuned model here instead of changing MODEL.",
 )
 @click.option(
-    "--least-confidence",
+    "--min-confidence",
     type=click.FloatRange(0, 1),
     metavar="C",
     help="Let the model leave out stretches of speech in which the words' mean confidence is below C, such as music.  "
@@ -64,7 +64,7 @@ def tune(
     rescore: Path | None,
     beam: int | None,
     include_lm: bool,
-    least_confidence: float | None,
+    min_confidence: float | None,
     output: Path | None,
     picture: Path | None,
 ) -> None:
@@ -117,7 +117,7 @@ def tune(
     if tuned.trials:
         click.echo(tables.grid_of(tuned))
     click.echo(tables.confidence(tuned))
-    least = loaded.description.decoding.least_confidence if least_confidence is None else least_confidence
+    least = loaded.description.decoding.min_confidence if min_confidence is None else min_confidence
     if least:
         count, right = tuning.left_out(heard, tuned, least)
         click.echo(
@@ -126,7 +126,7 @@ def tune(
         )
     names = {"manifests": [str(each) for each in manifests], "lm": lm and str(lm), "rescore": rescore and str(rescore)}
     rates = {stage.name: stage.score.words.rate for stage in tuned.stages}
-    settings = replace(tuned.settings, least_confidence=least, tuned=names | {"dev_wer": rates})
+    settings = replace(tuned.settings, min_confidence=least, tuned=names | {"dev_wer": rates})
     target = output or path
     rewrite.rewrite(path, target, replace(loaded.description, decoding=settings, language_model=kept).to_metadata())
     click.echo(f"Wrote {target} ({target.stat().st_size / 1e6:.1f} MB).")

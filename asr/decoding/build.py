@@ -50,8 +50,8 @@ def make(description: AcousticDescription, options: DecodingOptions | None = Non
         decoder = Decoder(temperature=settings.temperature)
     else:
         decoder = _searching(description, width, options)
-    least = settings.least_confidence if options.least_confidence is None else options.least_confidence
-    return replace(decoder, least_confidence=least)
+    least = settings.min_confidence if options.min_confidence is None else options.min_confidence
+    return replace(decoder, min_confidence=least)
 
 
 def _searching(description: AcousticDescription, width: int, options: DecodingOptions) -> Decoder:

@@ -22,7 +22,7 @@ class Decoder:
     search: Search = GREEDY
     temperature: float = 1.0
     """What log-probs are divided by before the confidence is read off them."""
-    least_confidence: float = 0.0
+    min_confidence: float = 0.0
     """A piece in which the words' mean confidence is lower says nothing."""
     about: str = "greedy (best path), no language model"
     """For reports."""
@@ -49,7 +49,7 @@ class Decoder:
         """
         for first, log_probs in pieces(stretches, tokenizer, limit):
             tokens = tempered(decode(self.search, log_probs), log_probs, self.temperature)
-            if self.least_confidence and mean_confidence(tokens, tokenizer) < self.least_confidence:
+            if self.min_confidence and mean_confidence(tokens, tokenizer) < self.min_confidence:
                 tokens = []
             yield [replace(token, start=token.start + first, end=token.end + first) for token in tokens]
 

@@ -25,7 +25,7 @@ class DecodingOptions:
     """An LSTM language model that chooses among the best texts."""
     hot_words: Mapping[str, float] = field(default_factory=dict)
     """Word -> boost."""
-    least_confidence: float | None = None
+    min_confidence: float | None = None
     """Of the words of a stretch that is not left out; None: as the model was tuned."""
 
     def __post_init__(self) -> None:
@@ -34,9 +34,9 @@ class DecodingOptions:
             raise AsrError(
                 f"A beam of {self.beam} prefixes cannot be searched: give 1 or more, or 0 to decode greedily."
             )
-        if self.least_confidence is not None and not 0 <= self.least_confidence <= 1:
+        if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
             raise AsrError(
-                f"The least confidence (={self.least_confidence:g}) must be from 0 to 1, for words have no other."
+                f"The least confidence (={self.min_confidence:g}) must be from 0 to 1, for words have no other."
             )
         if self.lm is not None and self.no_lm:
             raise AsrError("A language model is given and forbidden (lm, no_lm): choose one of the two.")
@@ -56,8 +56,8 @@ class DecodingOptions:
         arguments += [] if self.lm is None else ["--lm", str(self.lm)]
         arguments += ["--no-lm"] if self.no_lm else []
         arguments += [] if self.rescore is None else ["--rescore", str(self.rescore)]
-        if self.least_confidence is not None:
-            arguments += ["--least-confidence", f"{self.least_confidence:g}"]
+        if self.min_confidence is not None:
+            arguments += ["--min-confidence", f"{self.min_confidence:g}"]
         return arguments + [
             part for word, boost in self.hot_words.items() for part in ("--hot-word", f"{word}={boost:g}")
         ]

@@ -258,13 +258,13 @@ def temperature(heard: Heard, stage: Stage) -> tuple[float, Calibration, Calibra
     return best, before, after
 
 
-def left_out(heard: Heard, tuned: Tuned, least_confidence: float) -> tuple[int, int]:
+def left_out(heard: Heard, tuned: Tuned, min_confidence: float) -> tuple[int, int]:
     """Utterances in which the words' mean confidence is lower, and how many right words they have."""
     stage, tokenizer = tuned.stages[-1], heard.description.tokenizer
     low = [
         scored
         for scored, tokens, rows in zip(stage.score.utterances, stage.tokens, heard.log_probs, strict=True)
-        if mean_confidence(tempered(tokens, rows, tuned.settings.temperature), tokenizer) < least_confidence
+        if mean_confidence(tempered(tokens, rows, tuned.settings.temperature), tokenizer) < min_confidence
     ]
     return len(low), sum(pair.kind == "hit" for each in low for pair in each.pairs)
 

@@ -8,6 +8,10 @@ from typing import Any
 from asr.errors import AsrError
 
 
+OLD_NAMES = {"least_confidence": "min_confidence"}
+"""Names in files of format version 1 -> names now."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rescoring:
     """How the best texts of a search are put in order once more, with a second language model beside the first."""
@@ -34,7 +38,7 @@ class Settings:
     """None where no second language model was tuned for."""
     temperature: float = 1.0
     """What log-probs are divided by before a word's confidence is read off them (Guo et al. 2017)."""
-    least_confidence: float = 0.0
+    min_confidence: float = 0.0
     """A stretch of speech in which the words' mean confidence is lower says nothing: it is music, noise, or a language
     that the model does not know. 0 lets everything be said."""
     lm_size: tuple[int, ...] = ()
@@ -49,14 +53,14 @@ class Settings:
     @staticmethod
     def from_dict(found: Mapping[str, Any]) -> "Settings":
         """Read back what `to_dict` gave. Raises AsrError when a name or a value is wrong."""
-        fields: dict[str, Any] = dict(found)
+        fields: dict[str, Any] = {OLD_NAMES.get(name, name): value for name, value in found.items()}
         try:
             again = fields.pop("rescoring", None)
             fields["lm_size"] = tuple(fields.get("lm_size", ()))
             settings = Settings(**fields, rescoring=Rescoring(**again) if again else None)
             numbers = [settings.lm_weight, settings.word_bonus, settings.temperature, *(again or {}).values()]
             is_good = all(map(math.isfinite, numbers)) and settings.temperature > 0 and settings.beam >= 0
-            is_good = is_good and 0 <= settings.least_confidence <= 1
+            is_good = is_good and 0 <= settings.min_confidence <= 1
         except TypeError as error:
             raise AsrError(f"the settings of the decoding are damaged ({error})") from None
         if not is_good:

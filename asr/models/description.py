@@ -10,7 +10,7 @@ from asr.errors import AsrError, DataError, ModelError
 from asr.models.decoding_settings import Settings
 from asr.text import Tokenizer, tokenizer_from_json
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when an older program could no longer run a newer file correctly."""
 
 

@@ -57,3 +57,14 @@ def test_an_os_error_without_a_file_is_printed_as_it_is(monkeypatch: pytest.Monk
 def test_an_os_error_with_a_file_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = run(monkeypatch, PermissionError(13, "Permission denied", "/x/y"))
     assert sentence == "Error: '/x/y' cannot be read or written (Permission denied): choose another place.\n"
+
+
+def test_options_of_the_release_before_are_understood_and_not_shown() -> None:
+    wav = str(ROOT / "examples" / "enter.wav")
+    texts = [
+        CliRunner().invoke(main, ["transcribe", wav, "--model", "an4", option, "1"]).stdout
+        for option in ("--least-confidence", "--min-confidence")
+    ]
+    assert texts[0] == texts[1]
+    shown = CliRunner().invoke(main, ["transcribe", "--help"]).stdout
+    assert "--min-confidence" in shown and "least-confidence" not in shown

@@ -42,9 +42,9 @@ def test_standard_input(smoke_model: Path, speech: list[Utterance]) -> None:
 
 def test_a_text_that_is_left_out_is_not_left_unsaid(smoke_model: Path, speech: list[Utterance]) -> None:
     path = speech[0].audio_filepath
-    result = run(smoke_model, path, "--least-confidence", "1")
+    result = run(smoke_model, path, "--min-confidence", "1")
     assert (result.exit_code, result.stdout) == (0, "\n")
-    assert result.stderr == f"Note: {path}: no words, or none surer than 1; --least-confidence 0 shows all.\n"
+    assert result.stderr == f"Note: {path}: no words, or none surer than 1; --min-confidence 0 shows all.\n"
 
 
 def test_formats(smoke_model: Path, speech: list[Utterance]) -> None:

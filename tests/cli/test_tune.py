@@ -127,7 +127,7 @@ def test_the_temperature_makes_the_confidence_truer(smoke_model: Path, noisy_dev
 
 def test_unsure_speech_is_left_out_unless_the_user_wants_it(smoke_model: Path, noisy_dev: Path, tmp_path: Path) -> None:
     tuned, count = tmp_path / "tuned.onnx", len(manifest.read(noisy_dev))
-    result = run("tune", smoke_model, noisy_dev, "--least-confidence", 1, "-o", tuned)
+    result = run("tune", smoke_model, noisy_dev, "--min-confidence", 1, "-o", tuned)
     assert result.exit_code == 0, result.output
     found = re.search(rf"in (\d+) of {count} utterances, which loses (\d+) right words", result.stdout)
     assert found is not None
@@ -139,22 +139,22 @@ def test_unsure_speech_is_left_out_unless_the_user_wants_it(smoke_model: Path, n
         words = json.loads(run("evaluate", tuned, noisy_dev, "--json", *options).stdout)["summary"]["words"]
         return words["reference"] - words["substitutions"] - words["deletions"]
 
-    assert hits("--least-confidence", 0) - hits() == right
-    assert hits("--least-confidence", 0) > 0
+    assert hits("--min-confidence", 0) - hits() == right
+    assert hits("--min-confidence", 0) > 0
 
 
 def test_tuning_again_keeps_the_language_model_inside(
     smoke_model: Path, noisy_dev: Path, lm: Path, tmp_path: Path
 ) -> None:
     path = Path(shutil.copy(smoke_model, tmp_path / "m.onnx"))
-    assert run("tune", path, noisy_dev, "--lm", lm, "--include-lm", "--least-confidence", "0.2").exit_code == 0
+    assert run("tune", path, noisy_dev, "--lm", lm, "--include-lm", "--min-confidence", "0.2").exit_code == 0
     before = OnnxModel(path).description
     assert run("tune", path, noisy_dev).exit_code == 0
     after = OnnxModel(path).description
     assert after.language_model == before.language_model
     found, kept = after.decoding, before.decoding
     assert (found.beam, found.lm_weight, found.word_bonus) == (kept.beam, kept.lm_weight, kept.word_bonus)
-    assert found.least_confidence == 0.2
+    assert found.min_confidence == 0.2
     result = run("tune", path, noisy_dev, "--lm", lm)
     assert result.exit_code == 2
     assert "has a language model inside" in " ".join(result.stderr.split())
@@ -177,7 +177,7 @@ def test_a_shipped_model_is_not_changed(noisy_dev: Path) -> None:
 
 
 def test_options_are_repeated_in_the_report(smoke_model: Path, noisy_dev: Path, lm: Path) -> None:
-    arguments = ["--beam", "8", "--lm", str(lm), "--least-confidence", "0.01", "--hot-word", "a=2.5"]
+    arguments = ["--beam", "8", "--lm", str(lm), "--min-confidence", "0.01", "--hot-word", "a=2.5"]
     result = run("evaluate", smoke_model, noisy_dev, "--json", *arguments)
     assert result.exit_code == 0, result.output
     command = json.loads(result.stdout)["origin"]["command"]

@@ -103,7 +103,7 @@ def test_wishes_that_cannot_be(wishes: dict[str, Any], message: str) -> None:
     ("wish", "message"),
     [
         ({"beam": -1}, "A beam of -1 prefixes"),
-        ({"least_confidence": 7}, r"\(=7\) must be from 0 to 1"),
+        ({"min_confidence": 7}, r"\(=7\) must be from 0 to 1"),
         ({"threads": -2}, "-2 threads"),
     ],
 )

@@ -104,10 +104,10 @@ def test_an_unsure_piece_says_nothing_and_the_others_stay() -> None:
     sure, unsure = written("b c", 5, 8, 11, length=20), written("c", 10, length=20)
     unsure[10] = np.log([0.1, 0.3, 0.2, 0.4])
     rows = np.concatenate([sure, unsure])
-    search = Decoder(least_confidence=0.5)
+    search = Decoder(min_confidence=0.5)
     assert [token.start for token in Decoder()(rows, TOKENIZER, 25)] == [5, 8, 11, 30]
     assert [token.start for token in search(rows, TOKENIZER, 25)] == [5, 8, 11]
-    assert [token.start for token in Decoder(least_confidence=0.3)(rows, TOKENIZER, 25)] == [5, 8, 11, 30]
+    assert [token.start for token in Decoder(min_confidence=0.3)(rows, TOKENIZER, 25)] == [5, 8, 11, 30]
     assert search(np.zeros((0, 4), np.float32), TOKENIZER) == []
 
 

@@ -19,7 +19,7 @@ def test_the_command_line_gives_the_options_back() -> None:
         chosen.append(decoding)
 
     wanted = DecodingOptions(
-        beam=7, lm=Path("lm.bin"), rescore=Path("b.onnx"), hot_words={"kaldi": BOOST, "a b": 3.5}, least_confidence=0.25
+        beam=7, lm=Path("lm.bin"), rescore=Path("b.onnx"), hot_words={"kaldi": BOOST, "a b": 3.5}, min_confidence=0.25
     )
     for value in (wanted, DecodingOptions(), DecodingOptions(beam=0, no_lm=True)):
         assert CliRunner().invoke(command, value.command_line()).exit_code == 0

@@ -15,7 +15,7 @@ def test_settings_survive_the_file() -> None:
         word_bonus=-1.5,
         rescoring=Rescoring(weight=0.4, lm_weight=0.2, word_bonus=0.5),
         temperature=1.7,
-        least_confidence=0.3,
+        min_confidence=0.3,
         lm_size=(5, 4, 3),
         tuned={"dev_wer": {"greedy": 0.5}},
     )
@@ -28,7 +28,7 @@ def test_settings_survive_the_file() -> None:
         {"beams": 3},
         {"beam": "x"},
         {"temperature": 0.0},
-        {"least_confidence": 1.5},
+        {"min_confidence": 1.5},
         {"lm_weight": float("nan")},
         {"rescoring": {"weight": 1.0}},
     ],
