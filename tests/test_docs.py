@@ -13,6 +13,8 @@ from asr.cli import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+"""What users read; each `asr` command is shown in at least one of them."""
 
 
 def commands() -> dict[str, click.Command]:
@@ -37,8 +39,14 @@ def test_help_ends_in_an_example_of_the_command(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", commands())
-def test_the_readme_shows_the_command(name: str) -> None:
-    assert re.search(rf"\basr {name}\b", README)
+def test_the_documentation_shows_the_command(name: str) -> None:
+    assert any(re.search(rf"\basr {name}\b", document.read_text(encoding="utf-8")) for document in DOCS)
+
+
+def test_the_readme_is_one_page() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= 120
+    assert max(map(len, lines)) <= 120
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -54,7 +62,7 @@ def test_every_asr_command_line_in_the_documents_parses() -> None:
     """Options and subcommands named in README, CONTRIBUTING and recipes exist."""
     known = commands()
     lines = []
-    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("recipes/**/*.md")]:
+    for document in [*DOCS, ROOT / "CONTRIBUTING.md", *ROOT.glob("recipes/**/*.md")]:
         text = document.read_text(encoding="utf-8")
         for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE):
             if language == "sh":
@@ -71,6 +79,21 @@ def test_every_asr_command_line_in_the_documents_parses() -> None:
         assert used <= options | {"--help"}, line
 
 
-def test_files_named_in_the_readme_exist() -> None:
-    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
-        assert (ROOT / link).exists(), link
+@pytest.mark.parametrize("document", DOCS, ids=lambda document: document.name)
+def test_files_named_in_the_documentation_exist(document: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8")):
+        assert (document.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/python-api.md"])
+def test_the_python_examples_run_as_scripts(document: str, tmp_path: Path) -> None:
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    assert blocks
+    for number, block in enumerate(blocks):
+        script = tmp_path / f"example{number}.py"
+        script.write_text(block, encoding="utf-8")
+        done = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "captain" in done.stdout
