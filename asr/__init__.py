@@ -1,4 +1,4 @@
-"""Small, fast, honest speech recognition.
+"""Small, fast speech recognition.
 
     import asr
     print(asr.transcribe("interview.wav").text)
@@ -41,23 +41,23 @@ def load(
     threads: int = 0,
     device: "Device" = "cpu",
 ) -> "Transcriber":
-    """Open a model and choose how its text is found.
+    """Load a model and configure decoding.
 
     Args:
-        model: the path of an `.onnx` file, the name of a shipped model, or None for the default one.
-        beam: prefixes that the beam search keeps; 0 decodes greedily; None: as the model was tuned.
-        lm: a language model in the place of the model's own: n-grams, ARPA or packed, or an LSTM (`.onnx`).
-        no_lm: use no language model in the search, not even the model's own.
-        rescore: an LSTM language model (`.onnx`) that chooses among the best texts.
-        hot_words: word -> what it adds to the score of a text, such as 12.
-        min_confidence: a stretch of speech in which the words' mean confidence is lower is left out, such as music; 0
-            leaves out none; None: as the model was tuned.
-        threads: windows of a long sound that are heard at a time; 0: one for each core.
-        device: "cpu", or "cuda" for an NVIDIA GPU, which needs onnxruntime-gpu and a model that is not int8.
+        model: path of an `.onnx` file, name of a shipped model, or None for the default model.
+        beam: beam width; 0 decodes greedily; None uses the model's tuned setting.
+        lm: language model to use instead of the bundled one: an n-gram model (ARPA or packed) or an LSTM (`.onnx`).
+        no_lm: search without a language model, not even the bundled one.
+        rescore: LSTM language model (`.onnx`) that rescores the n-best list.
+        hot_words: word -> score bonus, such as 12.
+        min_confidence: drop stretches of speech, such as music, in which the mean word confidence is lower; 0 keeps
+            everything; None uses the model's tuned setting.
+        threads: number of windows of a long recording to run in parallel; 0 means one per core.
+        device: "cpu", or "cuda" for an NVIDIA GPU, which requires onnxruntime-gpu and a model that is not int8.
 
     Raises:
-        ModelError: there is no such model, it is damaged, or it cannot run on the device.
-        AsrError: what is wished for contradicts itself or does not fit the model.
+        ModelError: the model does not exist, is damaged, or cannot run on the device.
+        AsrError: the options contradict each other or do not fit the model.
     """
     from pathlib import Path
 
@@ -67,7 +67,7 @@ def load(
     from asr.transcription.transcriber import open_transcriber
 
     if threads < 0:
-        raise AsrError(f"{threads} threads cannot work: give 1 or more, or 0 for one for each core.")
+        raise AsrError(f"The number of threads is {threads}, but it must be 0 or more: 0 means one thread per core.")
     options = DecodingOptions(
         beam=beam,
         lm=None if lm is None else Path(lm),
@@ -81,11 +81,11 @@ def load(
 
 
 def transcribe(source: "str | os.PathLike[str] | bytes | BinaryIO", model: str | None = None) -> Transcript:
-    """Turn a sound file, its bytes or an open binary file into text; the model stays loaded for the next call.
+    """Transcribe an audio file, its bytes or an open binary file; the model stays loaded for the next call.
 
     Raises:
-        AudioError: `source` cannot be read as sound.
-        ModelError: there is no such model, or it is damaged.
+        AudioError: `source` cannot be read as audio.
+        ModelError: the model does not exist or is damaged.
     """
     return _loaded(model).transcribe(source)
 
@@ -97,30 +97,30 @@ def transcribe_all(
     workers: int = 0,
     **options: "Any",
 ) -> "Iterator[tuple[str, Transcript | AsrError]]":
-    """Yield (source, its transcript or what was wrong with it) for many sound files, as they are ready.
+    """Transcribe many audio files in parallel: yield (source, transcript or error) as each one finishes.
 
-    Several processes share the work, so that a file which crashes a decoder costs that file only. A script calls it
-    below `if __name__ == "__main__":`, for the processes import the script.
+    The work is spread over several processes, so that a file which crashes a decoder affects no other file. Scripts
+    must call this function under `if __name__ == "__main__":`, because the worker processes import the script.
 
     Args:
         sources: paths.
         model: as in `load`.
-        workers: processes; 0: one for each core.
+        workers: number of processes; 0 means one per core.
         options: as in `load`.
 
     Raises:
-        ModelError: there is no such model, or it is damaged.
-        AsrError: what is wished for contradicts itself or does not fit the model.
+        ModelError: the model does not exist or is damaged.
+        AsrError: the options contradict each other or do not fit the model.
     """
     from asr.parallel import cores
     from asr.transcription.workers import transcribe_all
 
-    load(model, **options)  # what is wrong with the options is said here and not in each process
+    load(model, **options)  # report wrong options here, not once per process
     paths = [os.fspath(source) for source in sources]
     count = min(workers or cores(), max(1, len(paths)))
-    opened = functools.partial(load, model, **{"threads": 1} | options)
-    for number, found in transcribe_all(paths, opened, workers=count):
-        yield paths[number], found
+    load_worker = functools.partial(load, model, **{"threads": 1} | options)
+    for number, result in transcribe_all(paths, load_worker, workers=count):
+        yield paths[number], result
 
 
 _loaded = functools.lru_cache(maxsize=2)(load)

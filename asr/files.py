@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and files that are compressed or not."""
+"""Atomic writes, recursive listings, and transparent gzip and xz compression."""
 
 import contextlib
 import os
@@ -10,9 +10,10 @@ from typing import IO, cast
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file that takes the name `path` when the block ends well, and vanishes when it does not.
+    """Write `path` atomically: open a temporary file that replaces it if the block succeeds and is deleted otherwise.
 
-    Links are followed, the permissions of a file that is replaced are kept, and a pipe or a device is written to.
+    Symbolic links are followed and the permissions of an existing file are kept. Pipes and devices are written to
+    directly.
     """
     target = Path(os.path.realpath(path))
     mode = target.stat().st_mode if target.exists() else None
@@ -29,18 +30,18 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.replace(target)
     except OSError as error:
         if error.errno is not None and error.filename in (None, str(temporary)):
-            error.filename = str(path)  # the name that the user knows; a write to a full disk names none
+            error.filename = str(path)  # the path that the user knows; a write to a full disk has none
         raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def below(folder: Path) -> list[Path]:
-    """All files in a folder and the folders below it, sorted; links to folders are followed, each folder once.
+    """List all files in a folder and its subfolders, sorted; links to folders are followed, each folder once.
 
-    What is hidden, its name beginning with a dot, is passed over.
+    Hidden files and folders, whose names begin with a dot, are skipped.
     """
-    found, seen = [], set[str]()
+    files, seen = [], set[str]()
     for path, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         real = os.path.realpath(path)
@@ -48,14 +49,14 @@ def below(folder: Path) -> list[Path]:
             folders.clear()
             continue
         seen.add(real)
-        found += [file for name in names if not name.startswith(".") and (file := Path(path, name)).is_file()]
-    return sorted(found)
+        files += [file for name in names if not name.startswith(".") and (file := Path(path, name)).is_file()]
+    return sorted(files)
 
 
 def decompressed(file: IO[bytes]) -> IO[bytes]:
-    """What a file holds: plain, or unpacked where its first bytes say gzip or xz.
+    """Open a file for reading, decompressed if its first bytes are those of gzip or xz.
 
-    Reading a damaged one raises EOFError, zlib.error, lzma.LZMAError or gzip.BadGzipFile, an OSError without `errno`.
+    Reading a damaged file raises EOFError, zlib.error, lzma.LZMAError or gzip.BadGzipFile, an OSError without `errno`.
     """
     import gzip
     import lzma
@@ -71,7 +72,7 @@ def decompressed(file: IO[bytes]) -> IO[bytes]:
 
 @contextlib.contextmanager
 def compressed(file: IO[bytes], suffix: str) -> Iterator[IO[bytes]]:
-    """Write to a file through gzip for the suffix `.gz`, through xz for `.xz`, else as it is."""
+    """Open a file for writing, compressed with gzip for the suffix `.gz` and with xz for `.xz`, else as is."""
     import gzip
     import lzma
 

@@ -1,4 +1,4 @@
-"""How much can be done at a time; a function of many things, computed a few at a time and given in order."""
+"""Number of usable cores, and an ordered parallel map with bounded lookahead."""
 
 import os
 from collections import deque
@@ -6,27 +6,27 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def cores() -> int:
-    """The processor cores that this program may use, which can be fewer than there are (taskset, cpusets)."""
+    """Number of CPU cores available to this process, which may be restricted (taskset, cpusets)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def ahead(make: Callable[[Given], Made], given: Iterable[Given], threads: int) -> Iterator[Made]:
-    """Yield `make(x)` for each x, in order. Takes no more than `threads` of them before what they make is asked for."""
+def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """Yield `function(item)` for each item, in order, consuming at most `threads` items ahead of the results."""
     if threads == 1:
-        yield from map(make, given)
+        yield from map(function, items)
         return
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[Made]] = deque()
-        for each in given:
-            waiting.append(pool.submit(make, each))
-            if len(waiting) == threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        pending: deque[Future[Result]] = deque()
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) == threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

@@ -1,4 +1,4 @@
-"""How long tasks report their progress."""
+"""Progress reporting for long-running tasks."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar
@@ -7,19 +7,19 @@ Item = TypeVar("Item")
 
 
 class Progress(Protocol):
-    """Called as a task goes on."""
+    """Callback for progress reports."""
 
     def __call__(self, task: str, done: float, total: float | None, /) -> None:
-        """Report what is being done, how much of it is done and how much there is, in one unit; None: not known."""
+        """Report a task, the amount done and the total amount in the same unit; None if the total is unknown."""
         ...
 
 
 def silent(_task: str, _done: float, _total: float | None, /) -> None:
-    """The `Progress` that shows nothing."""
+    """Ignore all progress reports."""
 
 
 def tracked(items: Sequence[Item], task: str, progress: Progress) -> Iterator[Item]:
-    """Yield the items, and report each when the next one is asked for."""
+    """Yield the items, reporting each one as done when the next is requested."""
     for number, item in enumerate(items, start=1):
         yield item
         progress(task, number, len(items))

@@ -1,4 +1,4 @@
-"""A file is replaced whole or not at all."""
+"""Files are written atomically, and folders are listed recursively."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ import pytest
 from asr.files import below, replacing
 
 
-def test_the_new_content_appears_only_at_the_end(tmp_path: Path) -> None:
+def test_new_content_appears_only_on_success(tmp_path: Path) -> None:
     path = tmp_path / "x.bin"
     path.write_bytes(b"old")
     with replacing(path) as file:
@@ -20,7 +20,7 @@ def test_the_new_content_appears_only_at_the_end(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_an_error_keeps_the_old_file_and_no_temporary_file(tmp_path: Path) -> None:
     path = tmp_path / "x.bin"
     path.write_bytes(b"old")
     with pytest.raises(KeyboardInterrupt), replacing(path) as file:
@@ -30,7 +30,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_link_is_followed_and_permissions_stay(tmp_path: Path) -> None:
+def test_links_are_followed_and_permissions_kept(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_bytes(b"old")
     target.chmod(0o640)
@@ -44,22 +44,22 @@ def test_a_link_is_followed_and_permissions_stay(tmp_path: Path) -> None:
 def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    found = []
-    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
+    received = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
     reader.start()
     with replacing(pipe) as file:
-        file.write(b"heard")
+        file.write(b"hello")
     reader.join(10)
-    assert found == [b"heard"] and pipe.is_fifo()
+    assert received == [b"hello"] and pipe.is_fifo()
 
 
-def test_an_error_names_the_file_that_was_wanted(tmp_path: Path) -> None:
+def test_an_error_names_the_requested_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as error, replacing(tmp_path / "none" / "x.bin"):
         pass
     assert error.value.filename == str(tmp_path / "none" / "x.bin")
 
 
-def test_files_below_a_folder_and_its_links(tmp_path: Path) -> None:
+def test_files_are_listed_recursively_through_links(tmp_path: Path) -> None:
     far = tmp_path / "far"
     for path in ("far/x.wav", "here/a/b.wav", "here/a.wav", "here/.hidden/c.wav", "here/.d.wav"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

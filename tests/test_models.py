@@ -1,4 +1,4 @@
-"""The shipped models are in the wheel, read the examples, and say what they said when they were shipped."""
+"""The shipped models are in the wheel, transcribe the examples, and still give their golden transcripts."""
 
 import json
 import re
@@ -24,20 +24,20 @@ SPOKEN = {
         "morning.wav": "it was a cold morning and the streets were empty",
     },
 }
-"""What the synthesizer was told to say; see examples/README.md."""
+"""The text that was synthesized; see examples/README.md."""
 SHARED = ROOT.parent / "shared" / "data"
 needs_speech = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="needs the recorded speech in ../shared/data, which is not there"
+    not SHARED.is_dir(), reason="requires the speech corpora in ../shared/data, which are missing"
 )
 
 
 @pytest.mark.parametrize("model", SPOKEN)
-def test_a_model_reads_its_examples(model: str) -> None:
+def test_a_model_transcribes_its_examples(model: str) -> None:
     for name, text in SPOKEN[model].items():
         assert asr.transcribe(ROOT / "examples" / name, model).text == text
 
 
-def test_the_default_is_shipped_and_reads_the_first_example_of_the_readme() -> None:
+def test_the_default_model_is_shipped_and_transcribes_the_first_example_of_the_readme() -> None:
     name, text = next(iter(SPOKEN[models.DEFAULT].items()))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"asr transcribe examples/{name}" in readme
@@ -47,15 +47,15 @@ def test_the_default_is_shipped_and_reads_the_first_example_of_the_readme() -> N
 
 @pytest.mark.parametrize("model", GOLDEN)
 def test_golden(model: str) -> None:
-    """Words exactly, times within a frame, confidence within what arithmetic on another processor may change."""
+    """Words match exactly, times within a frame, confidence within the rounding differences between processors."""
     transcriber = asr.load(model)
     for name, expected in GOLDEN[model].items():
         words = transcriber.transcribe(ROOT / "examples" / name).words
         assert [word.text for word in words] == [word["text"] for word in expected]
-        for word, before in zip(words, expected, strict=True):
-            assert word.start_s == pytest.approx(before["start_s"], abs=0.041)
-            assert word.end_s == pytest.approx(before["end_s"], abs=0.041)
-            assert word.confidence == pytest.approx(before["confidence"], abs=0.02)
+        for word, golden in zip(words, expected, strict=True):
+            assert word.start_s == pytest.approx(golden["start_s"], abs=0.041)
+            assert word.end_s == pytest.approx(golden["end_s"], abs=0.041)
+            assert word.confidence == pytest.approx(golden["confidence"], abs=0.02)
 
 
 def test_every_shipped_model_has_golden_words_and_a_licence() -> None:
@@ -91,7 +91,7 @@ def test_the_wheel_contains_the_models_and_no_tests(tmp_path: Path) -> None:
 
 @needs_speech
 def test_the_english_model_on_books(tmp_path: Path) -> None:
-    """The score that the README gives; int8 may round otherwise on another processor, so a word or two may differ."""
+    """The score in the README; int8 may round differently on another processor, so a word or two may differ."""
     command = ["prepare", "jsonl", str(SHARED / "librispeech-train-clean-5.jsonl"), str(tmp_path)]
     subprocess.run([sys.executable, "-m", "asr", *command], check=True, capture_output=True)
     transcriber, utterances = asr.load("english"), read(tmp_path / "test.jsonl")
@@ -103,8 +103,8 @@ def test_the_english_model_on_books(tmp_path: Path) -> None:
 
 
 @needs_speech
-def test_the_an4_model_on_the_an4_test_part(tmp_path: Path) -> None:
-    """The score that the README gives, on the recordings themselves."""
+def test_the_an4_model_on_the_an4_test_set(tmp_path: Path) -> None:
+    """The score in the README, on the recordings themselves."""
     command = ["prepare", "jsonl", str(SHARED / "an4.jsonl"), str(tmp_path)]
     subprocess.run([sys.executable, "-m", "asr", *command], check=True, capture_output=True)
     score = evaluate(OnnxModel(models.find("an4")), read(tmp_path / "test.jsonl"))

@@ -1,9 +1,9 @@
-"""Progress over items."""
+"""Progress reports while iterating."""
 
 from asr.progress import tracked
 
 
-def test_each_item_is_reported_when_the_next_is_asked_for() -> None:
+def test_each_item_is_reported_when_the_next_is_requested() -> None:
     reported: list[tuple[str, float, float | None]] = []
     seen = []
     for item in tracked("abc", "reading", lambda task, done, total: reported.append((task, done, total))):

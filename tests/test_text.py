@@ -1,4 +1,4 @@
-"""Normalisation and tokens: nothing spoken is dropped without a word, and text comes back as it went in."""
+"""Normalisation never drops spoken characters silently, and tokenizers round-trip text."""
 
 import string
 import unicodedata
@@ -19,33 +19,33 @@ SCRIPTS = [
     (0x5D0, 0x5EA),  # Hebrew
     (0x621, 0x6FF),  # Arabic
     (0x900, 0x97F),  # Devanagari
-    (0x1100, 0x11FF),  # Hangul's parts, which compose to syllables
+    (0x1100, 0x11FF),  # Hangul jamo, which compose to syllables
     (0x4E00, 0x4FFF),  # Chinese
     (0xAC00, 0xACFF),  # Hangul syllables
 ]
 
 
-def may_stand_in_an_alphabet(character: str) -> bool:
-    """Said without the code under test: one character, composed, lower case, no white space, no second apostrophe."""
+def is_valid_in_an_alphabet(character: str) -> bool:
+    """Checks, independently of the code under test: composed, lower case, no white space, no second apostrophe."""
     lower = unicodedata.normalize("NFKC", character.lower())
     return lower == character and not character.isspace() and character not in "\u02bc\u02b9"
 
 
 characters = st.one_of(
-    [st.characters(min_codepoint=a, max_codepoint=b).filter(may_stand_in_an_alphabet) for a, b in SCRIPTS]
+    [st.characters(min_codepoint=a, max_codepoint=b).filter(is_valid_in_an_alphabet) for a, b in SCRIPTS]
 )
 alphabets = st.lists(characters, min_size=1, max_size=30, unique=True).flatmap(lambda cs: st.permutations([" ", *cs]))
 
 
 @settings(deadline=None)
 @given(alphabets, st.data())
-def test_text_over_any_alphabet_comes_back_in_its_composed_form(alphabet: list[str], data: st.DataObject) -> None:
+def test_text_over_any_alphabet_round_trips_in_composed_form(alphabet: list[str], data: st.DataObject) -> None:
     tokenizer = CharTokenizer("".join(alphabet))
     text = "".join(data.draw(st.lists(st.sampled_from(alphabet), max_size=40)))
     expected = " ".join(unicodedata.normalize("NFKC", text).split())
     if set(expected) <= set(alphabet):
         assert tokenizer.decode(tokenizer.encode(text)) == expected
-    else:  # two of the alphabet's characters composed to a third, outside of it
+    else:  # two characters of the alphabet composed to a third one outside it
         with pytest.raises(DataError, match="outside the alphabet"):
             tokenizer.encode(text)
 
@@ -61,7 +61,7 @@ def test_text_over_any_alphabet_comes_back_in_its_composed_form(alphabet: list[s
         (" 'efil", "ﬁle ＦＩＬＥ", "file file"),
     ],
 )
-def test_other_scripts_and_forms_are_read(alphabet: str, text: str, normalised: str) -> None:
+def test_other_scripts_and_unicode_forms_are_normalised(alphabet: str, text: str, normalised: str) -> None:
     tokenizer = CharTokenizer(alphabet)
     assert tokenizer.normalise(text) == normalised
     assert tokenizer.decode(tokenizer.encode(text)) == normalised
@@ -69,7 +69,7 @@ def test_other_scripts_and_forms_are_read(alphabet: str, text: str, normalised: 
 
 @settings(deadline=None)
 @given(st.text())
-def test_normalising_twice_changes_nothing_more(text: str) -> None:
+def test_normalisation_is_idempotent(text: str) -> None:
     once = normalise(text, ENGLISH)
     assert normalise(once, ENGLISH) == once
     assert once == " ".join(once.split())
@@ -84,25 +84,25 @@ def test_no_letter_or_digit_is_dropped(text: str) -> None:
 
 
 @pytest.mark.parametrize("apostrophe", ["'", "‘", "’", "ʼ", "ʹ", "′", "`", "\u00b4", "＇"])
-def test_every_apostrophe_becomes_the_plain_one_or_vanishes(apostrophe: str) -> None:
+def test_every_apostrophe_becomes_the_ascii_one_or_is_removed(apostrophe: str) -> None:
     assert normalise(f"don{apostrophe}t", ENGLISH) == "don't"
     assert normalise(f"don{apostrophe}t", " dnot") == "dont"
 
 
 @pytest.mark.parametrize("invisible", ["\u00ad", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff"])
-def test_a_character_without_width_vanishes_unless_the_alphabet_has_it(invisible: str) -> None:
+def test_zero_width_characters_are_removed_unless_in_the_alphabet(invisible: str) -> None:
     assert normalise(f"co{invisible}-op{invisible}erate", ENGLISH) == "co operate"
     assert normalise(f"co{invisible}op", ENGLISH + invisible) == f"co{invisible}op"
 
 
-def test_punctuation_parts_words_unless_the_alphabet_has_it() -> None:
+def test_punctuation_separates_words_unless_in_the_alphabet() -> None:
     assert normalise("well-known\tfact\u00a0— yes…", ENGLISH) == "well known fact yes"
     assert normalise("well-known fact", ENGLISH + "-") == "well-known fact"
     assert normalise("50 € + 3 %", ENGLISH) == "50 3"
     assert normalise(" .,! ", ENGLISH) == ""
 
 
-def test_the_blank_is_0_and_belongs_to_no_character() -> None:
+def test_the_blank_is_0_and_stands_for_no_character() -> None:
     tokenizer = CharTokenizer(ENGLISH)
     assert BLANK == 0
     assert tokenizer.size == 29
@@ -112,7 +112,7 @@ def test_the_blank_is_0_and_belongs_to_no_character() -> None:
     assert tokenizer.encode("") == []
 
 
-def test_digits_and_foreign_letters_are_named_each_once() -> None:
+def test_digits_and_foreign_letters_are_each_named_once() -> None:
     with pytest.raises(DataError) as caught:
         CharTokenizer(ENGLISH).encode("Room 1001, café")
     message = str(caught.value)
@@ -123,7 +123,7 @@ def test_digits_and_foreign_letters_are_named_each_once() -> None:
 
 @settings(deadline=None)
 @given(st.text(st.sampled_from(" ab"), max_size=30))
-def test_words_are_where_str_split_finds_them(text: str) -> None:
+def test_words_match_str_split(text: str) -> None:
     tokenizer = CharTokenizer("a b")
     tokens = ["a b".index(c) + 1 for c in text]
     spans = tokenizer.words(tokens)
@@ -135,10 +135,10 @@ def test_words_are_where_str_split_finds_them(text: str) -> None:
 @settings(deadline=None)
 @given(st.text(st.sampled_from(string.ascii_lowercase), min_size=1, max_size=6), st.data())
 def test_a_repeated_character_is_refused(letters: str, data: st.DataObject) -> None:
-    again = data.draw(st.sampled_from(letters))
+    repeated = data.draw(st.sampled_from(letters))
     assume(len(set(letters)) == len(letters))
-    with pytest.raises(DataError, match=rf"holds '{again}' \(U\+{ord(again):04X}\) more than once"):
-        CharTokenizer(f" {letters}{again}")
+    with pytest.raises(DataError, match=rf"contains '{repeated}' \(U\+{ord(repeated):04X}\) more than once"):
+        CharTokenizer(f" {letters}{repeated}")
 
 
 def test_an_alphabet_without_the_space_is_refused() -> None:
@@ -154,13 +154,13 @@ def test_an_alphabet_that_could_never_match_is_refused(character: str) -> None:
 
 @settings(deadline=None)
 @given(alphabets)
-def test_a_tokenizer_comes_back_from_json(alphabet: list[str]) -> None:
+def test_a_tokenizer_round_trips_through_json(alphabet: list[str]) -> None:
     tokenizer = CharTokenizer("".join(alphabet))
     assert tokenizer_from_json(tokenizer.to_json()) == tokenizer
 
 
 def test_a_tokenizer_of_another_kind_is_refused() -> None:
-    with pytest.raises(ModelError, match="of type 'unigram', and this version of asr knows 'characters'"):
+    with pytest.raises(ModelError, match="of type 'unigram', but this version of asr only knows 'characters'"):
         tokenizer_from_json('{"type": "unigram", "units": []}')
 
 
@@ -180,14 +180,14 @@ known_words = st.text(st.sampled_from(LETTERS), min_size=1, max_size=8)
 
 @settings(deadline=None)
 @given(st.lists(known_words, min_size=1, max_size=6).map(" ".join))
-def test_text_comes_back_from_subwords(subwords: SubwordTokenizer, text: str) -> None:
+def test_text_round_trips_through_subwords(subwords: SubwordTokenizer, text: str) -> None:
     tokens = subwords.encode(text.upper())
     assert subwords.decode(tokens) == text
     assert all(0 < token < subwords.size for token in tokens)
     assert [subwords.decode(tokens[first:last]) for first, last in subwords.words(tokens)] == text.split()
 
 
-def test_the_subwords_are_as_many_as_were_asked_for_and_shorten_the_text(subwords: SubwordTokenizer) -> None:
+def test_the_requested_number_of_subwords_shortens_the_text(subwords: SubwordTokenizer) -> None:
     assert subwords.size == 25
     assert len(set(subwords.pieces)) == 24
     assert len(subwords.encode(SPOKEN[0])) < len(SPOKEN[0]) / 1.3
@@ -195,9 +195,7 @@ def test_the_subwords_are_as_many_as_were_asked_for_and_shorten_the_text(subword
 
 @settings(deadline=None)
 @given(st.data())
-def test_whatever_subwords_a_decoder_finds_its_words_are_those_of_its_text(
-    subwords: SubwordTokenizer, data: st.DataObject
-) -> None:
+def test_words_of_any_subword_sequence_are_those_of_its_text(subwords: SubwordTokenizer, data: st.DataObject) -> None:
     tokens = data.draw(st.lists(st.integers(1, subwords.size - 1), min_size=1, max_size=12))
     spans = subwords.words(tokens)
     assert [subwords.decode(tokens[first:last]).strip() for first, last in spans] == subwords.decode(tokens).split()
@@ -211,25 +209,25 @@ def test_no_subwords_are_no_words(subwords: SubwordTokenizer) -> None:
     assert subwords.decode([]) == ""
 
 
-def test_subwords_come_back_from_json(subwords: SubwordTokenizer) -> None:
-    again = tokenizer_from_json(subwords.to_json())
-    assert again == subwords
-    assert again.encode(SPOKEN[1]) == subwords.encode(SPOKEN[1])
+def test_subwords_round_trip_through_json(subwords: SubwordTokenizer) -> None:
+    restored = tokenizer_from_json(subwords.to_json())
+    assert restored == subwords
+    assert restored.encode(SPOKEN[1]) == subwords.encode(SPOKEN[1])
 
 
-def test_subwords_name_what_is_outside_the_alphabet(subwords: SubwordTokenizer) -> None:
-    with pytest.raises(DataError, match=r"holds '9' \(U\+0039\), outside the alphabet"):
+def test_subwords_name_characters_outside_the_alphabet(subwords: SubwordTokenizer) -> None:
+    with pytest.raises(DataError, match=r"contains '9' \(U\+0039\), outside the alphabet"):
         subwords.encode("9 cats")
-    with pytest.raises(DataError, match=r"holds 'é' \(U\+00E9\), outside the alphabet"):
+    with pytest.raises(DataError, match=r"contains 'é' \(U\+00E9\), outside the alphabet"):
         train_subwords(["café"], ENGLISH, 10)
 
 
-def test_a_letter_that_training_never_saw_is_refused_and_not_encoded_as_the_blank(subwords: SubwordTokenizer) -> None:
+def test_a_letter_unseen_in_training_is_refused_and_not_encoded_as_the_blank(subwords: SubwordTokenizer) -> None:
     assert "z" in ENGLISH
-    with pytest.raises(DataError, match=r"'the zebra' holds a character that no training transcript held"):
+    with pytest.raises(DataError, match=r"'the zebra' contains a character that no training transcript contained"):
         subwords.encode("The zebra!")
 
 
-def test_more_subwords_than_the_texts_have_are_refused() -> None:
-    with pytest.raises(DataError, match=r"do not give `text\.subwords` \(=4000\) tokens: .*value <= \d+"):
+def test_more_subwords_than_the_texts_support_are_refused() -> None:
+    with pytest.raises(DataError, match=r"Cannot train `text\.subwords` \(=4000\) tokens on .*value <= \d+"):
         train_subwords(SPOKEN, ENGLISH, 4000)

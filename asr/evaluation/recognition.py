@@ -10,7 +10,7 @@ from asr.decoding.decoder import Decoder
 from asr.decoding.tokens_to_words import to_words
 from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
-from asr.parallel import ahead
+from asr.parallel import map_ordered
 from asr.progress import Progress, silent
 from asr.scoring.alignment import Rule
 from asr.scoring.wer import Score, score
@@ -93,7 +93,7 @@ def hear(
         return list(zip(batch, durations_s, log_probs, strict=True))
 
     batches = [longest_first[first : first + BATCH] for first in range(0, len(utterances), BATCH)]
-    for found in ahead(one, batches, threads):
+    for found in map_ordered(one, batches, threads):
         yield from found
 
 

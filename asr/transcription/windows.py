@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from asr.models.session import LogProbModel
-from asr.parallel import ahead
+from asr.parallel import map_ordered
 from asr.text import BLANK
 
 NOTHING = -30.0
@@ -77,7 +77,7 @@ def stream(
     slack, pause = round(windowing.seam_s / shift), max(1, round(windowing.pause_s / shift))
     run = partial(_log_probs, model, windowing)
     before: tuple[int, np.ndarray] | None = None  # the frame up to which all is told, and the log-probs from there on
-    for window, rows in ahead(run, _windows(model, blocks, windowing), threads):
+    for window, rows in map_ordered(run, _windows(model, blocks, windowing), threads):
         seam = window.edge
         if before is not None:
             told, held = before

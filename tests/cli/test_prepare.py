@@ -99,7 +99,7 @@ def test_librispeech_says_what_fetching_needs(tmp_path, monkeypatch):
     result = run("librispeech", tmp_path / "src", tmp_path / "out", "--download", "dev-clean-2")
     assert result.exit_code == 1
     assert result.stderr == (
-        "Error: `asr prepare` needs the package lhotse, which the plain install leaves out: "
+        "Error: `asr prepare` needs the package lhotse, which the base install does not include: "
         "install it with `pip install '.[train]'` in a checkout of asr.\n"
     )
     assert run("librispeech", tmp_path, tmp_path, "--download", "dev-dirty").exit_code == 2
