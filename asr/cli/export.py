@@ -17,20 +17,28 @@ from asr.models.description import LanguageDescription
     "manifests",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Speech to compare the file with torch on; may be repeated.  [default: the recipe's dev manifests]",
+    help="Speech on which the exported model is compared with torch; may be repeated.  [default: the recipe's dev "
+    "manifests]",
 )
-@click.option("--utterances", default=64, show_default=True, type=click.IntRange(1), help="So many of them.")
-@click.option("--int8", is_flag=True, help="Recurrent layers in 8-bit whole numbers: small and fast.")
+@click.option(
+    "--utterances",
+    default=64,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Number of utterances to compare on.",
+)
+@click.option("--int8", is_flag=True, help="Quantise the recurrent layers to int8: smaller and faster.")
 def export(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int, int8: bool) -> None:
-    """Turn RUN, a run folder or a checkpoint, into MODEL, one self-describing .onnx file.
+    """Export RUN, a run folder or a checkpoint, to MODEL, one self-describing .onnx file.
 
-    The file takes a raw waveform and gives log-probs; the feature stage is inside. It is written only if its
-    log-probs equal torch's, within 0.001, on real speech, heard alone and in padded batches. A language model is
-    compared on sentences that it writes itself.
+    The file maps a raw waveform to log-probs; feature extraction is part of the graph. It is written only if its
+    log-probs agree with torch within 0.001 on real speech, both one utterance at a time and in padded batches. A
+    language model is compared on sentences that it generates.
 
-    With --int8 an acoustic model's file is about a quarter of the size and runs about twice as fast, in onnxruntime
-    only. Its log-probs may then differ from torch's by 0.1, as the root mean square; they do not depend on what else
-    is in a batch. The speech also serves to find the range of the numbers inside.
+    --int8 makes the file of an acoustic model about four times smaller and about twice as fast; it then runs in
+    onnxruntime only. Its log-probs may differ from torch by 0.1 (root mean square) and do not depend on the other
+    utterances of a batch. The same speech calibrates the quantisation ranges.
 
     \b
     Example:
@@ -41,15 +49,15 @@ def export(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int,
     options.check_output(model)
     if checkpoint.kind(run) == LanguageDescription.kind:
         if int8:
-            raise click.UsageError(
-                f"--int8 is for acoustic models, and {str(run)!r} is a language model: leave it out."
-            )
+            raise click.UsageError(f"--int8 is for acoustic models, and {str(run)!r} is a language model: omit --int8.")
         difference = _export_language(run, model, utterances)
     else:
         difference = _export_acoustic(run, model, manifests, utterances, int8)
     size = model.stat().st_size / 1e6
-    what = "root mean square" if int8 else "largest"
-    click.echo(f"Wrote {model} ({size:.1f} MB); {what} difference of log-probs from torch: {difference:.1e}.")
+    measure = "root mean square" if int8 else "largest"
+    click.echo(
+        f"Wrote {model} ({size:.1f} MB); {measure} difference between its log-probs and torch's: {difference:.1e}."
+    )
 
 
 def _export_acoustic(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int, int8: bool) -> float:
@@ -58,23 +66,23 @@ def _export_acoustic(run: Path, model: Path, manifests: tuple[Path, ...], uttera
     from asr.training import checkpoint
 
     loaded = checkpoint.load(run)
-    chosen = manifests or tuple(Path(p) for p in loaded.description.recipe["data"]["dev"])
-    missing = [str(path) for path in chosen if not path.exists()]
+    paths = manifests or tuple(Path(p) for p in loaded.description.recipe["data"]["dev"])
+    missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise DataError(
-            f"The speech to compare the file with torch on is not there ({', '.join(missing)}): run this where the "
-            "training ran, or name another manifest by --manifest."
+            f"The speech for the comparison with torch is missing ({', '.join(missing)}): run the export where the "
+            "model was trained, or give another manifest with --manifest."
         )
-    speech = [u for path in chosen for u in manifest.read(path)]
+    speech = [u for path in paths for u in manifest.read(path)]
     return exporter.export(loaded, model, speech[:: max(1, len(speech) // utterances)][:utterances], int8=int8)
 
 
 def _export_language(run: Path, model: Path, sentences: int) -> float:
-    """Compared on what the model itself writes."""
+    """Export a language model and compare it with torch on sentences that it generates."""
     from asr.export import language
     from asr.lm.sampling import generate
     from asr.training.language import checkpoint
-    from asr.training.language.task import TorchReader
+    from asr.training.language.objective import TorchReader
 
     loaded = checkpoint.load(run)
     reader, tokenizer = TorchReader(loaded.network), loaded.description.tokenizer

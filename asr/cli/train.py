@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 @click.option(
     "--skip-bad",
     is_flag=True,
-    help="Leave out utterances with characters outside the alphabet. Same as data.skip_bad=true.",
+    help="Skip utterances with characters outside the alphabet. Same as data.skip_bad=true.",
 )
-@click.option("--check", is_flag=True, help="Only learn one batch by heart, and say whether the set-up can learn.")
-@click.option("--resume", is_flag=True, help="Go on with the run in the run folder from where it was stopped.")
+@click.option("--check", is_flag=True, help="Sanity check: overfit one batch, then exit.")
+@click.option("--resume", is_flag=True, help="Continue the run in the run folder from where it was stopped.")
 def train(
     recipe: Path,
     overrides: tuple[str, ...],
@@ -50,7 +50,7 @@ def train(
     and ends with the weights that an uninterrupted run would have had. With a larger training.epochs, --resume makes
     a run longer.
 
-    Audio that cannot be read is left out and named, up to a share that the recipe allows (data.max_bad_share).
+    Audio that cannot be read is skipped and named, up to a share that the recipe allows (data.max_bad_share).
 
     Several GPUs: `torchrun --standalone --nproc-per-node 8 -m asr train RECIPE ...`; every process takes batches of the
     recipe's length. Several machines: docs/several-machines.md.
@@ -67,12 +67,12 @@ def train(
     from asr import models
     from asr.recipe.files import load_recipe
     from asr.recipe.recipe import Recipe
-    from asr.training import loop
+    from asr.training import run
     from asr.training.display import clock
     from asr.training.run_folder import RunFolder
 
     if check and resume:
-        raise click.UsageError("--check learns one batch anew and resumes nothing: give one of the two.")
+        raise click.UsageError("--check trains one batch from scratch and resumes nothing: give one of the two.")
     if init is not None:
         overrides = (*overrides, f"init={models.shipped().get(init, init)}")
     if skip_bad:
@@ -85,7 +85,7 @@ def train(
         return
     run_dir = run_dir or Path("runs") / loaded.name
     console = Console(quiet=os.environ.get("RANK", "0") != "0")  # torchrun numbers its processes
-    result = loop.train(loaded, run_dir, console, resume=resume)
+    result = run.train(loaded, run_dir, console, resume=resume)
     if result is not None:
         click.echo(f"\nTrained in {clock(result.duration_s)}.")
         click.echo(f"Best on the dev set: epoch {result.epoch}, after step {result.step:,}.")
@@ -114,7 +114,7 @@ def _check(recipe: "Recipe") -> None:
         return
     example = next(utterance for utterance in verdict.score.utterances if utterance.words.errors)
     raise AsrError(
-        f"After {verdict.steps} steps on one batch {words.errors} of {words.reference} words are still wrong (said "
-        f"'{example.reference}', heard '{example.hypothesis}'): look at the transcripts and the sound of the corpus "
+        f"After {verdict.steps} steps on one batch {words.errors} of {words.reference} words are still wrong "
+        f"(reference '{example.reference}', hypothesis '{example.hypothesis}'): check the transcripts and the audio of the corpus "
         "(`asr data validate`), then try another `optimiser.learning_rate`."
     )

@@ -42,7 +42,7 @@ class NoiseConfig(Section):
 
 
 class ReverberationConfig(Section):
-    """The sound of a room (Ko et al. 2017)."""
+    """The reverberation of a room (Ko et al. 2017)."""
 
     share: float = Field(default=0.0, ge=0, le=1)
     """Share of the training utterances that get it."""

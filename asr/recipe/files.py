@@ -120,13 +120,13 @@ def _read(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in a section; YAML itself would drop the first without a word."""
+    """Refuses a key that occurs twice in a section; YAML itself would silently drop the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value if not key.tag.endswith(":merge")]
         for key in keys:
             if keys.count(key) > 1:
-                raise ValueError(f"`{key}` stands twice in a section, from line {node.start_mark.line + 1} on")
+                raise ValueError(f"`{key}` occurs twice in a section, from line {node.start_mark.line + 1} on")
         return super().construct_mapping(node, deep)
 
 

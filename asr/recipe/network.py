@@ -95,7 +95,7 @@ class LanguageConfig(Section):
     """The network."""
 
     embedding: int = Field(default=128, ge=1)
-    """Numbers that stand for a token."""
+    """Dimension of the token embeddings."""
     layers: int = Field(default=2, ge=1)
     """LSTM layers, one above the other."""
     hidden: int = Field(default=512, ge=1)

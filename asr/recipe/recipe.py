@@ -1,4 +1,4 @@
-"""A recipe: everything that decides what a training run does, as data. Its sections are in the modules beside."""
+"""A recipe: everything that decides what a training run does, as data, section by section."""
 
 import re
 from pathlib import Path
@@ -31,14 +31,14 @@ class Recipe(Section):
     name: str
     """What the model is called: one word, used in file names."""
     about: str = ""
-    """One or two sentences for people, copied into the model file."""
+    """One or two sentences for users, copied into the model file."""
     licence: str = ""
     """Licence and attribution of the model and its training data, copied into the model file."""
     seed: int = Field(default=1, ge=0, lt=2**31)
     """Initial weights, order of batches, augmentation and dropout all follow from it."""
     init: Path | None = None
     """A run folder, checkpoint or exported .onnx file to start from instead of random weights; it must have the same
-    network, and where its tokens differ, the head starts anew."""
+    network, and where its tokens differ, the output layer is re-initialised."""
     data: DataConfig
     text: TextConfig = TextConfig()
     model: ModelConfig = ModelConfig()
@@ -88,7 +88,7 @@ class LanguageRecipe(Section):
     name: str
     """What the model is called: one word, used in file names."""
     about: str = ""
-    """One or two sentences for people, copied into the model file."""
+    """One or two sentences for users, copied into the model file."""
     licence: str = ""
     """Licence and attribution of the model and its training data, copied into the model file."""
     seed: int = Field(default=1, ge=0, lt=2**31)

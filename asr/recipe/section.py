@@ -1,4 +1,4 @@
-"""The base of every part of a recipe; each part is defined beside the code that it configures."""
+"""The base of every section of a recipe."""
 
 from typing import Any
 

@@ -37,20 +37,21 @@ class DataConfig(Section):
     dev: tuple[Path, ...] = Field(min_length=1)
     """Manifests for every decision: learning curves, the best checkpoint. Never a test part."""
     batch_duration_s: float | Literal["auto"] = 60.0
-    """Seconds of audio in a batch, padding and slowing down included: utterances of like duration stand together.
-    `auto`: as many as the memory is expected to hold, but at least 50 steps an epoch; the run folder notes how many."""
+    """Seconds of audio in a batch, padding and slowing down included; utterances of similar duration are batched
+    together. `auto`: as many as the memory is expected to hold, with at least 50 steps per epoch; the run folder notes how
+    many."""
     workers: int = Field(default=0, ge=0)
     """Processes that read audio ahead of the training; 0 reads between two steps."""
     cache_gib: float = Field(default=2.0, ge=0)
     """Memory for decoded audio, so that a small corpus is decoded once and not every epoch. Workers live for an epoch
     and cannot remember, so with them nothing is kept."""
     max_duration_s: float = Field(default=60.0, gt=0)
-    """Longer utterances are left out: one of them can take more memory than a whole batch of others."""
+    """Longer utterances are skipped: one of them can take more memory than a whole batch of others."""
     max_bad_share: float = Field(default=0.005, ge=0, le=1)
     """Share of the utterances whose audio may be missing, unreadable, cut off or not finite, at least one: they are
-    left out and named. One more ends the run, its state saved."""
+    skipped and named. One more ends the run, its state saved."""
     skip_bad: bool = False
-    """Leave out utterances with characters outside the alphabet instead of refusing to start."""
+    """Skip utterances with characters outside the alphabet instead of refusing to start."""
     curriculum: bool = False
     """In the first epoch go from short utterances to long ones (SortaGrad, Amodei et al. 2016)."""
 
@@ -74,7 +75,7 @@ class TrainingConfig(Section):
     """Batches per process and optimiser step, for batches that do not fit into the memory at once. The global batch,
     to which `optimiser.learning_rate` refers, is `data.batch_duration_s` times this times the number of processes."""
     evaluate_every_steps: int = Field(default=0, ge=0)
-    """Evaluate on the dev manifests every so many steps, besides the end of every epoch; 0: only there."""
+    """Steps from one evaluation on the dev manifests to the next, besides the end of every epoch; 0: only there."""
     log_every_steps: int = Field(default=50, ge=1)
     """Steps from one line with loss, gradient norm and learning rate in metrics.jsonl and TensorBoard to the next."""
     save_every_s: float = Field(default=300.0, gt=0)
@@ -126,7 +127,7 @@ class ObjectiveConfig(Section):
     word that it does not have do without."""
     consistency: float = Field(default=0.0, ge=0)
     """Weight of the consistency between two differently masked views of each utterance (CR-CTC, Yao et al. 2024; 0.2
-    there). Above 0 every utterance is heard twice, so halve `data.batch_duration_s` for the same memory."""
+    there). Above 0 every utterance is processed twice, so halve `data.batch_duration_s` for the same memory."""
 
     @model_validator(mode="after")
     def _phones_need_pronunciations(self) -> "ObjectiveConfig":
@@ -158,7 +159,7 @@ class OptimiserConfig(Section):
     """Decay of an exponential moving average of the weights (Polyak and Juditsky 1992), which is evaluated and kept in
     their place; 0.999 remembers about a thousand steps, 0 switches it off."""
     average_epochs: int = Field(default=0, ge=0)
-    """Checkpoint averaging (as in Vaswani et al. 2017): over so many of the last epochs the mean of the weights at
+    """Checkpoint averaging (as in Vaswani et al. 2017): over this number of last epochs the mean of the weights at
     their ends is evaluated and kept; 0 switches it off. Either this or `ema`."""
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Can this set-up learn at all? What cannot learn one batch by heart will not learn a corpus."""
+"""Can this set-up learn at all? What cannot overfit one batch will not learn a corpus."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,12 +20,12 @@ from asr.training.step import Stepper
 UTTERANCES = 8
 """Size of the batch; it is taken from the middle of the corpus, by duration."""
 STEPS, LOOK_EVERY = 400, 20
-"""So many steps at most, with a look at the transcripts every so many."""
+"""Largest number of steps, and steps from one look at the transcripts to the next."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of it."""
+    """Whether a batch was learnt."""
 
     steps: int
     score: Score
@@ -41,7 +41,7 @@ def check(recipe: Recipe, console: Console) -> Verdict:
     """Overfit one batch: the recipe's network and peak learning rate, without dropout, masking and augmentation.
 
     Raises:
-        DataError: as `asr.training.loop.train`.
+        DataError: as `asr.training.run.train`.
     """
     plain = {
         "model.context.dropout": 0.0,

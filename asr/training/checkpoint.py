@@ -80,7 +80,7 @@ def save(
     created: str,
     scores: Mapping[str, Any],
 ) -> None:
-    """Write the weights of a model of any kind and what describes them, whole or not at all."""
+    """Write the weights of a model of any kind and what describes them, atomically."""
     described = replace(description, made_with=made_with, created=created, scores=scores)
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     with replacing(path) as file:

@@ -6,11 +6,11 @@ from pathlib import Path
 from asr.training.task import Column
 
 COLOURS, STYLES = ("#0072b2", "#d55e00"), ("-", "--")
-"""Of the first and second figure of the dev part; told apart by people who see no difference of colours, too."""
+"""Of the first and second figure of the dev part; distinguishable without colour, too."""
 
 
 def height(column: Column, value: float | None) -> float:
-    """A figure for an axis that has no zero: a thousandth of the unit that is shown stands for anything below."""
+    """A figure for an axis that has no zero: values below a thousandth of the displayed unit are drawn there."""
     return max(0.001 * column.scale, column.scale * (value or 0))
 
 

@@ -17,7 +17,7 @@ REPORT_EVERY_S = 60.0
 
 
 class Display:
-    """Prints to a console; outside a terminal the bar is left out and the lines stay."""
+    """Prints to a console; outside a terminal only the lines are printed."""
 
     def __init__(self, console: Console, epochs: int, columns: Sequence[Column], speed: Column) -> None:
         self.console, self.epochs, self.columns, self.speed = console, epochs, columns, speed

@@ -1,10 +1,35 @@
-"""The processes that train together."""
+"""The processes that train together, and the devices that they train on."""
 
+import os
+from datetime import timedelta
 from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.loggers.logger import Logger
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
+
+TIMEOUT = timedelta(minutes=10)
+"""How long a process waits for the others; nothing that a run does takes as long in one piece."""
+
+
+def device_type(accelerator: str) -> str:
+    """What a recipe's `training.accelerator` means here: "cpu" or "cuda"."""
+    return "cuda" if accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available()) else "cpu"
+
+
+def make_fabric(accelerator: str, precision: str, logger: Logger) -> Fabric:
+    """Fabric for one process, or for those that torchrun has started."""
+    devices, nodes = (int(os.environ.get(f"{unit}_WORLD_SIZE", "1")) for unit in ("LOCAL", "GROUP"))
+    return Fabric(
+        accelerator=accelerator,
+        strategy=DDPStrategy(timeout=TIMEOUT) if devices * nodes > 1 else "auto",
+        devices=devices,
+        num_nodes=nodes,
+        precision=cast("Any", precision),
+        loggers=logger,
+    )
 
 
 class Exchange:

@@ -8,104 +8,29 @@ Each planned batch is cut into parts, one for every process and accumulated batc
 number of processes keeps its parts and with them its batches.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
-from lightning_fabric.strategies.ddp import DDPStrategy
-from rich.console import Console
 from torch import nn
 
 from asr.errors import AsrError, DataError
 from asr.recipe.files import load_recipe
-from asr.recipe.recipe import AnyRecipe, LanguageRecipe
 from asr.recipe.training import TrainingConfig
 from asr.training import precision, state, trial
-from asr.training.display import Display, clock
-from asr.training.exchange import Exchange
+from asr.training.display import Display
+from asr.training.exchange import Exchange, device_type, make_fabric
 from asr.training.optimiser import learning_rate
 from asr.training.run_folder import RunFolder
 from asr.training.state import Progress
 from asr.training.step import Stepper, StepResult
-from asr.training.stopping import Stopped, stop_requests
+from asr.training.stopping import Stopped
 from asr.training.task import Batch, Task
 
 MAX_NONFINITE_STEPS = 20
 """A run ends after this many steps in a row without a finite gradient."""
-COLLECTIVE_TIMEOUT = timedelta(minutes=10)
-"""How long a process waits for the others, which must not be longer than a piece of an evaluation takes."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a finished run leaves to say."""
-
-    epoch: int
-    """The epoch of the best checkpoint, counted from 1."""
-    step: int
-    summary: str
-    """Its score on the dev part, for the user."""
-    duration_s: float
-
-
-def train(recipe: AnyRecipe, run_dir: Path, console: Console, *, resume: bool = False) -> Result | None:
-    """Train `recipe` into the folder `run_dir`, a new one unless `resume` continues a run that was stopped.
-
-    The folder gets `recipe.yaml` (resolved), `versions.json`, `metrics.jsonl` (a line per evaluation, and one every
-    `training.log_every_steps`), TensorBoard events, `curves.png`, `best.safetensors` and `last.safetensors`, the
-    weights that are best on the dev part and the latest ones, and `state.safetensors`, from which a stopped run
-    continues. Under `torchrun`, every process takes its part of each batch and of the evaluation; the first one writes,
-    and returns the result, the others None.
-
-    Raises:
-        RecipeError: `run_dir` holds a run already or, to resume, none or that of another recipe; or it is in use.
-        DataError: a manifest or text is bad, too much audio cannot be used, or nothing is left to train on.
-        Stopped: SIGTERM or SIGINT arrived; the state is saved.
-        AsrError: the run folder cannot be written, for example because the disk is full; the last good state is kept.
-    """
-    folder = RunFolder(run_dir)
-    if resume:
-        recipe = folder.same(recipe)
-    else:
-        folder.check_new()
-    task = _task(recipe, folder if resume else None)
-    with Display(console, recipe.training.epochs, task.columns, task.speed) as display, stop_requests() as stop_request:
-        trainer = Trainer(task, folder, display)
-        try:
-            with folder.held() if trainer.fabric.is_global_zero else nullcontext():
-                trainer.resume() if resume else trainer.start()
-                while not trainer.is_done:
-                    trainer.epoch(stop_request)
-                return trainer.result()
-        except OSError as error:
-            if error.filename is None or not Path(error.filename).is_relative_to(run_dir):
-                raise
-            begun = folder.recipe.exists()
-            kept = "; the last good state is kept" if begun else ", and nothing is begun"
-            raise AsrError(
-                f"Run folder '{run_dir}' cannot be written ({error.strerror}){kept}: make room, then give the same "
-                f"command{' and --resume' if begun else ''}."
-            ) from error
-
-
-def _task(recipe: AnyRecipe, resumed: RunFolder | None) -> Task:
-    """What the recipe asks for, with the tokens of the run that is resumed."""
-    tokenizer = resumed.read_tokenizer() if resumed else None
-    if isinstance(recipe, LanguageRecipe):
-        from asr.training.language.task import LanguageTask
-
-        return LanguageTask(recipe, tokenizer)
-    from asr.training.acoustic.task import AcousticTask
-
-    return AcousticTask(recipe, tokenizer)
 
 
 class Trainer:
@@ -115,18 +40,9 @@ class Trainer:
         self.task, self.folder, self.display = task, folder, display
         self.logger = TensorBoardLogger(root_dir=folder.path, name="tensorboard", version="")
         on = task.recipe.training
-        has_gpu = on.accelerator == "gpu" or (on.accelerator == "auto" and torch.cuda.is_available())
-        self.precision = precision.choose(on.precision, "cuda" if has_gpu else "cpu")
+        self.precision = precision.choose(on.precision, device_type(on.accelerator))
         task.settle({"training.precision": self.precision.name})
-        devices, nodes = (int(os.environ.get(f"{unit}_WORLD_SIZE", "1")) for unit in ("LOCAL", "GROUP"))
-        self.fabric = Fabric(
-            accelerator=on.accelerator,
-            strategy=DDPStrategy(timeout=COLLECTIVE_TIMEOUT) if devices * nodes > 1 else "auto",
-            devices=devices,
-            num_nodes=nodes,
-            precision=cast("Any", self.precision.name),
-            loggers=self.logger,
-        )
+        self.fabric = make_fabric(on.accelerator, self.precision.name, self.logger)
         self.fabric.launch()
         self.exchange = Exchange(self.fabric)
         self.progress = Progress(parts=self.exchange.processes * on.accumulate)
@@ -141,7 +57,7 @@ class Trainer:
     def start(self) -> None:
         """Begin the run folder, its recipe last."""
         self.folder.check_new()
-        self._leave_out(self.task.look(self.exchange))
+        self._skip(self.task.look(self.exchange))
         if remark := self.task.begin():
             self.display.say(remark)
         self._set_up()
@@ -161,7 +77,7 @@ class Trainer:
         bad = self.task.look(self.exchange)
         self._set_up()
         self.progress = state.load(self.folder.state, self.stepper)
-        self._leave_out({name: reason for name, reason in bad.items() if name not in self.progress.left_out})
+        self._skip({name: reason for name, reason in bad.items() if name not in self.progress.skipped})
         if self.fabric.is_global_zero:
             self.folder.keep_metrics(self.progress.step)
         self._say_facts()
@@ -170,7 +86,7 @@ class Trainer:
         if self.progress.parts != self.exchange.processes * self.task.recipe.training.accumulate:
             self.display.warn(
                 f"The batches stay those that were planned for {self.progress.parts} parts, by "
-                f"{self.exchange.processes} processes now: the run goes on, but not to exactly the same weights."
+                f"{self.exchange.processes} processes now: the run continues, but not to exactly the same weights."
             )
         self._extend()
         self.display.say(f"Resumed in epoch {self.progress.epoch + 1}, after step {self.progress.step}.")
@@ -214,13 +130,13 @@ class Trainer:
             amount, stops, lost = self.exchange.sums(
                 sum(batch.amount for batch in batches),
                 float(signal is not None),
-                float(sum(len(batch.left_out) for batch in batches)),
+                float(sum(len(batch.skipped) for batch in batches)),
             )
             before, now = now, time.monotonic()
             progress.batch_done(amount, now - before)
             self.display.step(progress, done)
             if lost:
-                self._leave_out({name: reason for batch in batches for name, reason in batch.left_out.items()})
+                self._skip({name: reason for batch in batches for name, reason in batch.skipped.items()})
             if progress.step % recipe.training.log_every_steps == 0:
                 figures = {"step_loss": result.loss, "gradient_norm": result.gradient_norm, "learning_rate": rate}
                 self._log(figures, progress.epoch + progress.batch / len(plan))
@@ -256,24 +172,24 @@ class Trainer:
                 self.progress.epoch,
                 first,
                 (self.exchange.rank * own + number, self.exchange.processes * own),
-                self.progress.left_out,
+                self.progress.skipped,
             )
             for number in range(own)
         ]
         return zip(*readers, strict=True)
 
     def step(self, batches: Sequence[Batch], rate: float) -> StepResult:
-        """Move the weights by one planned batch, of which this process holds some parts; name what is left out."""
+        """Move the weights by one planned batch, of which this process holds some parts; name what is skipped."""
         progress = self.progress
         result = self.stepper(batches, rate, self.task.recipe.seed * 1_000_003 + progress.step)
         if result.is_done:
             progress.loss_sum += result.loss
             self.nonfinite_in_a_row = 0
         else:
-            progress.steps_left_out += 1
+            progress.steps_skipped += 1
             self.nonfinite_in_a_row += 1
-        if result.left_out:
-            self.display.warn(f"Left out of step {progress.step} ({result.reason}): {', '.join(result.left_out)}.")
+        if result.skipped:
+            self.display.warn(f"Skipped in step {progress.step} ({result.reason}): {', '.join(result.skipped)}.")
         if self.nonfinite_in_a_row == MAX_NONFINITE_STEPS:
             raise AsrError(
                 f"Training diverged: {MAX_NONFINITE_STEPS} steps in a row, up to step {progress.step}, had gradients "
@@ -282,15 +198,15 @@ class Trainer:
             )
         return result
 
-    def _leave_out(self, found: Mapping[str, str]) -> None:
+    def _skip(self, found: Mapping[str, str]) -> None:
         """Note and name inputs that cannot be used, of all processes. Raises DataError when there are too many."""
         for reasons in self.exchange.gather(dict(found)):
-            self.progress.left_out |= reasons
+            self.progress.skipped |= reasons
             for name, reason in reasons.items():
                 if self.fabric.is_global_zero:
-                    self.display.warn(f"Left out: '{name}': {reason}")
+                    self.display.warn(f"Skipped: '{name}': {reason}")
         try:
-            self.task.check_bad(self.progress.left_out)
+            self.task.check_bad(self.progress.skipped)
         except DataError:
             if self.folder.recipe.exists():
                 self.save()
@@ -344,14 +260,11 @@ class Trainer:
         if self.fabric.is_global_zero:
             state.save(self.folder.state, self.stepper, self.progress)
 
-    def result(self) -> Result | None:
-        """The best checkpoint, evaluated once more from its file; None in all processes but the first."""
-        if not self.fabric.is_global_zero:
-            return None
+    def finish(self) -> str:
+        """Draw the curves and score the best checkpoint, read from its file; only in the first process."""
         self.logger.finalize("success")
         self.folder.draw_curves(self.task.recipe.name, self.task.columns)
-        progress = self.progress
-        return Result(progress.best_epoch, progress.best_step, self.task.summary(self.folder.best), progress.elapsed_s)
+        return self.task.summary(self.folder.best)
 
     def _say_facts(self) -> None:
         """The run in a few lines, before the first step, some batches of which are tried."""
@@ -364,20 +277,10 @@ class Trainer:
         sample = [plan[len(plan) * number // (trial.TRIALS + 1)] for number in range(1, trial.TRIALS + 1)]
         trials = [batch for batches in self._read(sample) for batch in batches]
         found = trial.run(self.task, self.stepper, next(self._read(plan)), trials)
-        recipe = self.task.recipe
-        steps = len(plan) * (recipe.training.epochs - progress.epoch) - progress.batch
-        if recipe.training.max_steps:
-            steps = min(steps, recipe.training.max_steps - progress.step)
-        seconds = max(0, steps) * found.seconds_per_batch * len(trials) / len(sample)
-        facts = {"recipe": f"{recipe.name}, seed {recipe.seed}", **self.task.facts()}
-        parts = f" times {progress.parts} parts" if progress.parts > 1 else ""
-        facts["batches"] += f"{parts}, {len(plan)} an epoch, {recipe.training.epochs} epochs"
+        facts = trial.facts(self.task, found, progress, len(plan), len(trials) / len(sample))
         facts |= {
             "device": f"{self.exchange.processes} x {self.fabric.device}, {torch.get_num_threads()} threads each",
             "precision": f"{self.precision.name}: {self.precision.reason}",
-            "gradient": found.gradient,
-            "memory": f"{found.peak_bytes / 1e9:.1f} GB at most so far, the longest batch tried",
-            "time": f"about {clock(seconds)} h by {len(sample)} batches, and the evaluations",
             "run folder": str(self.folder.path),
         }
         self.display.facts(facts)

@@ -47,7 +47,7 @@ def choose(asked: str, device_type: str) -> Precision:
 
 
 def cpu_has_bf16() -> bool:
-    """Whether the processor multiplies bf16 (AVX-512 bf16 or AMX) and torch and oneDNN were not told to do without."""
+    """Whether the processor multiplies bf16 (AVX-512 bf16 or AMX), and torch and oneDNN may use that."""
     has = torch.cpu.get_capabilities()
     instructions = has.get("avx512_bf16", False) or has.get("amx_bf16", False)
     allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in ONEDNN_WITH_BF16

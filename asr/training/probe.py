@@ -81,6 +81,6 @@ def _copies(batch: Batch, count: int) -> Batch:
 
 
 def wait(device: torch.device) -> None:
-    """A GPU works on while Python goes on."""
+    """Wait for a GPU, which runs asynchronously."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

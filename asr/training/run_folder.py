@@ -38,7 +38,7 @@ PACKAGES = ("torch", "torchaudio", "lightning-fabric", "numpy", "safetensors")
 
 
 class RunFolder:
-    """The files of a run by name. The folder is a run once its recipe stands in it."""
+    """The files of a run by name. The folder is a run once it holds a recipe."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,7 +51,7 @@ class RunFolder:
         """Raises RecipeError when the folder holds a run."""
         if self.recipe.exists():
             raise RecipeError(
-                f"Run folder '{self.path}' holds a run already: go on with it by --resume, choose another by "
+                f"Run folder '{self.path}' holds a run already: continue it with --resume, choose another with "
                 "--run-dir, or delete it."
             )
 

@@ -1,4 +1,4 @@
-"""Everything a run needs to go on as if it had never stopped, in one safetensors file.
+"""Everything a run needs to continue as if it had never stopped, in one safetensors file.
 
 No random state is in it: every random choice follows from the recipe's seed and the position in the run.
 """
@@ -32,11 +32,11 @@ class Progress:
     """Optimiser steps in all."""
     loss_sum: float = 0.0
     """Of the epoch's steps, NaN and infinity not counted."""
-    steps_left_out: int = 0
-    """Of the epoch's batches, those whose step was left out because a gradient was not finite."""
+    steps_skipped: int = 0
+    """Of the epoch's batches, those whose step was skipped because a gradient was not finite."""
     parts: int = 1
     """Into which each batch is cut: processes times accumulated batches, when the run began."""
-    left_out: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
     """Utterances whose audio cannot be used, by id, and why; they stay out for the rest of the run."""
     amount: float = 0.0
     """What was in the epoch's batches, in the unit of `Task.speed`."""
@@ -52,8 +52,8 @@ class Progress:
 
     @property
     def loss(self) -> float:
-        """Mean over the epoch's steps of the CTC loss for each token, in nats; NaN when all were left out."""
-        steps = self.batch - self.steps_left_out
+        """Mean over the epoch's steps of the CTC loss for each token, in nats; NaN when all were skipped."""
+        steps = self.batch - self.steps_skipped
         return self.loss_sum / steps if steps else math.nan
 
     @property
@@ -79,7 +79,7 @@ class Progress:
     def next_epoch(self) -> None:
         """Go on to the next epoch's first batch."""
         self.epoch += 1
-        self.batch, self.steps_left_out, self.loss_sum, self.amount, self.training_s = 0, 0, 0.0, 0.0, 0.0
+        self.batch, self.steps_skipped, self.loss_sum, self.amount, self.training_s = 0, 0, 0.0, 0.0, 0.0
 
 
 def save(path: Path, stepper: Stepper, progress: Progress) -> None:

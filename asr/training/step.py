@@ -21,8 +21,8 @@ class StepResult:
     loss: float
     """Plain loss per token, of the whole batch."""
     gradient_norm: float
-    """Before it was clipped; not finite where the step was left out."""
-    left_out: Sequence[str]
+    """Before it was clipped; not finite where the step was skipped."""
+    skipped: Sequence[str]
     """Rows of this process that were not learnt from."""
     reason: str
     """Why."""
@@ -52,7 +52,7 @@ class Stepper:
     def __call__(self, batches: Sequence[Batch], rate: float, seed: int) -> StepResult:
         """Move the weights by one planned batch, of which this process holds some parts.
 
-        A row that cannot be learnt is left out; if a loss or a gradient is not finite all the same, the step is.
+        A row that cannot be learnt is skipped; if a loss or a gradient is not finite all the same, the step is.
         Dropout and masking follow from `seed` and the number of the part.
         """
         for group in self.optimiser.param_groups:
@@ -61,7 +61,7 @@ class Stepper:
         (tokens,) = self.exchange.sums(
             sum(float(batch.weights @ batch.target_lengths.to(batch.weights)) for batch in batches)
         )
-        plain, left_out = 0.0, list[str]()
+        plain, skipped = 0.0, list[str]()
         for number, batch in enumerate(batches):
             torch.manual_seed(seed + ((self.exchange.rank * len(batches) + number) << 40))
             is_last = number == len(batches) - 1
@@ -72,13 +72,13 @@ class Stepper:
                 self.fabric.backward((weights * losses.total).sum() * (self.exchange.processes / max(1.0, tokens)))
             plain += float((weights * losses.plain).sum())
             named = zip(batch.names, losses.fits.tolist(), batch.weights.tolist(), strict=True)
-            left_out += [name for name, fits, weight in named if weight and not fits]
+            skipped += [name for name, fits, weight in named if weight and not fits]
         norm = self.fabric.clip_gradients(
             self.wrapped, self.optimiser, max_norm=self.config.clip_norm, error_if_nonfinite=False
         )
         (plain,) = self.exchange.sums(plain)
         result = StepResult(
-            plain / max(1.0, tokens), float(cast("Tensor", norm)), left_out, "too short for the transcript"
+            plain / max(1.0, tokens), float(cast("Tensor", norm)), skipped, "too short for the transcript"
         )
         if result.is_done or self.fabric.strategy.precision.precision == "16-mixed":
             self.optimiser.step()  # in 16 bits the loss scaling skips the step itself, and adapts

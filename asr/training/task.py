@@ -45,14 +45,26 @@ class Batch(Protocol):
         ...
 
     @property
-    def left_out(self) -> Mapping[str, str]:
+    def skipped(self) -> Mapping[str, str]:
         """What could not be read for it, by name, and why."""
         ...
 
 
+@dataclass
+class Losses:
+    """The losses of a batch, a row each. Shape: (B,)"""
+
+    total: Tensor
+    """What is minimised."""
+    plain: Tensor
+    """Without what is there for training only, to compare runs by."""
+    fits: Tensor
+    """Whether the row can be learnt at all; where not, its losses and their gradients are 0."""
+
+
 @dataclass(frozen=True)
 class Column:
-    """A figure by its name in metrics.jsonl, and how it is shown to people."""
+    """A figure by its name in metrics.jsonl, and how it is shown."""
 
     name: str
     title: str
@@ -71,7 +83,7 @@ class Evaluation:
     values: tuple[float, ...]
     """In the order of `Task.columns`; a network is better if its first value is less, or that equal and the second."""
     sample: tuple[str, ...]
-    """Lines for a person to read."""
+    """Lines to print."""
     scores: Mapping[str, Any]
     """For the model file."""
 
@@ -111,7 +123,7 @@ class Task(Protocol):
         ...
 
     def check_bad(self, reasons: Mapping[str, str]) -> None:
-        """Raises DataError when too much had to be left out."""
+        """Raises DataError when too much had to be skipped."""
         ...
 
     def write_entries(self, path: Path) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asr.training import probe
+from asr.training.display import clock
+from asr.training.state import Progress
 from asr.training.step import Stepper
 from asr.training.task import Batch, Task
 
@@ -54,3 +56,27 @@ def run(task: Task, stepper: Stepper, longest: Sequence[Batch], trials: Sequence
     task.settle({"training.lstm_gradient": chosen})
     why = f"{len(trials)} batches took {times['own']:.2f} s with our own gradient, {times['torch']:.2f} s with torch's"
     return Trial(f"{chosen}: {why}", times[chosen] / len(trials), peak_bytes)
+
+
+def facts(task: Task, trial: Trial, progress: Progress, batches: int, accumulated: float) -> dict[str, str]:
+    """The run in a few words, with what the trial says it will take.
+
+    Args:
+        batches: planned batches of an epoch.
+        accumulated: batches that this process takes for each of them.
+    """
+    recipe = task.recipe
+    steps = batches * (recipe.training.epochs - progress.epoch) - progress.batch
+    if recipe.training.max_steps:
+        steps = min(steps, recipe.training.max_steps - progress.step)
+    seconds = max(0, steps) * trial.seconds_per_batch * accumulated
+    of_task = task.facts()
+    parts = f" times {progress.parts} parts" if progress.parts > 1 else ""
+    of_task["batches"] += f"{parts}, {batches} an epoch, {recipe.training.epochs} epochs"
+    return {
+        "recipe": f"{recipe.name}, seed {recipe.seed}",
+        **of_task,
+        "gradient": trial.gradient,
+        "memory": f"{trial.peak_bytes / 1e9:.1f} GB at most so far, the longest batch tried",
+        "time": f"about {clock(seconds)} h by {TRIALS} batches, and the evaluations",
+    }

@@ -1,4 +1,4 @@
-"""One bad file never ends a run: it is left out, named and counted, up to a share; texts are refused all at once."""
+"""One bad file never ends a run: it is skipped, named and counted, up to a share; texts are refused all at once."""
 
 import json
 from pathlib import Path
@@ -87,9 +87,9 @@ def test_bad_files_are_named_and_a_killed_run_resumes_to_the_same_weights(
     result = run("whole", None)
     assert result.exit_code == 0, result.output
     for index, reason in enumerate(("gone.wav", "not a sound file", "short.wav", "nan.wav")):
-        named = [line for line in result.output.splitlines() if line.startswith(f"Left out: '{rows[index]['id']}'")]
+        named = [line for line in result.output.splitlines() if line.startswith(f"Skipped: '{rows[index]['id']}'")]
         assert len(named) == 1 and reason in named[0]
-    assert f"Left out: '{rows[10]['id']}'" in result.output
+    assert f"Skipped: '{rows[10]['id']}'" in result.output
     again = run("cut", 20)
     assert again.exit_code == 0, again.output
     one, other = (load_file(tmp_path / name / "state.safetensors") for name in ("whole", "cut"))
@@ -135,7 +135,7 @@ def test_bad_dev_files_are_named_before_the_first_step(rows: list[Row], smoke_co
     result = train(manifest, write(tmp_path / "dev.jsonl", dev), tmp_path / "run")
     assert result.exit_code == 0, result.output
     before, _, _ = result.output.partition("recipe      smoke")
-    assert f"Left out of dev: '{dev[3]['id']}'" in before
+    assert f"Skipped in dev: '{dev[3]['id']}'" in before
     assert "dev         19 utterances" in result.output
 
 
@@ -153,13 +153,13 @@ def test_texts_outside_the_alphabet_are_listed_all_at_once(rows: list[Row], smok
     skipped = train(manifest, smoke_corpus / "dev.jsonl", tmp_path / "run", "--skip-bad")
     assert skipped.exit_code == 0, skipped.output
     assert "train       117 utterances" in skipped.output
-    assert f"Left out: '{rows[5]['id']}' has characters outside the alphabet." in skipped.output
+    assert f"Skipped: '{rows[5]['id']}' has characters outside the alphabet." in skipped.output
 
 
-def test_long_utterances_are_left_out(rows: list[Row], smoke_corpus: Path, tmp_path: Path) -> None:
+def test_long_utterances_are_skipped(rows: list[Row], smoke_corpus: Path, tmp_path: Path) -> None:
     longest = max(rows, key=lambda row: row["duration"])
     manifest = write(tmp_path / "train.jsonl", rows)
     limit = longest["duration"] - 1e-6
     result = train(manifest, smoke_corpus / "dev.jsonl", tmp_path / "run", f"data.max_duration_s={limit}")
     assert result.exit_code == 0, result.output
-    assert f"Left out: '{longest['id']}' is longer than `data.max_duration_s`" in result.output
+    assert f"Skipped: '{longest['id']}' is longer than `data.max_duration_s`" in result.output

@@ -29,4 +29,4 @@ def test_a_hopeless_learning_rate_is_told_with_an_example(smoke_overrides: list[
     result = check(smoke_overrides, "optimiser.learning_rate=1e-9")
     assert result.exit_code == 1
     assert "After 400 steps on one batch" in result.output
-    assert "heard '" in result.output
+    assert "hypothesis '" in result.output

@@ -83,7 +83,7 @@ def test_what_another_process_leaves_out_is_named_once(
     arguments = [f"data.train=[{tmp_path}/train.jsonl]", smoke_overrides[1], *PLAIN, "data.max_bad_share=0.1"]
     printed = train(2, tmp_path / "run", arguments)
     for row in rows[:6]:
-        assert printed.count(f"Left out: '{row['id']}'") == 1
+        assert printed.count(f"Skipped: '{row['id']}'") == 1
 
 
 def test_a_run_of_two_processes_resumes_in_one_with_the_same_batches(

@@ -223,7 +223,7 @@ def test_rows_that_were_removed_mended_or_added_do_not_forbid_to_resume(
     write([*rows[2:40], rows[40] | {"text": "ab"}, *rows[41:]])
     result = run(command, tmp_path / "run", "--resume")
     assert result.exit_code == 0, result.output
-    assert f"2 utterances are gone or cannot be trained on any more and are left out (first: '{rows[0]['id']}')" in (
+    assert f"2 utterances are gone or cannot be trained on any more and are skipped (first: '{rows[0]['id']}')" in (
         result.output
     )
     assert (

@@ -81,7 +81,7 @@ def test_the_same_seed_gives_the_same_weights(smoke_overrides: list[str], tmp_pa
     assert not torch.equal(one["head.weight"], three["head.weight"])
 
 
-def test_a_too_short_utterance_is_named_and_left_out(smoke_corpus: Path, tmp_path: Path) -> None:
+def test_a_too_short_utterance_is_named_and_skipped(smoke_corpus: Path, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (smoke_corpus / "train.jsonl").read_text().splitlines()]
     for row in rows:
         row["audio_filepath"] = str(smoke_corpus / row["audio_filepath"])
@@ -91,7 +91,7 @@ def test_a_too_short_utterance_is_named_and_left_out(smoke_corpus: Path, tmp_pat
     command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *overrides, "--run-dir", str(tmp_path / "run")]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.output
-    assert f"Left out: '{rows[3]['id']}'" in result.output
+    assert f"Skipped: '{rows[3]['id']}'" in result.output
     assert "119 utterances" in result.output
 
 
@@ -119,7 +119,7 @@ def test_a_diverged_run_ends_with_a_sentence(smoke_overrides: list[str], tmp_pat
     assert result.exit_code == 1
     assert "Training diverged: 20 steps in a row" in result.output
     losses = [epoch["loss"] for epoch in metrics(tmp_path / "run")]
-    assert all(not loss < 1 for loss in losses)  # a step that was left out does not count as a loss of 0
+    assert all(not loss < 1 for loss in losses)  # a step that was skipped does not count as a loss of 0
 
 
 def test_a_run_folder_that_cannot_be_made(smoke_overrides: list[str], tmp_path: Path) -> None:
@@ -157,5 +157,5 @@ def test_an_empty_transcript_is_called_empty(smoke_corpus: Path, tmp_path: Path)
     command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *overrides, "--run-dir", str(tmp_path / "run")]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.output
-    assert f"Left out: '{rows[5]['id']}'" in result.output
+    assert f"Skipped: '{rows[5]['id']}'" in result.output
     assert "has no text" in result.output

@@ -1,12 +1,9 @@
 """The speech of a run: manifests read and checked, the tokens, and the statistics that the feature stage needs."""
 
-import json
 import math
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +12,7 @@ import torch
 from asr import audio
 from asr.data import manifest
 from asr.data.manifest import Utterance
-from asr.errors import AudioError, DataError, ModelError
-from asr.files import replacing
+from asr.errors import AudioError, DataError
 from asr.network.features import Features
 from asr.recipe.training import DataConfig, TextConfig
 from asr.text import CharTokenizer, Tokenizer, train_subwords
@@ -30,21 +26,6 @@ READERS = 4
 """Threads that look at headers; most of the time they wait for the disk."""
 HEADERS = 20_000
 """Number of headers that are read, a third of a millisecond each; of a larger corpus as many, evenly spaced."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An utterance of a run as its batches are planned: what must stay the same for a resumed run to be exact."""
-
-    id: str
-    duration_s: float
-    checksum: int
-    """CRC-32 of the transcript."""
-
-    @staticmethod
-    def of(utterance: Utterance) -> "Entry":
-        """What the run notes of an utterance."""
-        return Entry(utterance.id, utterance.duration, zlib.crc32(utterance.text.encode()))
 
 
 def read_manifests(paths: Sequence[Path]) -> list[Utterance]:
@@ -208,7 +189,7 @@ def check_dev(utterances: Sequence[Utterance], tokenizer: Tokenizer) -> None:
 def set_statistics(features: Features, utterances: Sequence[Utterance], reader: AudioReader, seed: int) -> None:
     """Measure each band's mean and standard deviation on a sample of the utterances and put them into the model.
 
-    Utterances that cannot be read are passed over here; the loop names them when their batch comes.
+    Utterances that cannot be read are skipped here; the loop names them when their batch comes.
 
     Raises:
         AudioError: none of the sample can be read.
@@ -228,17 +209,3 @@ def set_statistics(features: Features, utterances: Sequence[Utterance], reader: 
     together = torch.cat(frames).double()
     features.mean.copy_(together.mean(dim=0))
     features.std.copy_(together.std(dim=0).clamp(min=1e-3))
-
-
-def write_entries(entries: Iterable[Entry], path: Path) -> None:
-    """Note the utterances that a run plans its batches from, a JSON array [id, duration in s, checksum] a line."""
-    with replacing(path) as file:
-        file.writelines(json.dumps([entry.id, entry.duration_s, entry.checksum]).encode() + b"\n" for entry in entries)
-
-
-def read_entries(path: Path) -> list[Entry]:
-    """Read back what `write_entries` wrote. Raises ModelError when the file is missing or damaged."""
-    try:
-        return [Entry(*json.loads(line)) for line in path.read_bytes().splitlines()]
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(f"'{path}' cannot be read ({error}): restore it, or start a new run with --init.") from None

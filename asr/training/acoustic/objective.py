@@ -3,8 +3,6 @@
 The objective owns what exists in training only, so that the network that is evaluated and exported knows nothing of it.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
@@ -14,18 +12,7 @@ from asr.recipe.augmentation import MaskingConfig
 from asr.recipe.training import ObjectiveConfig
 from asr.text import BLANK
 from asr.training.data.spec_augment import mask_spectrogram
-
-
-@dataclass
-class Losses:
-    """The losses of a batch, a row each. Shape: (B,)"""
-
-    total: Tensor
-    """What is minimised."""
-    plain: Tensor
-    """Without what is there for training only, to compare runs by."""
-    fits: Tensor
-    """Whether the row can be learnt at all; where not, its losses and their gradients are 0."""
+from asr.training.task import Losses
 
 
 class Objective(nn.Module):

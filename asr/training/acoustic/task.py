@@ -1,5 +1,6 @@
 """Training an acoustic model: utterances in, error rates out."""
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -27,11 +28,11 @@ from asr.scoring.summary import render
 from asr.text import Tokenizer
 from asr.training import checkpoint, probe
 from asr.training.acoustic import corpus
-from asr.training.acoustic.corpus import Entry
 from asr.training.acoustic.objective import Objective
 from asr.training.data.augmentation import Augmenter
 from asr.training.data.batches import AudioReader, Batch, batches, plan_epoch
 from asr.training.display import clock
+from asr.training.entries import Entry, read_entries, write_entries
 from asr.training.exchange import Exchange
 from asr.training.task import Column, Evaluation
 from asr.transcript.transcript import Transcript
@@ -63,7 +64,7 @@ class AcousticTask:
         within = {utterance.id for utterance in writable}
         self.unusable |= {u.id: "has characters outside the alphabet" for u in everything if u.id not in within}
         self.by_id = {utterance.id: utterance for utterance in train_set}
-        self.entries = [Entry.of(utterance) for utterance in train_set]
+        self.entries = [Entry(u.id, u.duration, zlib.crc32(u.text.encode())) for u in train_set]
         corpus.check_dev(self.dev_set, self.tokenizer)
         self.reader = AudioReader(self.model.description.sample_rate, recipe.data.cache_gib)
         self.augmenter = Augmenter(recipe.augmentation, self.model.description.sample_rate)
@@ -107,16 +108,16 @@ class AcousticTask:
         return bad
 
     def check_bad(self, reasons: Mapping[str, str]) -> None:
-        """Raises DataError when more utterances had to be left out than the recipe allows."""
+        """Raises DataError when more utterances had to be skipped than the recipe allows."""
         corpus.check_share_of_bad(dict(reasons), len(self.entries), self.recipe.data)
 
     def write_entries(self, path: Path) -> None:
         """Note what the batches are planned from."""
-        corpus.write_entries(self.entries, path)
+        write_entries(self.entries, path)
 
     def resume_entries(self, path: Path) -> str | None:
         """Plan from what a stopped run noted, whatever the manifests hold now; say what changed."""
-        begun = corpus.read_entries(path)
+        begun = read_entries(path)
         now = {entry.id: entry for entry in self.entries}
         removed = [entry.id for entry in begun if entry.id not in now]
         changed = [entry.id for entry in begun if entry.id in now and now[entry.id] != entry]
@@ -127,7 +128,7 @@ class AcousticTask:
         notes = [
             f"{len(names):,} utterances {what} (first: '{names[0]}')"
             for names, what in (
-                (removed, "are gone or cannot be trained on any more and are left out"),
+                (removed, "are gone or cannot be trained on any more and are skipped"),
                 (changed, "have another duration or transcript, which is used from now on"),
                 (added, "are new and not trained on in this run"),
             )
@@ -135,7 +136,7 @@ class AcousticTask:
         ]
         if not notes:
             return None
-        return f"The manifests have changed: {'; '.join(notes)}. The run goes on, but not to the same weights."
+        return f"The manifests have changed: {'; '.join(notes)}. The run continues, but not to the same weights."
 
     def begin(self) -> str | None:
         """Measure what the feature stage needs, or take over a checkpoint."""
@@ -143,8 +144,8 @@ class AcousticTask:
             set_statistics = corpus.set_statistics
             set_statistics(self.network.features, list(self.by_id.values()), self.reader, self.recipe.seed)
             return None
-        anew = checkpoint.initialise(self.model, self.recipe.init)
-        return f"Started from '{self.recipe.init}'; newly initialised: {', '.join(anew) or 'nothing'}."
+        fresh = checkpoint.initialise(self.model, self.recipe.init)
+        return f"Started from '{self.recipe.init}'; newly initialised: {', '.join(fresh) or 'nothing'}."
 
     def use_gradient(self, own: bool) -> bool:
         """Choose who computes the gradient of the LSTM layers on a CPU; False where there is no choice."""
@@ -222,11 +223,11 @@ class AcousticTask:
         }
 
     def warnings(self) -> list[str]:
-        """Which utterances are left out, and why."""
-        warnings = [f"Left out: '{name}' {reason}." for name, reason in self.unusable.items()]
+        """Which utterances are skipped, and why."""
+        warnings = [f"Skipped: '{name}' {reason}." for name, reason in self.unusable.items()]
         if len(warnings) > corpus.LISTED:
-            warnings[corpus.LISTED :] = [f"Left out for such reasons: {len(warnings) - corpus.LISTED:,} more."]
-        return warnings + [f"Left out of dev: '{name}': {reason}" for name, reason in self.unreadable_dev.items()]
+            warnings[corpus.LISTED :] = [f"Skipped for such reasons: {len(warnings) - corpus.LISTED:,} more."]
+        return warnings + [f"Skipped in dev: '{name}': {reason}" for name, reason in self.unreadable_dev.items()]
 
     def evaluate(self, network: nn.Module, epoch: int, exchange: Exchange) -> Evaluation:
         """WER and CER, and the transcript of one utterance; every process recognises its share."""

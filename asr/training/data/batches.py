@@ -34,7 +34,7 @@ class Batch:
     target_lengths: Tensor
     weights: Tensor
     """1; 0 for the silence that keeps a process busy whose part of the batch is empty. Shape: (B,)"""
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
     """Utterances whose audio cannot be used, by id, and why."""
     phones: tuple[Tensor, Tensor] | tuple[()] = ()
     """Phones and how many, where they are asked for. Shape: (B, P), (B,)"""
@@ -144,12 +144,12 @@ class _PlannedBatches(Dataset[Batch]):
         random = np.random.default_rng([*self.seed, index, number] if number else [*self.seed, index])
         utterances: list[Utterance] = []
         waveforms: list[Tensor] = []
-        left_out: dict[str, str] = {}
+        skipped: dict[str, str] = {}
         for utterance in self.plan[index][number::parts]:
             try:
                 waveform = self.reader(utterance)
             except AudioError as error:
-                left_out[utterance.id] = str(error)
+                skipped[utterance.id] = str(error)
                 continue
             waveforms.append(waveform if self.augmenter is None else self.augmenter(waveform, random))
             utterances.append(utterance)
@@ -165,7 +165,7 @@ class _PlannedBatches(Dataset[Batch]):
         if self.pronunciations is not None:
             spoken = [self.pronunciations.encode(self.tokenizer.normalise(u.text)) for u in utterances]
             phones = pad([torch.tensor(sequence, dtype=torch.long) for sequence in spoken])
-        return Batch(utterances, waveform, lengths, padded, target_lengths, weights, left_out, phones)
+        return Batch(utterances, waveform, lengths, padded, target_lengths, weights, skipped, phones)
 
 
 def batches(
@@ -183,7 +183,7 @@ def batches(
     """Read the planned batches from number `first` on, in their order, `workers` processes ahead.
 
     Of each batch only the part (number, of how many) is read; several processes share a batch so. An utterance whose
-    audio cannot be used is left out of its batch, which says so.
+    audio cannot be used is skipped of its batch, which says so.
     """
     dataset = _PlannedBatches(plan, reader, tokenizer, augmenter, seed, part, pronunciations)
     numbers = range(first, len(plan))

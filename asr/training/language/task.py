@@ -3,174 +3,34 @@
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from asr.errors import DataError, ModelError
+from asr.errors import ModelError
 from asr.lm.protocol import END
 from asr.lm.sampling import generate
-from asr.lm.sentences import lines
-from asr.network.language import LanguageModel, State
+from asr.network.language import LanguageModel
 from asr.recipe.files import with_values
-from asr.recipe.recipe import LanguageRecipe, SentencesConfig
-from asr.recipe.training import TextConfig
-from asr.text import CharTokenizer, Tokenizer, normalise, train_subwords
-from asr.training import checkpoint
-from asr.training.acoustic import corpus
-from asr.training.acoustic.objective import Losses
+from asr.recipe.recipe import LanguageRecipe
+from asr.text import Tokenizer
+from asr.training import checkpoint, entries
 from asr.training.exchange import Exchange
 from asr.training.language import checkpoint as language_checkpoint
+from asr.training.language.objective import LanguageObjective, TorchReader, summed
+from asr.training.language.windows import EncodedSentences, Windows, make_tokenizer, plan_windows
 from asr.training.task import Column, Evaluation
 from asr.version import __version__
 
 DEV_BATCH = 256
 """Sentences that are scored at a time."""
 SAMPLE = 60
-"""Tokens of the text that shows a person what the model has learnt."""
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Stretches of text, of which `lengths` tokens are to be foretold. Shape: tokens (B, T + 1), lengths (B,)"""
-
-    tokens: Tensor
-    lengths: Tensor
-    names: tuple[str, ...]
-
-    @property
-    def tensors(self) -> tuple[Tensor, Tensor]:
-        """Tokens and lengths."""
-        return self.tokens, self.lengths
-
-    @property
-    def weights(self) -> Tensor:
-        """Every window counts. Shape: (B,)"""
-        return (self.lengths > 0).float()
-
-    @property
-    def target_lengths(self) -> Tensor:
-        """Shape: (B,)"""
-        return self.lengths
-
-    @property
-    def amount(self) -> float:
-        """Tokens."""
-        return float(self.lengths.sum())
-
-    @property
-    def left_out(self) -> Mapping[str, str]:
-        """Text is read before the first step, so nothing is left out later."""
-        return {}
-
-
-class LanguageObjective(nn.Module):
-    """The network with the loss around it: cross-entropy of each token, given those before it in its window."""
-
-    def __init__(self, network: LanguageModel) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, tokens: Tensor, lengths: Tensor) -> Losses:
-        """Shape: tokens (B, T + 1), lengths (B,)"""
-        log_probs, _ = self.network(tokens[:, :-1], self.network.start(len(tokens)))
-        loss = -told(log_probs, tokens[:, 1:], lengths)
-        return Losses(loss, loss.detach(), torch.ones_like(lengths, dtype=torch.bool))
-
-
-def told(log_probs: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
-    """Log-probability of each row's first `lengths` targets together. Shape: (B, T, V), (B, T), (B,) -> (B,)"""
-    chosen = log_probs.float().gather(2, targets[:, :, None])[:, :, 0]
-    within = torch.arange(targets.shape[1], device=targets.device) < lengths[:, None]
-    return (chosen * within).sum(dim=1)
-
-
-class TorchReader:
-    """The network as a `Reader` of one text."""
-
-    def __init__(self, network: LanguageModel) -> None:
-        self.network = network
-
-    def start(self) -> State:
-        """Nothing is remembered."""
-        return self.network.start(1)
-
-    @torch.no_grad()
-    def read(self, tokens: Sequence[int], state: State) -> tuple[np.ndarray, State]:
-        """Shape: -> (V,)"""
-        was_training = self.network.training
-        self.network.eval()
-        log_probs, state = self.network(torch.tensor([list(tokens)], device=state[0].device), state)
-        self.network.train(was_training)
-        return log_probs[0, -1].float().cpu().numpy(), state
-
-
-class Sentences:
-    """Encoded sentences, each with its end, behind one another in one array.
-
-    Lines with letters or digits outside the alphabet are left out and counted, empty ones are passed over.
-    """
-
-    def __init__(self, paths: Sequence[Path], tokenizer: Tokenizer) -> None:
-        parts, lengths = [], []
-        self.characters = self.left_out = 0
-        self.first_left_out = ""
-        for where, line in lines(paths):
-            text = tokenizer.normalise(line)
-            try:
-                tokens = tokenizer.encode(text)
-            except DataError as error:
-                self.left_out += 1
-                self.first_left_out = self.first_left_out or f"{where}: {error}"
-                continue
-            if tokens:
-                parts.append(np.array([*tokens, END], dtype=np.int16))
-                lengths.append(len(tokens) + 1)
-                self.characters += len(text) + 1  # the end of a line is a character
-        if not parts:
-            raise DataError(f"{', '.join(map(str, paths))} hold no sentence: give text with a sentence a line.")
-        self.tokens = np.concatenate(parts)
-        self.ends = np.cumsum(lengths)
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        """A sentence with its end. Shape: -> (T,)"""
-        return self.tokens[self.ends[index - 1] if index else 0 : self.ends[index]]
-
-
-def make_tokenizer(text: TextConfig, data: SentencesConfig) -> Tokenizer:
-    """The tokens that the recipe asks for; sub-words are found in the training texts' lines of known characters."""
-    if not text.subwords:
-        return CharTokenizer(text.alphabet)
-    normalised = (normalise(line, text.alphabet) for _, line in lines(data.train))
-    return train_subwords(
-        (line for line in normalised if set(line) <= set(text.alphabet)), text.alphabet, text.subwords
-    )
-
-
-def plan_windows(sentences: Sentences, window: int, order: np.ndarray) -> list[list[int]]:
-    """Sentences in the given order, cut into windows that each begin with a sentence.
-
-    A window holds the sentences named by a list, as far as they fit; the next one begins with the sentence that did not
-    fit whole, unless that began the window, too.
-    """
-    lengths = np.diff(sentences.ends, prepend=0)[order]
-    ends = np.cumsum(lengths)
-    windows, first = [], 0
-    while first < len(order):
-        before = ends[first] - lengths[first]
-        last = int(np.searchsorted(ends, before + window))  # the first sentence that reaches the window's end
-        windows.append(order[first : last + 1].tolist())
-        whole = last < len(order) and ends[last] == before + window
-        first = max(first + 1, last + 1 if whole else last)
-    return windows
+"""Tokens of the sample text that is printed."""
 
 
 class LanguageTask:
@@ -183,8 +43,8 @@ class LanguageTask:
         """Raises DataError: a text is bad, or holds no sentence."""
         self.recipe = recipe
         self.tokenizer = tokenizer or make_tokenizer(recipe.text, recipe.data)
-        self.train_set = Sentences(recipe.data.train, self.tokenizer)
-        self.dev_set = Sentences(recipe.data.dev, self.tokenizer)
+        self.train_set = EncodedSentences(recipe.data.train, self.tokenizer)
+        self.dev_set = EncodedSentences(recipe.data.dev, self.tokenizer)
         self.model = language_checkpoint.build(recipe, self.tokenizer)
         self.network = self.model.network
         self.objective = LanguageObjective(self.network)
@@ -194,23 +54,23 @@ class LanguageTask:
         return {}
 
     def check_bad(self, reasons: Mapping[str, str]) -> None:
-        """Nothing is ever left out in a step."""
+        """Nothing is ever skipped in a step."""
 
     def write_entries(self, path: Path) -> None:
         """Note the text's checksum, for its batches are planned from the text itself."""
-        corpus.write_entries([self._entry()], path)
+        entries.write_entries([self._entry()], path)
 
     def resume_entries(self, path: Path) -> None:
         """Raises ModelError when the text is another one."""
-        if corpus.read_entries(path) != [self._entry()]:
+        if entries.read_entries(path) != [self._entry()]:
             raise ModelError(
                 f"The run in '{path.parent}' cannot be resumed because its training text has changed, and with it its "
                 "batches: give the text that it was started with, or start a new run."
             )
 
-    def _entry(self) -> corpus.Entry:
+    def _entry(self) -> entries.Entry:
         tokens = self.train_set.tokens
-        return corpus.Entry("text", float(len(tokens)), zlib.crc32(tokens.tobytes()))
+        return entries.Entry("text", float(len(tokens)), zlib.crc32(tokens.tobytes()))
 
     def begin(self) -> None:
         """Nothing is to be measured."""
@@ -269,11 +129,11 @@ class LanguageTask:
         }
 
     def warnings(self) -> list[str]:
-        """How many lines are left out."""
+        """How many lines are skipped."""
         return [
-            f"Left out of {name}: {text.left_out:,} lines with characters outside the alphabet. {text.first_left_out}"
+            f"Skipped in {name}: {text.skipped:,} lines with characters outside the alphabet. {text.first_skipped}"
             for name, text in (("train", self.train_set), ("dev", self.dev_set))
-            if text.left_out
+            if text.skipped
         ]
 
     def evaluate(self, network: nn.Module, epoch: int, exchange: Exchange) -> Evaluation:
@@ -311,6 +171,6 @@ class LanguageTask:
             lengths = torch.tensor([len(row) for row in rows], device=targets.device)
             inputs = nn.functional.pad(targets[:, :-1], (1, 0), value=END)
             log_probs, _ = network(inputs, network.start(len(rows)))
-            total -= float(told(log_probs, targets, lengths).double().sum())
+            total -= float(summed(log_probs, targets, lengths).double().sum())
         network.train()
         return total

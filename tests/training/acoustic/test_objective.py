@@ -16,7 +16,8 @@ from asr.network.acoustic import AcousticModel
 from asr.recipe.augmentation import MaskingConfig
 from asr.recipe.network import ContextConfig, ModelConfig
 from asr.recipe.training import ObjectiveConfig
-from asr.training.acoustic.objective import Losses, Objective, ctc_losses, divergence, frames_needed
+from asr.training.acoustic.objective import Objective, ctc_losses, divergence, frames_needed
+from asr.training.task import Losses
 
 V = 4
 

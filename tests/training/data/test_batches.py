@@ -190,7 +190,7 @@ def test_recordings_and_stretches_that_share_an_id_are_told_apart(tmp_path: Path
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_audio_that_cannot_be_used_is_left_out_and_named(tmp_path: Path, workers: int) -> None:
+def test_audio_that_cannot_be_used_is_skipped_and_named(tmp_path: Path, workers: int) -> None:
     spoken = recorded(tmp_path)
     (tmp_path / "notes.wav").write_text("these are notes")
     not_finite = tmp_path / "nan.wav"
@@ -201,12 +201,12 @@ def test_audio_that_cannot_be_used_is_left_out_and_named(tmp_path: Path, workers
     cut = replace(spoken[1], id="cut", duration=spoken[1].duration + 0.15)
     plan = [[spoken[0], notes, spoken[1]], [gone, nan, cut], [spoken[2]]]
     mixed, empty, good = batches(plan, AudioReader(RATE, 1), TOKENIZER, workers=workers)
-    assert mixed.names == [spoken[0].id, spoken[1].id] and mixed.left_out.keys() == {"notes"}
-    assert "is not a sound file" in mixed.left_out["notes"]
-    assert empty.left_out.keys() == {"gone", "nan", "cut"}
+    assert mixed.names == [spoken[0].id, spoken[1].id] and mixed.skipped.keys() == {"notes"}
+    assert "is not a sound file" in mixed.skipped["notes"]
+    assert empty.skipped.keys() == {"gone", "nan", "cut"}
     assert empty.amount == 0 and empty.weights.tolist() == [0], "silence that does not count keeps the process busy"
-    assert "not a number" in empty.left_out["nan"]
-    assert good.names == [spoken[2].id] and not good.left_out
+    assert "not a number" in empty.skipped["nan"]
+    assert good.names == [spoken[2].id] and not good.skipped
 
 
 def test_an_empty_transcript_has_no_tokens_beside_others_and_alone(tmp_path: Path) -> None:

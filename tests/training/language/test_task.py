@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 
 from asr.cli import main
 from asr.errors import DataError, ModelError
+from asr.lm.protocol import END
+from asr.lm.sentences import lines
 from asr.network.language import LanguageModel
 from asr.recipe.files import load_recipe
 from asr.recipe.network import LanguageConfig
@@ -25,23 +27,16 @@ from asr.recipe.training import TextConfig
 from asr.text import CharTokenizer, SubwordTokenizer
 from asr.training import checkpoint, loop
 from asr.training.language import checkpoint as language_checkpoint
-from asr.training.language.task import (
-    END,
-    LanguageObjective,
-    LanguageTask,
-    Sentences,
-    TorchReader,
-    lines,
-    make_tokenizer,
-    plan_windows,
-)
+from asr.training.language.objective import LanguageObjective, TorchReader
+from asr.training.language.task import LanguageTask
+from asr.training.language.windows import EncodedSentences, make_tokenizer, plan_windows
 
 TOKENIZER = CharTokenizer(" ab")
 
 
-def sentences(folder: Path, text: str) -> Sentences:
+def sentences(folder: Path, text: str) -> EncodedSentences:
     (folder / "text.txt").write_text(text)
-    return Sentences([folder / "text.txt"], TOKENIZER)
+    return EncodedSentences([folder / "text.txt"], TOKENIZER)
 
 
 def network(**changes: float) -> LanguageModel:
@@ -62,8 +57,8 @@ def test_sentences_are_lines_with_their_ends(tmp_path: Path) -> None:
 def test_lines_outside_the_alphabet_are_counted_and_the_first_is_named(tmp_path: Path) -> None:
     found = sentences(tmp_path, "a\nzebra\nb 1\n")
     assert len(found) == 2 - 1
-    assert found.left_out == 2
-    assert "text.txt, line 2" in found.first_left_out
+    assert found.skipped == 2
+    assert "text.txt, line 2" in found.first_skipped
 
 
 @pytest.mark.parametrize(("name", "pack"), [("a.txt", bytes), ("a.gz", gzip.compress), ("a.xz", lzma.compress)])
@@ -194,7 +189,7 @@ def test_a_run_learns_and_goes_on_where_it_was_killed(
 ) -> None:
     whole = run(recipe, tmp_path / "whole")
     assert whole.exit_code == 0, whole.output
-    assert "Left out of train: 1 lines with characters outside the alphabet." in whole.output
+    assert "Skipped of train: 1 lines with characters outside the alphabet." in whole.output
     bits = [json.loads(line)["dev_bits"] for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
     # Eight of three equally likely things are 14.3 characters with the end of the line: 8 log2(3) / 14.3 = 0.89 bits if
     # one could count to eight.
