@@ -115,6 +115,6 @@ def _check(recipe: "Recipe") -> None:
     example = next(utterance for utterance in verdict.score.utterances if utterance.words.errors)
     raise AsrError(
         f"After {verdict.steps} steps on one batch {words.errors} of {words.reference} words are still wrong "
-        f"(reference '{example.reference}', hypothesis '{example.hypothesis}'): check the transcripts and the audio of the corpus "
-        "(`asr data validate`), then try another `optimiser.learning_rate`."
+        f"(reference '{example.reference}', hypothesis '{example.hypothesis}'): check the transcripts and the audio of "
+        "the corpus (`asr data validate`), then try another `optimiser.learning_rate`."
     )

@@ -38,8 +38,8 @@ class DataConfig(Section):
     """Manifests for every decision: learning curves, the best checkpoint. Never a test part."""
     batch_duration_s: float | Literal["auto"] = 60.0
     """Seconds of audio in a batch, padding and slowing down included; utterances of similar duration are batched
-    together. `auto`: as many as the memory is expected to hold, with at least 50 steps per epoch; the run folder notes how
-    many."""
+    together. `auto`: as many as the memory is expected to hold, with at least 50 steps per epoch; the run folder notes
+    how many."""
     workers: int = Field(default=0, ge=0)
     """Processes that read audio ahead of the training; 0 reads between two steps."""
     cache_gib: float = Field(default=2.0, ge=0)

@@ -86,7 +86,7 @@ def test_bad_files_are_named_and_a_killed_run_resumes_to_the_same_weights(
 
     result = run("whole", None)
     assert result.exit_code == 0, result.output
-    for index, reason in enumerate(("gone.wav", "not a sound file", "short.wav", "nan.wav")):
+    for index, reason in enumerate(("gone.wav", "not an audio file", "short.wav", "nan.wav")):
         named = [line for line in result.output.splitlines() if line.startswith(f"Skipped: '{rows[index]['id']}'")]
         assert len(named) == 1 and reason in named[0]
     assert f"Skipped: '{rows[10]['id']}'" in result.output

@@ -17,7 +17,7 @@ from asr.decoding import build
 from asr.decoding.decoder import Decoder
 from asr.decoding.options import DecodingOptions
 from asr.errors import AudioError, DataError
-from asr.evaluation.recognition import decode, evaluate, hear, score_transcripts
+from asr.evaluation.recognition import compute_log_probs, decode, evaluate, score_transcripts
 from asr.models.decoding_settings import Settings
 from asr.network.acoustic import AcousticModel
 from asr.network.recurrent import BiLSTM
@@ -247,7 +247,7 @@ class AcousticTask:
                 readable[index].id: [
                     decode(model.description, decoder, log_probs, duration_s) for decoder in self.decoders
                 ]
-                for index, duration_s, log_probs in hear(model, readable, read=self._read)
+                for index, duration_s, log_probs in compute_log_probs(model, readable, read=self._read)
             }
             for there in exchange.gather(here):
                 found |= there

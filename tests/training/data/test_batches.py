@@ -202,7 +202,7 @@ def test_audio_that_cannot_be_used_is_skipped_and_named(tmp_path: Path, workers:
     plan = [[spoken[0], notes, spoken[1]], [gone, nan, cut], [spoken[2]]]
     mixed, empty, good = batches(plan, AudioReader(RATE, 1), TOKENIZER, workers=workers)
     assert mixed.names == [spoken[0].id, spoken[1].id] and mixed.skipped.keys() == {"notes"}
-    assert "is not a sound file" in mixed.skipped["notes"]
+    assert "is not an audio file" in mixed.skipped["notes"]
     assert empty.skipped.keys() == {"gone", "nan", "cut"}
     assert empty.amount == 0 and empty.weights.tolist() == [0], "silence that does not count keeps the process busy"
     assert "not a number" in empty.skipped["nan"]

@@ -1,0 +1,112 @@
+"""Text as a language model is trained on it: encoded sentences, cut into windows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from asr.errors import DataError
+from asr.lm.protocol import END
+from asr.lm.sentences import lines
+from asr.recipe.recipe import SentencesConfig
+from asr.recipe.training import TextConfig
+from asr.text import CharTokenizer, Tokenizer, normalise, train_subwords
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Stretches of text, of which `lengths` tokens are to be predicted. Shape: tokens (B, T + 1), lengths (B,)"""
+
+    tokens: Tensor
+    lengths: Tensor
+    names: tuple[str, ...]
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """Tokens and lengths."""
+        return self.tokens, self.lengths
+
+    @property
+    def weights(self) -> Tensor:
+        """Every window counts. Shape: (B,)"""
+        return (self.lengths > 0).float()
+
+    @property
+    def target_lengths(self) -> Tensor:
+        """Shape: (B,)"""
+        return self.lengths
+
+    @property
+    def amount(self) -> float:
+        """Tokens."""
+        return float(self.lengths.sum())
+
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """Text is read before the first step, so nothing is skipped later."""
+        return {}
+
+
+class EncodedSentences:
+    """Encoded sentences, each with its end, behind one another in one array.
+
+    Lines with letters or digits outside the alphabet are skipped and counted, empty ones are ignored.
+    """
+
+    def __init__(self, paths: Sequence[Path], tokenizer: Tokenizer) -> None:
+        parts, lengths = [], []
+        self.characters = self.skipped = 0
+        self.first_skipped = ""
+        for where, line in lines(paths):
+            text = tokenizer.normalise(line)
+            try:
+                tokens = tokenizer.encode(text)
+            except DataError as error:
+                self.skipped += 1
+                self.first_skipped = self.first_skipped or f"{where}: {error}"
+                continue
+            if tokens:
+                parts.append(np.array([*tokens, END], dtype=np.int16))
+                lengths.append(len(tokens) + 1)
+                self.characters += len(text) + 1  # the end of a line is a character
+        if not parts:
+            raise DataError(f"{', '.join(map(str, paths))} hold no sentence: give text with a sentence a line.")
+        self.tokens = np.concatenate(parts)
+        self.ends = np.cumsum(lengths)
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """A sentence with its end. Shape: -> (T,)"""
+        return self.tokens[self.ends[index - 1] if index else 0 : self.ends[index]]
+
+
+def make_tokenizer(text: TextConfig, data: SentencesConfig) -> Tokenizer:
+    """The tokens that the recipe asks for; sub-words are found in the training texts' lines of known characters."""
+    if not text.subwords:
+        return CharTokenizer(text.alphabet)
+    normalised = (normalise(line, text.alphabet) for _, line in lines(data.train))
+    return train_subwords(
+        (line for line in normalised if set(line) <= set(text.alphabet)), text.alphabet, text.subwords
+    )
+
+
+def plan_windows(sentences: EncodedSentences, window: int, order: np.ndarray) -> list[list[int]]:
+    """Sentences in the given order, cut into windows that each begin with a sentence.
+
+    A window holds the sentences named by a list, as far as they fit; the next one begins with the sentence that did not
+    fit whole, unless that began the window, too.
+    """
+    lengths = np.diff(sentences.ends, prepend=0)[order]
+    ends = np.cumsum(lengths)
+    windows, first = [], 0
+    while first < len(order):
+        before = ends[first] - lengths[first]
+        last = int(np.searchsorted(ends, before + window))  # the first sentence that reaches the window's end
+        windows.append(order[first : last + 1].tolist())
+        whole = last < len(order) and ends[last] == before + window
+        first = max(first + 1, last + 1 if whole else last)
+    return windows
