@@ -575,7 +575,7 @@ def work(numbers: Sequence[int]) -> None:
 
     from asr.audio import sources
 
-    sources.MAX_KEPT_BYTES = MAX_STREAM_BYTES
+    sources.MAX_BUFFERED_BYTES = MAX_STREAM_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     warnings.simplefilter("error")
     faulthandler.enable()

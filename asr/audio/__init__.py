@@ -1,9 +1,9 @@
-"""Sound in, mono float32 samples out: the only door to soundfile (libsndfile), soxr and PyAV (FFmpeg).
+"""Load audio as mono float32 samples: the only interface to soundfile (libsndfile), soxr and PyAV (FFmpeg).
 
-`sources` makes a searchable stream of whatever is given, `headers` compares what a file's header promises with what is
-there, `decoders` turns it into samples, and here they are mixed, resampled and checked. libmpg123, behind libsndfile,
-may print a warning of its own on standard error for an odd MP3; tags and broken promises, which make it talk most, are
-dealt with before it is asked.
+`sources` turns any source into a seekable stream, `headers` checks the sizes in a file's header against the file,
+`decoders` decodes it, and this module mixes the channels, resamples and validates. libmpg123, which libsndfile uses,
+may print warnings of its own on standard error for unusual MP3 files; ID3 tags and wrong sizes, the most frequent
+causes, are handled before it is called.
 """
 
 import math
@@ -13,18 +13,18 @@ from functools import reduce
 
 import numpy as np
 
-from asr.audio.decoders import SLACK_S, Sound, open_sound
-from asr.audio.headers import is_whole_in_libsndfile, leave_out_id3
-from asr.audio.sources import Source, kept, name_of, searchable
+from asr.audio.decoders import SLACK_S, AudioReader, open_audio
+from asr.audio.headers import libsndfile_reads_all, skip_id3
+from asr.audio.sources import Source, buffered, name_of, seekable
 from asr.errors import AudioError
 
-__all__ = ["MAX_RATE", "MIN_RATE", "Source", "blocks", "channels", "duration_s", "kept", "load"]
+__all__ = ["MAX_RATE", "MIN_RATE", "Source", "blocks", "buffered", "channels", "duration_s", "load"]
 
 MIN_RATE, MAX_RATE = 1_000, 768_000
-"""Sample rates in Hz; a header with a rate outside is taken for damaged."""
+"""Range of accepted sample rates in Hz; a header with a rate outside it is considered damaged."""
 
 MAX_SAMPLE = 1e10
-"""The largest sample that is taken for sound: far beyond 32-bit integers, and its power is far within a float32."""
+"""Largest accepted absolute sample value: far beyond 32-bit integers, and its square is well within a float32."""
 
 
 def blocks(
@@ -35,44 +35,44 @@ def blocks(
     offset_s: float = 0.0,
     duration_s: float | None = None,
 ) -> Iterator[np.ndarray]:
-    """Read a sound, or a part of it, as one channel, in blocks of some seconds: memory does not grow with its length.
+    """Read audio, or a segment of it, as one channel in blocks of some seconds, so that memory use stays constant.
 
-    Channels are averaged, other rates are resampled (soxr, HQ). Integer samples are scaled to [-1, 1); float samples,
-    and what a decoder or the resampler makes of loud ones, are kept as they are, also beyond ±1.
+    Channels are averaged and other rates are resampled (soxr, HQ). Integer samples are scaled to [-1, 1). Float samples
+    and the output of decoders and the resampler are not clipped, so they may exceed ±1.
 
     Args:
-        source: a path, "-" for standard input, the bytes of a file, or a binary stream (not closed). What cannot be
-            searched, such as a pipe, is first kept whole (up to 16 MiB in memory, then in a temporary file, and
+        source: a path, "-" for standard input, the bytes of a file, or a binary stream (not closed). A source that is
+            not seekable, such as a pipe, is buffered first (up to 16 MiB in memory, beyond that in a temporary file,
             4 GiB at most).
-        sample_rate: the rate that is wanted, in Hz.
-        channel: the number, from 1, of the only channel to read; None averages all.
-        offset_s: where the part begins. Formats that can be searched are read from there on.
-        duration_s: how long the part is; None means up to the end. A part that ends more than 0.1 s beyond the end
-            of the sound is an error; up to there, it ends with the sound.
+        sample_rate: target sample rate in Hz.
+        channel: number of the channel to read, from 1; None averages all channels.
+        offset_s: start of the segment. Seekable formats are read from there.
+        duration_s: length of the segment; None means up to the end. A segment that ends more than 0.1 s after the end
+            of the audio is an error; within that tolerance it is truncated to the end.
 
     Yields:
-        float32 samples, finite. Shape of each: (S,) with S > 0; there is at least one.
+        finite float32 samples, at least one block. Shape of each: (S,) with S > 0.
 
     Raises:
-        AudioError: the source cannot be read, is not sound, is cut off or damaged, holds no samples or some that are
-            not finite, has no such channel, or does not reach as far as the part. What is wrong in the middle is an
-            error there, or at the end, after the blocks before it.
+        AudioError: the source cannot be read, is not audio, is truncated or damaged, contains no samples or non-finite
+            ones, has no such channel, or ends before the segment does. An error in the middle of the file is raised
+            there or at the end, after the preceding blocks have been yielded.
     """
     if not 0 <= offset_s < math.inf or not (duration_s is None or 0 < duration_s < math.inf):
         raise AudioError(
-            f"The part of {name_of(source)} to be read begins at {offset_s} s and lasts {duration_s} s: "
-            "the begin must be 0 or more, the length more than 0."
+            f"The requested segment of {name_of(source)} has the offset {offset_s} s and the duration {duration_s} s: "
+            "the offset must be 0 or more, the duration more than 0."
         )
-    with _opened(source) as sound:
-        start = round(offset_s * sound.rate)
-        stop = None if duration_s is None else start + round(duration_s * sound.rate)
+    with _opened(source) as reader:
+        start = round(offset_s * reader.rate)
+        stop = None if duration_s is None else start + round(duration_s * reader.rate)
         is_empty = True
-        for block in _resampled(_mixed(sound, start, stop, channel), sound.rate, sample_rate):
+        for block in _resampled(_mixed(reader, start, stop, channel), reader.rate, sample_rate):
             if len(block):
                 is_empty = False
                 yield block
         if is_empty:
-            raise _no_sound(sound)
+            raise _no_samples(reader)
 
 
 def load(
@@ -83,129 +83,129 @@ def load(
     offset_s: float = 0.0,
     duration_s: float | None = None,
 ) -> np.ndarray:
-    """Read a sound, or a part of it, as one channel: all `blocks` in one.
+    """Read audio, or a segment of it, as one channel: all `blocks` concatenated.
 
-    Args, Raises: as `blocks`.
+    Args, Raises: as in `blocks`.
 
     Returns:
         float32 samples. Shape: (S,) with S > 0.
     """
-    parts = blocks(source, sample_rate, channel=channel, offset_s=offset_s, duration_s=duration_s)
-    return np.concatenate(list(parts))
+    return np.concatenate(list(blocks(source, sample_rate, channel=channel, offset_s=offset_s, duration_s=duration_s)))
 
 
 def channels(source: Source) -> int:
-    """The number of channels of a sound.
+    """Return the number of channels.
 
     Raises:
-        AudioError: as `blocks`, as far as it is noticed without decoding.
+        AudioError: as in `blocks`, as far as the error is detected without decoding.
     """
-    with _opened(source) as sound:
-        return sound.channels
+    with _opened(source) as reader:
+        return reader.channels
 
 
 def duration_s(source: Source) -> float:
-    """The length of a sound in seconds, from its header if that can be trusted, else by decoding it.
+    """Return the duration in seconds, from the header if it is reliable, else by decoding the audio.
 
     Raises:
-        AudioError: as `blocks`, as far as it is noticed without decoding.
+        AudioError: as in `blocks`, as far as the error is detected without decoding.
     """
-    with _opened(source) as sound:
-        frames = sound.frames
+    with _opened(source) as reader:
+        frames = reader.frames
         if frames is None:
-            frames = max((end for end, _ in sound.blocks(0, None)), default=0)
+            frames = max((end for end, _ in reader.blocks(0, None)), default=0)
         if not frames:
-            raise _no_sound(sound)
-        return frames / sound.rate
+            raise _no_samples(reader)
+        return frames / reader.rate
 
 
-def _no_sound(sound: Sound) -> AudioError:
-    return AudioError(f"{sound.name} holds no sound: it has a header but no samples.")
+def _no_samples(reader: AudioReader) -> AudioError:
+    return AudioError(f"{reader.name} contains no audio: it has a header but no samples.")
 
 
-def _mixed(sound: Sound, start: int, stop: int | None, channel: int | None) -> Iterator[np.ndarray]:
-    """Decode a part, and average its channels or pick one. Shape of each: (S,)."""
-    if channel is not None and not 1 <= channel <= sound.channels:
-        count = "1 channel" if sound.channels == 1 else f"{sound.channels} channels"
+def _mixed(reader: AudioReader, start: int, stop: int | None, channel: int | None) -> Iterator[np.ndarray]:
+    """Decode a segment and average its channels, or select one. Shape of each: (S,)."""
+    if channel is not None and not 1 <= channel <= reader.channels:
+        count = "1 channel" if reader.channels == 1 else f"{reader.channels} channels"
         raise AudioError(
-            f"{sound.name} has {count}, but channel {channel} was asked for: give a number from 1 to {sound.channels}."
+            f"{reader.name} has {count}, but channel {channel} was requested: give a number from 1 to "
+            f"{reader.channels}."
         )
-    if sound.frames is not None:
-        _check_part(sound, start, stop, sound.frames)
-    end, bad, first_bad = 0, 0, 0
-    for end, block in sound.blocks(start, stop):
-        is_good = np.abs(block) <= MAX_SAMPLE
-        if not is_good.all():
-            rows = np.flatnonzero(~is_good.all(axis=1))
-            first_bad = first_bad if bad else end - len(block) + int(rows[0])
-            bad += len(rows)
-        elif len(block) and not bad:
-            yield _one_channel(sound, end, block, channel)
-    if bad:
+    if reader.frames is not None:
+        _check_segment(reader, start, stop, reader.frames)
+    end, num_bad, first_bad = 0, 0, 0
+    for end, block in reader.blocks(start, stop):
+        is_valid = np.abs(block) <= MAX_SAMPLE
+        if not is_valid.all():
+            rows = np.flatnonzero(~is_valid.all(axis=1))
+            first_bad = first_bad if num_bad else end - len(block) + int(rows[0])
+            num_bad += len(rows)
+        elif len(block) and not num_bad:
+            yield _one_channel(reader, end, block, channel)
+    if num_bad:
         raise AudioError(
-            f"{sound.name} holds {bad} samples that are infinite, not a number or beyond ±1e10, the first at "
-            f"{first_bad / sound.rate:.3f} s: write it again with finite samples."
+            f"{reader.name} contains {num_bad} samples that are infinite, not a number or beyond ±1e10, the first at "
+            f"{first_bad / reader.rate:.3f} s: write it again with finite samples."
         )
-    if sound.frames is None:
-        _check_part(sound, start, stop, end)
+    if reader.frames is None:
+        _check_segment(reader, start, stop, end)
 
 
-def _one_channel(sound: Sound, end: int, block: np.ndarray, channel: int | None) -> np.ndarray:
+def _one_channel(reader: AudioReader, end: int, block: np.ndarray, channel: int | None) -> np.ndarray:
     """Shape: (S, C) -> (S,)"""
     count = block.shape[1]
     if channel is None:
         return reduce(np.add, block.T / np.float32(count))
     if channel > count:
         raise AudioError(
-            f"{sound.name} changes its number of channels from {sound.channels} to {count} before "
-            f"{end / sound.rate:.3f} s: convert it to one number."
+            f"{reader.name} changes its number of channels from {reader.channels} to {count} before "
+            f"{end / reader.rate:.3f} s: convert it to a constant number."
         )
     return block[:, channel - 1].copy()
 
 
-def _check_part(sound: Sound, start: int, stop: int | None, frames: int) -> None:
-    """Compare what was asked for with what there is."""
-    if (start and start >= frames) or (stop is not None and stop > frames + SLACK_S * sound.rate):
-        until = "its end" if stop is None else f"{stop / sound.rate:.3f} s"
+def _check_segment(reader: AudioReader, start: int, stop: int | None, frames: int) -> None:
+    """Check that the requested segment lies within the audio."""
+    if (start and start >= frames) or (stop is not None and stop > frames + SLACK_S * reader.rate):
+        until = "its end" if stop is None else f"{stop / reader.rate:.3f} s"
         raise AudioError(
-            f"{sound.name} lasts {frames / sound.rate:.3f} s, but the part from {start / sound.rate:.3f} s to {until} "
-            "was asked for: correct the offset or the duration."
+            f"{reader.name} lasts {frames / reader.rate:.3f} s, but the segment from {start / reader.rate:.3f} s to "
+            f"{until} was requested: correct the offset or the duration."
         )
 
 
-def _resampled(parts: Iterator[np.ndarray], rate: int, sample_rate: int) -> Iterator[np.ndarray]:
-    """Convert the rate of a sound that comes in blocks. Shape of each: (S,)."""
+def _resampled(mono_blocks: Iterator[np.ndarray], rate: int, sample_rate: int) -> Iterator[np.ndarray]:
+    """Resample audio block by block. Shape of each: (S,)."""
     if rate == sample_rate:
-        yield from parts
+        yield from mono_blocks
         return
     import soxr
 
     stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
-    for part in parts:
-        yield stream.resample_chunk(part)
+    for block in mono_blocks:
+        yield stream.resample_chunk(block)
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def _check_rate(sound: Sound) -> None:
-    if not MIN_RATE <= sound.rate <= MAX_RATE:
+def _check_rate(reader: AudioReader) -> None:
+    if not MIN_RATE <= reader.rate <= MAX_RATE:
         raise AudioError(
-            f"{sound.name} says that its sample rate is {sound.rate} Hz, but it must be from {MIN_RATE} to "
+            f"{reader.name} has a sample rate of {reader.rate} Hz, but it must be between {MIN_RATE} and "
             f"{MAX_RATE} Hz: its header is probably damaged."
         )
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[Sound]:
-    """Open a sound with the decoder that reads all of it, after its header's promises have been checked."""
+def _opened(source: Source) -> Iterator[AudioReader]:
+    """Check the header, then open the source with the decoder that reads all of it."""
     name = name_of(source)
-    with searchable(source) as stream:
+    with seekable(source) as stream:
         if not stream.size:
             raise AudioError(f"{name} is empty (0 bytes): record or copy it again.")
         try:
-            leave_out_id3(stream)
-            with open_sound(name, stream, try_libsndfile=is_whole_in_libsndfile(name, stream)) as sound:
-                _check_rate(sound)
-                yield sound
+            skip_id3(stream)
+            with open_audio(name, stream, try_libsndfile=libsndfile_reads_all(name, stream)) as reader:
+                _check_rate(reader)
+                yield reader
         except AudioError:
             if stream.failure is None:
                 raise

@@ -1,4 +1,4 @@
-"""Samples -> a small file that every browser plays."""
+"""Encode samples as a small file that every browser plays."""
 
 import io
 from fractions import Fraction
@@ -6,15 +6,15 @@ from fractions import Fraction
 import numpy as np
 
 OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
-"""The sample rates in Hz that Opus knows (RFC 6716)."""
+"""Sample rates in Hz that Opus supports (RFC 6716)."""
 BITS_PER_S = 24_000
-"""Wideband speech, for which Opus' makers recommend 16,000 and more."""
+"""Bit rate for wideband speech, for which the Opus authors recommend at least 16,000."""
 COMPLEXITY = "5"
-"""Of 10: an eleventh of libsndfile's time, which has no choice."""
+"""Out of 10: takes an eleventh of the time of libsndfile, whose complexity cannot be set."""
 
 
 def ogg_opus(waveform: np.ndarray, sample_rate: int) -> bytes:
-    """An Ogg Opus file of one channel; samples beyond ±1 are clipped, other rates resampled to the next that Opus has.
+    """Encode one channel as Ogg Opus. Clips samples beyond ±1 and resamples other rates to the next one of Opus.
 
     Shape:
         waveform: (S,) float32 with S > 0
@@ -32,6 +32,6 @@ def ogg_opus(waveform: np.ndarray, sample_rate: int) -> bytes:
     with av.open(file, "w", format="ogg") as container:
         stream = container.add_stream("libopus", rate=rate, layout="mono", options={"compression_level": COMPLEXITY})
         stream.bit_rate = BITS_PER_S
-        for part in (frame, None):
-            container.mux(stream.encode(part))
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))  # flush
     return file.getvalue()

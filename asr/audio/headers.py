@@ -1,8 +1,8 @@
-"""What the header of a sound file promises, compared with what is there.
+"""Check the sizes in the header of an audio file against the file.
 
-libsndfile cuts some files without a word: an MP3 whose header does not count its frames, a chained Ogg, a WAV whose
-size was never filled in. Here they are told apart, and a broken promise is an error. Placeholder sizes, which a program
-leaves when it writes into a pipe, promise nothing.
+libsndfile silently truncates some files: an MP3 whose header does not count its frames, a chained Ogg, a WAV whose size
+was never filled in. This module detects them, and raises an error if a file is shorter than its header states.
+Placeholder sizes, which programs leave when they write to a pipe, are ignored.
 """
 
 import math
@@ -14,40 +14,45 @@ from asr.audio.streams import View
 from asr.errors import AudioError
 
 SLACK_BYTES = 64
-"""Uncompressed data may lack this much: some programs count the header as data."""
+"""Tolerance for uncompressed data: some programs count the header as data."""
 
 UNKNOWN_BYTES = (
-    range(1),  # GStreamer, and a recorder that was stopped before it could fill in the size
-    range(0x7F00_0000, 0x7F00_0100),  # SoX into a pipe, AIFF
-    range(0x7FFF_F000, 0x8000_0001),  # SoX, arecord into a pipe, WAV
-    range(0xFFFF_F000, 0x1_0000_0000),  # FFmpeg into a pipe, WAV; AU's own word for "unknown"
+    range(1),  # GStreamer, and recorders that were killed before they filled in the size
+    range(0x7F00_0000, 0x7F00_0100),  # SoX to a pipe, AIFF
+    range(0x7FFF_F000, 0x8000_0001),  # SoX, arecord to a pipe, WAV
+    range(0xFFFF_F000, 0x1_0000_0000),  # FFmpeg to a pipe, WAV; AU's own value for "unknown"
 )
-"""Sizes that stand in headers when the writer did not know the size."""
+"""Placeholders in headers whose writer did not know the size."""
 
 CHUNKED = {b"RIFF": "<4sI", b"RF64": "<4sI", b"RIFX": ">4sI", b"FORM": ">4sI", b"caff": ">4sq"}
-"""Formats made of chunks -> how a chunk begins: name and size."""
+"""Chunked formats -> layout of a chunk header: name and size."""
 
 
-def cut_off(name: str, what: str) -> AudioError:
-    """The error for a sound of which the end is missing."""
-    return AudioError(f"{name} is cut off: {what}; copy, download or record it again.")
+def truncated(name: str, reason: str) -> AudioError:
+    """Create the error for a file whose end is missing."""
+    return AudioError(f"{name} is truncated: {reason}; copy, download or record it again.")
 
 
-def leave_out_id3(stream: View) -> None:
-    """Leave out ID3v2 tags at the beginning (https://id3.org/id3v2.4.0-structure, 3.1)."""
+def truncated_after(name: str, expected_s: float, actual_s: float) -> AudioError:
+    """Create the error for a file that is shorter than its header states."""
+    return truncated(name, f"its header states {expected_s:.3f} s, but it ends after {actual_s:.3f} s")
+
+
+def skip_id3(stream: View) -> None:
+    """Skip ID3v2 tags at the beginning (https://id3.org/id3v2.4.0-structure, 3.1)."""
     while (head := stream.read(10))[:3] == b"ID3" and len(head) == 10:
-        stream.leave_out(10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)))
+        stream.skip(10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)))
     stream.seek(0)
 
 
-def is_whole_in_libsndfile(name: str, stream: View) -> bool:
-    """Compare what the header promises with what is there.
+def libsndfile_reads_all(name: str, stream: View) -> bool:
+    """Check the size in the header against the file.
 
     Returns:
-        False if libsndfile, should it know the format, would leave out some of the sound.
+        False if libsndfile, should it know the format, would skip some of the audio.
 
     Raises:
-        AudioError: there is less than was promised.
+        AudioError: the file is shorter than its header states.
     """
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
@@ -57,41 +62,41 @@ def is_whole_in_libsndfile(name: str, stream: View) -> bool:
         return _check_ogg(name, stream, size)
     if head[:1] == b"\xff" and head[1:2] >= b"\xe0":
         return _check_mpeg(name, stream, size)
-    if head[:2] == b"\xf0\x7e":  # a MIDI sample dump, about which libsndfile writes on standard output
+    if head[:2] == b"\xf0\x7e":  # a MIDI sample dump, for which libsndfile prints to standard output
         return False
-    promised, held = None, 0
+    stated, actual = None, 0
     if head[:4] == b".snd" and len(head) >= 12:
-        offset, promised = struct.unpack(">II", head[4:12])
-        held = size - offset
+        offset, stated = struct.unpack(">II", head[4:12])
+        actual = size - offset
     elif head[:4] == b"NIST":
-        promised, held = _nist_bytes(stream, size)
+        stated, actual = _nist_bytes(stream, size)
     elif head[:4] in CHUNKED:
-        promised, held = _chunk_bytes(stream, size)
-    if promised is None:
+        stated, actual = _chunk_bytes(stream, size)
+    if stated is None:
         return True
-    if _is_unknown(promised):
+    if _is_placeholder(stated):
         riff = int.from_bytes(head[4:8], "little")
-        return not (promised == 0 and head[:4] == b"RIFF" and (_is_unknown(riff) or 8 + riff < size))
-    if promised > held + SLACK_BYTES:
-        raise cut_off(name, f"its header promises {promised} bytes of sound, but {max(held, 0)} are there")
+        return not (stated == 0 and head[:4] == b"RIFF" and (_is_placeholder(riff) or 8 + riff < size))
+    if stated > actual + SLACK_BYTES:
+        raise truncated(name, f"its header states {stated} bytes of audio, but it has {max(actual, 0)}")
     return True
 
 
-def _is_unknown(size: int) -> bool:
+def _is_placeholder(size: int) -> bool:
     return size < 0 or any(size in sizes for sizes in UNKNOWN_BYTES)
 
 
 def _chunk_bytes(stream: View, size: int) -> tuple[int | None, int]:
-    """Bytes of sound (promised, there) in a file of the RIFF family: WAV, RF64, AIFF, CAF."""
+    """Count the bytes of audio (stated, actual) in a file of the RIFF family: WAV, RF64, AIFF, CAF."""
     kind = stream.read(4)
-    begin = CHUNKED[kind]
+    layout = CHUNKED[kind]
     stream.seek(8 if kind == b"caff" else 12)
     long_size = None
     for _ in range(1000):
-        head = stream.read(struct.calcsize(begin))
-        if len(head) < struct.calcsize(begin):
+        head = stream.read(struct.calcsize(layout))
+        if len(head) < struct.calcsize(layout):
             break
-        chunk, length = struct.unpack(begin, head)
+        chunk, length = struct.unpack(layout, head)
         if chunk in (b"data", b"SSND"):
             return (length if long_size is None else long_size), size - stream.tell()
         if chunk == b"ds64":
@@ -104,7 +109,7 @@ def _chunk_bytes(stream: View, size: int) -> tuple[int | None, int]:
 
 
 def _nist_bytes(stream: View, size: int) -> tuple[int | None, int]:
-    """Bytes of sound (promised, there) in a NIST SPHERE file that is not compressed."""
+    """Count the bytes of audio (stated, actual) in an uncompressed NIST SPHERE file."""
     text = stream.read(1024).decode("latin-1")
     header = re.match(r"NIST_1A\s+(\d+)\s", text)
     counts = [re.search(rf"^{key} -i (\d+)", text, re.M) for key in ("sample_count", "channel_count", "sample_n_bytes")]
@@ -114,23 +119,23 @@ def _nist_bytes(stream: View, size: int) -> tuple[int | None, int]:
 
 
 def _check_ogg(name: str, stream: View, size: int) -> bool:
-    """See that the last page is whole and marked as the last (RFC 3533, 6)."""
+    """Check that the last page is complete and marked as the last (RFC 3533, 6)."""
     serial = stream.read(18)[14:18]
-    stream.seek(max(0, size - 2 * 65_307))  # the longest page
+    stream.seek(max(0, size - 2 * 65_307))  # twice the maximum page size
     tail = stream.read()
     page = tail[tail.rfind(b"OggS") :]
     length = 27 + sum(page[26 : 27 + page[26]]) if len(page) > 27 else math.inf
     if len(page) < length or not page[5] & 0x04:
-        raise cut_off(name, "its last Ogg page does not end the stream")
-    return page[14:18] == serial  # else several sounds one after the other; libsndfile reads the first
+        raise truncated(name, "its last Ogg page does not end the stream")
+    return page[14:18] == serial  # else a chained file, of which libsndfile reads only the first stream
 
 
 def _check_mpeg(name: str, stream: View, size: int) -> bool:
-    """Compare the byte count in an MP3's Xing header with the file. Without one, libsndfile would guess the length."""
+    """Check the byte count in an MP3's Xing header. Without one, libsndfile would guess the length."""
     xing = re.search(rb"(?:Xing|Info)\0\0\0(?=[\3\7\x0b\x0f])(.)(.{8})", stream.read(256), re.DOTALL)
     if xing is None:
         return False
-    promised = struct.unpack(">4xI", xing[2])[0]
-    if promised > size + SLACK_BYTES:
-        raise cut_off(name, f"its header promises {promised} bytes of sound, but {size} are there")
-    return size <= promised + 128  # an ID3v1 tag at the end is no sound; anything more may be
+    stated = struct.unpack(">4xI", xing[2])[0]
+    if stated > size + SLACK_BYTES:
+        raise truncated(name, f"its header states {stated} bytes of audio, but it has {size}")
+    return size <= stated + 128  # room for an ID3v1 tag at the end; anything longer may be audio

@@ -1,4 +1,4 @@
-"""A stream as the C libraries behind the decoders want it: searchable, of a known size, and never raising."""
+"""A stream for the C libraries behind the decoders: seekable, of known size, and never raising."""
 
 import io
 import os
@@ -6,24 +6,24 @@ from typing import IO, Any
 
 
 class View(io.RawIOBase):
-    """A searchable stream from one position to its end.
+    """A seekable view of a stream from a given position to its end.
 
-    The decoders read through callbacks, and no exception gets out of those: Python would print a traceback in the
-    middle of the work. So a seek to before the begin is refused with -1, as the operating system does, and an error
-    on reading is kept in `failure` and looks like the end of the stream.
+    The decoders read through callbacks, out of which no exception can propagate: Python would print a traceback in the
+    middle of the output. So a seek to a negative position returns -1, as in C, and a read error is stored in `failure`
+    and looks like the end of the stream.
     """
 
-    def __init__(self, raw: IO[bytes], begin: int, size: int) -> None:
+    def __init__(self, raw: IO[bytes], start: int, size: int) -> None:
         super().__init__()
         self.size = size
         """Number of bytes."""
         self.failure: Exception | None = None
-        self._raw, self._begin, self._position = raw, begin, 0
+        self._raw, self._start, self._position = raw, start, 0
 
-    def leave_out(self, count: int) -> None:
-        """Let the stream begin `count` bytes later, but not after its end."""
+    def skip(self, count: int) -> None:
+        """Move the start of the view `count` bytes forward, but not past its end."""
         count = min(count, self.size)
-        self._begin, self.size, self._position = self._begin + count, self.size - count, 0
+        self._start, self.size, self._position = self._start + count, self.size - count, 0
 
     def readable(self) -> bool:
         return True
@@ -42,12 +42,12 @@ class View(io.RawIOBase):
         return position
 
     def readinto(self, buffer: Any) -> int:
-        wanted, done = min(len(buffer), max(0, self.size - self._position)), 0
+        size, done = min(len(buffer), max(0, self.size - self._position)), 0
         try:
-            self._raw.seek(self._begin + self._position)
-            while done < wanted and (piece := self._raw.read(wanted - done)):
-                buffer[done : done + len(piece)] = piece
-                done += len(piece)
+            self._raw.seek(self._start + self._position)
+            while done < size and (chunk := self._raw.read(size - done)):
+                buffer[done : done + len(chunk)] = chunk
+                done += len(chunk)
         except Exception as error:
             self.failure = self.failure or error
         self._position += done

@@ -83,7 +83,7 @@ class Transcriber:
         """Each channel by itself, one after the other, and all words together."""
         if isinstance(source, np.ndarray):
             return self._each(source, sample_rate, source.shape[1] if source.ndim > 1 else 1, progress)
-        kept = audio.kept(source)  # a pipe can be read only once
+        kept = audio.buffered(source)  # a pipe can be read only once
         try:
             return self._each(kept, sample_rate, audio.channels(kept), progress)
         finally:

@@ -1,4 +1,4 @@
-"""Broken sound files, read in another process: one that crashes a decoder fails the test with its number.
+"""Broken audio files, read in another process: a file that crashes a decoder fails the test with its number.
 
 Thousands more: `python tests/audio_corpus.py --count 5000`.
 """
@@ -17,7 +17,7 @@ from audio_corpus import case, try_all
 from asr import audio
 from asr.errors import AudioError
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits of memory and time are set as on Unix")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="memory and time limits are set the Unix way")
 
 WHOLE = len(audio_corpus.originals())
 
@@ -29,7 +29,7 @@ def test_a_sample_of_the_corpus() -> None:
     assert [verdict.kind for verdict in verdicts[:WHOLE] if verdict.outcome != "good"] == ["SDS/PCM_16"]
     seconds = {verdict.kind: verdict.sound_s for verdict in verdicts[:WHOLE]}
     odd = {kind for kind, sound_s in seconds.items() if not -0.02 < sound_s - audio_corpus.SECONDS < 0.1}
-    assert odd == {"SDS/PCM_16", "XI/DPCM_16"}  # XI does not tell its rate
+    assert odd == {"SDS/PCM_16", "XI/DPCM_16"}  # XI does not store its sample rate
     broken = collections.Counter(verdict.outcome for verdict in verdicts[WHOLE:])
     assert min(broken["good"], broken["refused"]) > 30
     kinds = {verdict.kind.partition(":")[0] for verdict in verdicts[WHOLE:]}
@@ -38,47 +38,47 @@ def test_a_sample_of_the_corpus() -> None:
 
 
 SETUP_OF_CODEBOOKS = 70
-"""Bytes behind the name of an Ogg Vorbis file's third header, well within its first codebooks."""
+"""Offset in bytes after the signature of an Ogg Vorbis file's third header, well within the first codebooks."""
 
 
 def test_vorbis_with_broken_codebooks() -> None:
-    """libsndfile takes no notice of what is wrong in the third header, and crashed on seeking."""
+    """libsndfile ignores errors in the third header, and crashed on seeking."""
     data = bytearray(audio_corpus.originals()["OGG/VORBIS"])
     data[data.index(b"\x05vorbis") + SETUP_OF_CODEBOOKS] ^= 0xFF
     script = (
         "import sys; from asr import audio; from asr.errors import AudioError\n"
         "data = sys.stdin.buffer.read()\n"
-        "for part in ({}, {'offset_s': 0.1}):\n"
-        "    try: print(len(audio.load(data, 16000, **part)))\n"
+        "for segment in ({}, {'offset_s': 0.1}):\n"
+        "    try: print(len(audio.load(data, 16000, **segment)))\n"
         "    except AudioError as error: print(error)\n"
     )
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, input=audio_corpus.ogg(bytes(data)), capture_output=True, check=False)
     assert done.returncode == 0
     assert done.stdout.decode().splitlines() == 2 * [
-        "the given bytes is damaged: none of its sound can be decoded; copy it again."
+        "the given bytes is damaged: none of its audio can be decoded; copy it again."
     ]
 
 
 def test_opus_with_a_page_out_of_order() -> None:
-    """libsndfile reads it, but lands somewhere else when it seeks."""
+    """libsndfile reads it, but seeks to the wrong position."""
     data = bytearray(audio_corpus.originals()["OGG/OPUS"])
     data[data.index(b"OggS", 4) + 18] ^= 1
     broken = audio_corpus.ogg(bytes(data))
     assert len(audio.load(broken, audio_corpus.RATE)) > 4000
-    with pytest.raises(AudioError, match=r"is damaged: the place 0\.100 s cannot be found in it; copy it again"):
+    with pytest.raises(AudioError, match=r"is damaged: seeking to 0\.100 s fails; copy it again"):
         audio.load(broken, audio_corpus.RATE, offset_s=0.1, duration_s=0.1)
 
 
-def test_the_corpus_is_the_same_every_time() -> None:
-    """Also in another process, with other hashes, at another time."""
+def test_the_corpus_is_reproducible() -> None:
+    """Also in another process, with another hash seed, at another time."""
     script = (
         "import hashlib, sys; sys.path.insert(0, sys.argv[1]); from audio_corpus import case\n"
         "print(hashlib.sha256(b''.join(case(n).data + case(n).tail for n in range(300))).hexdigest())"
     )
     command = [sys.executable, "-c", script, str(Path(audio_corpus.__file__).parent)]
-    there = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    assert there == hashlib.sha256(b"".join(case(n).data + case(n).tail for n in range(300))).hexdigest()
+    digest = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert digest == hashlib.sha256(b"".join(case(n).data + case(n).tail for n in range(300))).hexdigest()
 
 
 GOOD = (
@@ -104,7 +104,7 @@ GOOD = (
         ("import time; time.sleep(99)", "hung", "gave no sign of life in 4 s"),
     ],
 )
-def test_what_ends_a_process_is_found_by_its_number(
+def test_a_file_that_ends_the_process_is_identified(
     fault: str, outcome: str, detail: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audio_corpus, "WAIT_LIMIT_S", 4.0)
@@ -114,7 +114,7 @@ def test_what_ends_a_process_is_found_by_its_number(
     assert verdicts[3].detail.startswith(detail)
 
 
-def test_a_process_that_fails_at_its_end_is_found() -> None:
+def test_a_process_that_fails_on_exit_is_detected() -> None:
     verdicts = list(try_all(range(3), [sys.executable, "-c", GOOD.replace("FAULT", "pass") + "import os; os.abort()"]))
     assert [verdict.outcome for verdict in verdicts] == ["good"] * 3 + ["crashed"]
 
@@ -135,7 +135,7 @@ FAULTS = {
 }
 
 
-def test_what_must_not_be_is_found() -> None:
+def test_forbidden_outcomes_are_detected() -> None:
     functions = "".join(f"def load{number}(*_, **__): {fault}\n" for number, fault in enumerate(FAULTS.values()))
     script = (
         "import os, sys; sys.path.insert(0, sys.argv[1])\n"

@@ -1,4 +1,4 @@
-"""`asr data`: what it prints, in which order, and its exit status."""
+"""`asr data`: its output and exit status."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def train(tmp_path) -> Path:
 
 @pytest.fixture
 def faulty(train) -> Path:
-    """A manifest beside it with two texts outside the alphabet and one file that is not there."""
+    """A manifest in the same folder with two texts outside the alphabet and one missing file."""
     utterances = [
         Utterance("v0", train.parent / "none.wav", 2.0, "NONE", speaker="carl", split="dev"),
         Utterance("v1", train.parent / "v1.wav", 1.0, "4 U", speaker="carl", split="dev"),
@@ -60,7 +60,7 @@ def test_stats_of_one_manifest(train):
     assert " ".join(characters.split()) == (f"{train}, 9 characters: H=4 E=3 L=2 O=2 space=1 R=1 T=1 W=1 Y=1")
 
 
-def test_stats_of_several_manifests_have_a_last_line_for_all(train, faulty):
+def test_stats_of_several_manifests_end_in_a_total(train, faulty):
     lines = run("stats", train, faulty).stdout.splitlines()
     assert [line.split()[:4] for line in lines[1:4]] == [
         [str(train), "3", "0.00", "2"],
@@ -69,7 +69,7 @@ def test_stats_of_several_manifests_have_a_last_line_for_all(train, faulty):
     ]
 
 
-def test_stats_of_nobody_and_of_odd_characters(tmp_path):
+def test_stats_without_speakers_and_of_unusual_characters(tmp_path):
     manifest.write([Utterance("a", tmp_path / "a.wav", 5400.0, "e\u0301\u00a0\t\u20ac")], tmp_path / "a.jsonl")
     table, characters = run("stats", tmp_path / "a.jsonl").stdout.split("\n\n")
     assert table.splitlines()[1].split()[1:4] == ["1", "1.50", "-"]
@@ -78,8 +78,8 @@ def test_stats_of_nobody_and_of_odd_characters(tmp_path):
 
 def test_stats_as_json(train, faulty):
     result = json.loads(run("stats", "--json", train, faulty).stdout)
-    assert [each["manifest"] for each in result["manifests"]] == [str(train), str(faulty)]
-    assert [each["words"] for each in [*result["manifests"], result["all"]]] == [4, 4, 8]
+    assert [row["manifest"] for row in result["manifests"]] == [str(train), str(faulty)]
+    assert [row["words"] for row in [*result["manifests"], result["all"]]] == [4, 4, 8]
     assert result["all"]["alphabet"]["H"] == 4
     assert result["all"]["duration_s"] == 7.0
 
@@ -89,23 +89,23 @@ def test_a_clean_corpus(train):
     assert result.exit_code == 0
     assert result.stderr == ""
     assert re.fullmatch(
-        r"0 findings in 3 utterances; 0\.00 hours of sound in \d+\.\d s, \d+\.\d\d hours per second\.\n", result.stdout
+        r"0 findings in 3 utterances; 0\.00 hours of audio in \d+\.\d s, \d+\.\d\d hours per second\.\n", result.stdout
     )
 
 
-def test_findings_stand_in_a_table_by_kind(train, faulty):
+def test_findings_are_listed_by_kind(train, faulty):
     result = run("validate", train, faulty)
     assert result.exit_code == 1
     assert result.stdout.splitlines()[:-1] == [
-        "unreadable: the sound cannot be read (1)",
-        f"  v0  {faulty}  '{faulty.parent}/none.wav' does not exist: give the path of a sound file.",
+        "unreadable: the audio cannot be read (1)",
+        f"  v0  {faulty}  '{faulty.parent}/none.wav' does not exist: give the path of an audio file.",
         "",
         "alphabet: the text has characters outside the alphabet (2)",
         f"  v1        {faulty}  '4' (U+0034)",
         f"  number 2  {faulty}  '0' (U+0030), '1' (U+0031)",
         "",
     ]
-    assert result.stdout.splitlines()[-1].startswith("3 findings in 6 utterances; 0.00 hours of sound in ")
+    assert result.stdout.splitlines()[-1].startswith("3 findings in 6 utterances; 0.00 hours of audio in ")
 
 
 def test_show_limits_the_table_only(train, faulty):
@@ -113,7 +113,7 @@ def test_show_limits_the_table_only(train, faulty):
     assert result.stdout.splitlines()[3:6] == [
         "alphabet: the text has characters outside the alphabet (2)",
         f"  v1  {faulty}  '4' (U+0034)",
-        "  and 1 more: see them with --show 2 or --json",
+        "  and 1 more: show them with --show 2 or --json",
     ]
     assert result.exit_code == 1
     assert len(json.loads(run("validate", train, faulty, "--show", "0", "--json").stdout)["findings"]) == 3

@@ -140,7 +140,7 @@ def test_values_say_what_was_found(planted):
     values = {(f.kind, f.id): (f.value, f.manifest) for f in validate(planted.entries)}
     train, dev, more, folder = (str(planted.folder / name) for name in ("train.jsonl", "dev.jsonl", "more.jsonl", ""))
     assert values["unreadable", "no file"] == (
-        f"'{folder}/none.wav' does not exist: give the path of a sound file.",
+        f"'{folder}/none.wav' does not exist: give the path of an audio file.",
         train,
     )
     assert values["duration", "too long in the manifest"][0] == "1.15 s in the manifest, 1.00 s in the file"
