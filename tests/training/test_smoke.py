@@ -39,18 +39,30 @@ def test_the_checkpoint_is_the_best_epoch(smoke_run: Path, smoke_corpus: Path) -
 
 
 def test_the_run_folder_holds_the_resolved_recipe_and_versions(smoke_run: Path, smoke_overrides: list[str]) -> None:
-    asked, resolved = (
-        load_recipe(ROOT / "recipes" / "smoke.yaml", smoke_overrides),
-        load_recipe(smoke_run / "recipe.yaml"),
-    )
-    found = differences(asked, resolved)
-    assert found.keys() == {"training.precision", "training.lstm_gradient"}  # `auto` was settled
-    assert found["training.precision"] == ("auto", precision.choose("auto", "cpu").name)
-    assert found["training.lstm_gradient"][1] in ("own", "torch")
+    asked = load_recipe(ROOT / "recipes" / "smoke.yaml", smoke_overrides)
+    assert load_recipe(smoke_run / "recipe.yaml") == asked
     assert "clip_norm" in yaml.safe_load((smoke_run / "recipe.yaml").read_text())["optimiser"]  # defaults written out
     assert json.loads((smoke_run / "versions.json").read_text())["torch"] == torch.__version__.split("+")[0]
     assert list((smoke_run / "tensorboard").glob("events.out.tfevents.*"))
     assert (smoke_run / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_auto_is_settled_by_what_the_machine_is_fast_at(smoke_overrides: list[str], tmp_path: Path) -> None:
+    recipe, run_dir = ROOT / "recipes" / "smoke.yaml", tmp_path / "run"
+    options = [*smoke_overrides, "training.epochs=1", "training.precision=auto", "training.lstm_gradient=auto"]
+    command = ["train", str(recipe), *options, "--run-dir", str(run_dir)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    chosen = precision.choose("auto", "cpu")
+    assert f"precision   {chosen.name}: {chosen.reason}" in result.output
+    settled = differences(load_recipe(recipe, options), load_recipe(run_dir / "recipe.yaml"))
+    assert settled.keys() == {"training.precision", "training.lstm_gradient"}
+    assert settled["training.precision"] == ("auto", chosen.name)
+    gradient = settled["training.lstm_gradient"][1]
+    assert f"gradient    {gradient}: 3 batches took " in result.output
+    resumed = CliRunner().invoke(main, [*command, "--resume"])
+    assert resumed.exit_code == 0, resumed.output
+    assert f"gradient    {gradient}, as the recipe says" in resumed.output
 
 
 def test_the_display_has_a_line_an_epoch_and_the_next_command(smoke_run: Path) -> None:
