@@ -1,4 +1,4 @@
-"""The decoder that a model's settings and the user's options ask for."""
+"""Builds the decoder from a model's settings and the user's options."""
 
 import base64
 import binascii
@@ -23,25 +23,25 @@ from asr.models.decoding_settings import Rescoring, Settings
 from asr.models.description import AcousticDescription
 
 DEFAULT_WIDTH: Mapping[Unit, int] = {"word": 100, "token": 16}
-"""Prefixes that are kept where no number was given or tuned, by what the language model predicts: each LSTM step reads
-all of them. Without a language model as for words."""
+"""Default beam width by the unit that the language model predicts, if none was given or tuned; smaller for tokens,
+because the LSTM runs on every prefix. Without a language model, that for words."""
 UNTUNED = Rescoring(weight=0.5, lm_weight=0.25, word_bonus=1.0)
-"""Where a second language model is given and the model was not tuned for one."""
+"""Used when a model that was not tuned for rescoring is given a second language model."""
 
 SearchModel = Ngram | OnnxLanguageModel
-"""The language models that a search can read; `unit` tells them apart."""
+"""The language models that a search supports, distinguished by `unit`."""
 
 
 def make(description: AcousticDescription, options: DecodingOptions | None = None) -> Decoder:
     """Choose and prepare a decoder.
 
     Args:
-        description: of the model; it says how it was tuned and may hold a language model.
-        options: what overrides that.
+        description: metadata of the model: its tuned decoding settings and, optionally, a language model.
+        options: override the model's settings.
 
     Raises:
-        AsrError: a hot word cannot be written in the model's alphabet, or a language model cannot be read or does not
-            fit the model or the other options.
+        AsrError: a hot word cannot be written in the model's alphabet, or a language model cannot be read or is
+            incompatible with the model or the other options.
     """
     options = options or DecodingOptions()
     settings = description.decoding
@@ -49,41 +49,41 @@ def make(description: AcousticDescription, options: DecodingOptions | None = Non
     if width == 0 and not options.need_search:
         decoder = Decoder(temperature=settings.temperature)
     else:
-        decoder = _searching(description, width, options)
-    least = settings.min_confidence if options.min_confidence is None else options.min_confidence
-    return replace(decoder, min_confidence=least)
+        decoder = _beam_decoder(description, width, options)
+    min_confidence = settings.min_confidence if options.min_confidence is None else options.min_confidence
+    return replace(decoder, min_confidence=min_confidence)
 
 
-def _searching(description: AcousticDescription, width: int, options: DecodingOptions) -> Decoder:
-    """A decoder with a beam search; a `width` of 0 is the default of a search of its kind."""
+def _beam_decoder(description: AcousticDescription, width: int, options: DecodingOptions) -> Decoder:
+    """Build a decoder with a beam search; a `width` of 0 means the default for the kind of language model."""
     settings = description.decoding
-    first, name = None, ""
+    lm, name = None, ""
     if options.lm is not None:
-        first, name = open_for_search(description, options.lm), str(options.lm)
+        lm, name = open_for_search(description, options.lm), str(options.lm)
     elif not options.no_lm:
-        first, name = own_language_model(description), "the model's own language model"
-    width = width or default_width(first)
-    parts = [f"beam search of {width} prefixes"]
-    if first is None:
-        parts.append("no language model")
+        lm, name = own_language_model(description), "the model's own language model"
+    width = width or default_width(lm)
+    about = [f"beam search of {width} prefixes"]
+    if lm is None:
+        about.append("no language model")
     else:
-        weights = f"weight {settings.lm_weight:g}, bonus {settings.word_bonus:g} a word"
-        parts.append(f"{name} ({first.kind}, {weights})")
+        weights = f"weight {settings.lm_weight:g}, word bonus {settings.word_bonus:g}"
+        about.append(f"{name} ({lm.kind}, {weights})")
     if options.rescore is None:
-        search = make_search(description, settings, width, first, options.hot_words)
+        search = make_search(description, settings, width, lm, options.hot_words)
     else:
-        lists = beam_search(description, settings, width, words_only(first), options.hot_words)
-        by = settings.rescoring or UNTUNED
-        search = RescoredSearch(lists, open_for_rescoring(description, options.rescore), by)
-        parts.append(f"best texts rescored by {options.rescore} (weight {by.weight:g})")
+        first_pass = beam_search(description, settings, width, words_only(lm), options.hot_words)
+        rescoring = settings.rescoring or UNTUNED
+        search = RescoredSearch(first_pass, open_for_rescoring(description, options.rescore), rescoring)
+        about.append(f"best texts rescored by {options.rescore} (weight {rescoring.weight:g})")
     if count := len(options.hot_words):
-        parts.append(f"{count} hot word{'s' if count > 1 else ''}")
-    remarks = [_untuned(settings, first, options.rescore), _compiling(first)]
-    return Decoder(search, settings.temperature, about=", ".join(parts), remark=" ".join(filter(None, remarks)))
+        about.append(f"{count} hot word{'s' if count > 1 else ''}")
+    remarks = [_untuned_remark(settings, lm, options.rescore), _compilation_remark(lm)]
+    return Decoder(search, settings.temperature, about=", ".join(about), remark=" ".join(filter(None, remarks)))
 
 
 def default_width(lm: LanguageModel | None) -> int:
-    """Prefixes that a search with this language model keeps where nothing says how many."""
+    """The beam width with this language model if none is given or tuned."""
     return DEFAULT_WIDTH["word" if lm is None else lm.unit]
 
 
@@ -94,14 +94,14 @@ def make_search(
     lm: SearchModel | None,
     hot_words: Mapping[str, float] | None = None,
 ) -> Search:
-    """The search that settings describe.
+    """Build the search that the settings describe.
 
     Raises:
-        AsrError: hot words with an LSTM, or what `BeamSearch` raises.
+        AsrError: hot words are combined with an LSTM; also whatever `BeamSearch` raises.
     """
     if lm is not None and lm.unit == "token":
         if hot_words:
-            raise AsrError("Hot words go with an n-gram model or with none, not with an LSTM in the search (lm).")
+            raise AsrError("Hot words cannot be combined with an LSTM in the search (lm): use an n-gram model or none.")
         return FusionSearch(
             description.tokenizer, lm, width=width, lm_weight=settings.lm_weight, word_bonus=settings.word_bonus
         )
@@ -115,50 +115,50 @@ def beam_search(
     ngram: Ngram | None,
     hot_words: Mapping[str, float] | None = None,
 ) -> BeamSearch:
-    """The search that settings describe with an n-gram model or none. Raises what `BeamSearch` raises."""
+    """Build the search that the settings describe, with an n-gram model or none. Raises whatever `BeamSearch` does."""
     options = BeamOptions(width=width, lm_weight=settings.lm_weight, word_bonus=settings.word_bonus)
     return BeamSearch(description.tokenizer, options, ngram=ngram, hot_words=hot_words)
 
 
 def words_only(lm: SearchModel | None) -> Ngram | None:
-    """The language model of a search whose texts are rescored. Raises AsrError when it is an LSTM."""
+    """Check the language model of a first pass before rescoring. Raises AsrError when it is an LSTM."""
     if lm is not None and lm.unit == "token":
         raise AsrError(
-            "The texts of a search with an LSTM (lm) cannot be rescored by another (rescore): give one of them."
+            "The results of a search with an LSTM (lm) cannot be rescored with another LSTM (rescore): give only one."
         )
     return lm
 
 
 def open_for_search(description: AcousticDescription, path: Path) -> SearchModel:
-    """The language model of a search: an n-gram model, or an LSTM's .onnx file.
+    """Open a language model for the search: an n-gram model, or an LSTM's .onnx file.
 
     Raises:
-        AsrError: it cannot be read, or the LSTM reads other tokens than the model writes.
+        AsrError: it cannot be read, or the LSTM does not use the tokens of the acoustic model.
     """
     if path.suffix != ".onnx":
         return packed.load(path)
     lstm = OnnxLanguageModel(path, threads=1)
     if lstm.description.tokenizer != description.tokenizer:
         raise ModelError(
-            f"The language model '{path}' reads other tokens than the model {description.name!r} writes, so it cannot "
-            "judge each of them: let it choose among whole texts (--rescore), or train it with the same tokens."
+            f"The language model '{path}' uses other tokens than the model {description.name!r}, so it cannot score "
+            "them during the search: use it for rescoring (--rescore), or train it with the same tokens."
         )
     return lstm
 
 
 def open_for_rescoring(description: AcousticDescription, path: Path) -> OnnxLanguageModel:
-    """The LSTM language model for rescoring. Raises ModelError when it does not know the model's letters."""
-    second = OnnxLanguageModel(path)
-    if missing := set(description.tokenizer.alphabet) - set(second.description.tokenizer.alphabet):
+    """Open an LSTM language model for rescoring. Raises ModelError when its alphabet lacks characters of the model."""
+    lstm = OnnxLanguageModel(path)
+    if missing := set(description.tokenizer.alphabet) - set(lstm.description.tokenizer.alphabet):
         raise ModelError(
-            f"The language model '{path}' does not know {', '.join(map(repr, sorted(missing)))}, which the model "
-            f"{description.name!r} writes: train it on text in the same alphabet."
+            f"The alphabet of the language model '{path}' lacks {', '.join(map(repr, sorted(missing)))}, which the "
+            f"model {description.name!r} can output: train it on text in the same alphabet."
         )
-    return second
+    return lstm
 
 
 def own_language_model(description: AcousticDescription) -> Ngram | None:
-    """The n-gram model inside a model file. Raises ModelError when it is damaged."""
+    """Open the n-gram model inside a model file. Raises ModelError when it is damaged."""
     if not description.language_model:
         return None
     where = f"The language model inside the model {description.name!r}"
@@ -168,21 +168,21 @@ def own_language_model(description: AcousticDescription) -> Ngram | None:
         raise ModelError(f"{where} is damaged ({error}): tune the model again.") from None
 
 
-def _untuned(settings: Settings, lm: LanguageModel | None, rescore: Path | None) -> str:
-    """What is not as it was tuned."""
+def _untuned_remark(settings: Settings, lm: LanguageModel | None, rescore: Path | None) -> str:
+    """A warning if the weights were not tuned for this combination; else empty."""
     if lm is not None and lm.size != settings.lm_size:
-        return "The weights were not tuned for this language model: `asr tune` finds better ones on speech of your own."
+        return "The weights were not tuned for this language model: `asr tune` finds better ones on your own speech."
     if rescore is not None and settings.rescoring is None:
         return "The weights were not tuned for rescoring: `asr tune --rescore` finds better ones."
     return ""
 
 
-def _compiling(lm: LanguageModel | None) -> str:
-    """Why the first text takes its time."""
+def _compilation_remark(lm: LanguageModel | None) -> str:
+    """A notice if the search has yet to be compiled; else empty."""
     if lm is not None and lm.unit == "token":
         return ""
     from asr.decoding.beam.kernel import is_compiled
 
     if is_compiled():
         return ""
-    return "The search is compiled now, which takes some ten seconds, and kept for all later runs."
+    return "Compiling the search, which takes about ten seconds; later runs use the cached result."

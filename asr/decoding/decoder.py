@@ -1,4 +1,4 @@
-"""Log-probs -> tokens with confidence, however they are searched for."""
+"""Decodes log-probs to tokens with confidence, using any search."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,42 +12,40 @@ from asr.decoding.tokens_to_words import to_words
 from asr.text import BLANK, Tokenizer
 
 LIMIT = 1_000
-"""Frames of a piece where nothing else is said: 40 s at 25 a second."""
+"""Default maximum length of a segment in frames: 40 s at 25 frames per second."""
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """A search, and how its confidence is read. Safe to use from several threads."""
+    """A search with its confidence calibration. Thread-safe."""
 
     search: Search = GREEDY
     temperature: float = 1.0
-    """What log-probs are divided by before the confidence is read off them."""
+    """Divides the log-probs before the confidence is computed; the text does not change."""
     min_confidence: float = 0.0
-    """A piece in which the words' mean confidence is lower says nothing."""
+    """A segment whose mean word confidence is lower yields no tokens."""
     about: str = "greedy (best path), no language model"
-    """For reports."""
+    """Description of the search for reports."""
     remark: str = ""
-    """What the user should know, such as weights that were not tuned; empty for nothing."""
+    """A notice for the user, such as that weights were not tuned; may be empty."""
 
     def __call__(self, log_probs: np.ndarray, tokenizer: Tokenizer, limit: int = LIMIT) -> list[Token]:
-        """The tokens of a recording. Shape: log_probs (T, V), natural logarithm."""
+        """Decode a recording. Shape: log_probs (T, V), natural logarithm."""
         return [token for tokens in self.stream([log_probs], tokenizer, limit) for token in tokens]
 
-    def stream(
-        self, stretches: Iterable[np.ndarray], tokenizer: Tokenizer, limit: int = LIMIT
-    ) -> Iterator[list[Token]]:
-        """The tokens of a recording whose log-probs come a stretch at a time, found piece by piece.
+    def stream(self, chunks: Iterable[np.ndarray], tokenizer: Tokenizer, limit: int = LIMIT) -> Iterator[list[Token]]:
+        """Decode a recording whose log-probs come in chunks: yield the tokens of one segment after the other.
 
-        The pieces, and so the tokens, are the same however the log-probs are cut into stretches.
+        The segments, and thus the tokens, do not depend on how the log-probs are cut into chunks.
 
-        Shape: stretches (T_i, V), natural logarithm
+        Shape: chunks (T_i, V), natural logarithm
 
         Args:
-            stretches: the log-probs, in order.
+            chunks: the log-probs, in order.
             tokenizer: of the model.
-            limit: frames of a piece at most; pieces are cut between words.
+            limit: maximum number of frames of a segment; segments are cut between words.
         """
-        for first, log_probs in pieces(stretches, tokenizer, limit):
+        for first, log_probs in segments(chunks, tokenizer, limit):
             tokens = tempered(decode(self.search, log_probs), log_probs, self.temperature)
             if self.min_confidence and mean_confidence(tokens, tokenizer) < self.min_confidence:
                 tokens = []
@@ -55,15 +53,15 @@ class Decoder:
 
 
 def mean_confidence(tokens: Sequence[Token], tokenizer: Tokenizer) -> float:
-    """That of the words, each of which counts as much as any other; 1 without words."""
+    """The unweighted mean of the word confidences; 1 without words."""
     words = to_words(tokens, tokenizer, 1.0, math.inf)
     return sum(word.confidence for word in words) / len(words) if words else 1.0
 
 
 def tempered(tokens: Sequence[Token], log_probs: np.ndarray, temperature: float) -> list[Token]:
-    """The tokens with the probability they have when the log-probs are divided by a temperature.
+    """Recompute the tokens' log-probabilities after temperature scaling (Guo et al. 2017); the text does not change.
 
-    Above 1 it makes a model less sure of itself, below 1 surer; no text changes. Shape: log_probs (T, V)
+    A temperature above 1 lowers the confidence, one below 1 raises it. Shape: log_probs (T, V)
     """
     if temperature == 1 or not tokens:
         return list(tokens)
@@ -72,26 +70,26 @@ def tempered(tokens: Sequence[Token], log_probs: np.ndarray, temperature: float)
     return [replace(token, log_prob=float(scaled[token.start : token.end, token.number].max())) for token in tokens]
 
 
-def pieces(stretches: Iterable[np.ndarray], tokenizer: Tokenizer, limit: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Cut a recording between words: yield the number of each piece's first frame and its log-probs.
+def segments(chunks: Iterable[np.ndarray], tokenizer: Tokenizer, limit: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Cut a recording between words: yield the index of each segment's first frame and its log-probs.
 
-    What fits into `limit` frames is one piece. From more, pieces are cut off, not before a third of `limit`, in the
+    Up to `limit` frames are one segment. A longer recording is cut, no earlier than after a third of `limit`, in the
     middle of the longest pause between two words that greedy decoding finds, or else at the likeliest blank.
-    Shape: stretches (T_i, V) -> (T_p, V) with T_p <= limit, and a piece without frames for a recording without any
+    Shape: chunks (T_i, V) -> (T_s, V) with T_s <= limit; an empty recording is one empty segment
     """
-    held, first = np.zeros((0, 0), np.float32), 0
-    for rows in stretches:
-        held = np.concatenate([held, rows]) if held.size else rows
-        while len(held) > limit:
-            cut = _cut(held[: limit + 1], tokenizer, max(1, limit // 3))
-            yield first, held[:cut]
-            held, first = held[cut:], first + cut
-    if len(held) or not first:
-        yield first, held
+    buffer, first = np.zeros((0, 0), np.float32), 0
+    for chunk in chunks:
+        buffer = np.concatenate([buffer, chunk]) if buffer.size else chunk
+        while len(buffer) > limit:
+            cut = _cut_frame(buffer[: limit + 1], tokenizer, max(1, limit // 3))
+            yield first, buffer[:cut]
+            buffer, first = buffer[cut:], first + cut
+    if len(buffer) or not first:
+        yield first, buffer
 
 
-def _cut(log_probs: np.ndarray, tokenizer: Tokenizer, low: int) -> int:
-    """The best frame for a cut from `low` on. Shape: log_probs (T, V)"""
+def _cut_frame(log_probs: np.ndarray, tokenizer: Tokenizer, low: int) -> int:
+    """The best frame to cut at, from `low` on. Shape: log_probs (T, V)"""
     tokens = greedy(log_probs)
     spans = tokenizer.words([token.number for token in tokens])
     starts, ends = [tokens[first].start for first, _ in spans], [tokens[last - 1].end for _, last in spans]

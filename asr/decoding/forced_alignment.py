@@ -1,4 +1,4 @@
-"""CTC forced alignment: where in the sound the tokens of a known text lie."""
+"""CTC forced alignment: finds the frames of each token of a known text."""
 
 import math
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from asr.errors import DataError
 from asr.text import BLANK
 
 MEMORY_BYTES = 64 * 2**20
-"""What the moves of a long alignment may take at a time."""
+"""Memory limit for the backpointers of a long alignment."""
 
 
 def best_path(log_probs: np.ndarray, tokens: Sequence[int]) -> np.ndarray:
-    """The token of each frame on the likeliest path that reads `tokens`, blanks included.
+    """The token of each frame, or blank, on the likeliest path for `tokens`.
 
     Shape: log_probs (T, V), natural logarithm -> (T,)
 
@@ -25,7 +25,7 @@ def best_path(log_probs: np.ndarray, tokens: Sequence[int]) -> np.ndarray:
 
 
 def align(log_probs: np.ndarray, tokens: Sequence[int]) -> list[Token]:
-    """Where the likeliest path has each token. Of the tokens that `greedy` finds it is what `greedy` says.
+    """Align tokens with the frames of the likeliest path. For the output of `greedy` this returns it unchanged.
 
     Shape: log_probs (T, V), natural logarithm
 
@@ -42,44 +42,44 @@ def align(log_probs: np.ndarray, tokens: Sequence[int]) -> list[Token]:
 
 
 class Frames:
-    """The log-probs of an utterance that comes in parts, kept so that the tokens of its text can be placed in it."""
+    """Collects the log-probs of an utterance that comes in chunks, to align the tokens of its text with them."""
 
     def __init__(self) -> None:
-        self._parts: list[np.ndarray] = []
+        self._chunks: list[np.ndarray] = []
 
     def add(self, log_probs: np.ndarray) -> None:
         """Append the next frames. Shape: (T, V)"""
-        self._parts.append(log_probs)
+        self._chunks.append(log_probs)
 
     @property
     def log_probs(self) -> np.ndarray | None:
-        """All frames; None before the first part. Shape: (T, V)"""
-        return np.concatenate(self._parts) if self._parts else None
+        """All frames; None before the first chunk. Shape: (T, V)"""
+        return np.concatenate(self._chunks) if self._chunks else None
 
-    def place(self, tokens: Sequence[int]) -> list[Token]:
-        """Where the likeliest path has each token."""
+    def align(self, tokens: Sequence[int]) -> list[Token]:
+        """Align tokens with the likeliest path; empty before the first chunk."""
         log_probs = self.log_probs
         return [] if log_probs is None else align(log_probs, tokens)
 
 
 def _states(log_probs: np.ndarray, tokens: Sequence[int]) -> np.ndarray:
-    """The state of each frame, see `asr.decoding.viterbi`; it never falls. Shape: (T, V) -> (T,)"""
+    """The state of each frame, non-decreasing; see `asr.decoding.viterbi`. Shape: (T, V) -> (T,)"""
     from asr.decoding import viterbi
 
     numbers = np.array(tokens, np.int64)
     needed = len(numbers) + int((numbers[1:] == numbers[:-1]).sum())
     if len(log_probs) < needed:
         raise DataError(
-            f"The sound has {len(log_probs)} frames, and the text needs {needed}, one for each token and one between "
-            "two equal ones: it is not the text of this sound, or the sound is cut off."
+            f"The audio has {len(log_probs)} frames, but the text needs {needed}, one for each token and one between "
+            "two equal tokens: the text does not belong to this audio, or the audio is cut off."
         )
-    # At least so many that the moves of a block (1 byte each) take as much as a row of scores (8 bytes) of each block.
+    # At least sqrt(8 T) frames, where the moves of a block (1 byte each) equal the scores of all blocks (8 bytes each).
     block = max(1, MEMORY_BYTES // (2 * len(numbers) + 1), math.isqrt(8 * len(log_probs)))
     return viterbi.best_path(np.ascontiguousarray(log_probs, np.float32), numbers, block)
 
 
 def _labels(states: np.ndarray, tokens: Sequence[int]) -> np.ndarray:
-    """The tokens of states. Shape: (T,) -> (T,)"""
+    """Map states to tokens. Shape: (T,) -> (T,)"""
     labels = np.full(2 * len(tokens) + 1, BLANK)
     labels[1::2] = tokens
     return labels[states]

@@ -1,8 +1,8 @@
-"""CTC prefix beam search in which an LSTM language model foretells each token (shallow fusion).
+"""CTC prefix beam search with shallow fusion: an LSTM language model scores every token during the search.
 
-The score of a text is ln P(text | sound) + `lm_weight` * ln P(text) + `word_bonus` * words, as in `asr.decoding.beam`,
-but the language model reads tokens instead of words, so it also judges words that it has never seen. After each frame
-the prefixes that are new and have survived are read by the language model together.
+The score of a text is ln P(text | audio) + `lm_weight` * ln P(text) + `word_bonus` * words, as in `asr.decoding.beam`,
+but the language model predicts tokens instead of words, so it can also score words that it has never seen. After each
+frame, the language model reads all new prefixes that survived pruning in one batch.
 """
 
 import math
@@ -18,22 +18,22 @@ from asr.lm.protocol import END, TokenModel
 from asr.text import BLANK, Tokenizer
 
 THRESHOLD = 15.0
-"""A prefix is dropped when its score is this far below the best."""
+"""A prefix is pruned when its score is this far below the best."""
 TOKEN_THRESHOLD = -7.0
-"""A prefix does not grow by a token below this log-probability."""
+"""A prefix is not extended by a token below this log-probability."""
 
 
 @dataclass(eq=False)
 class Prefix:
-    """A beginning of a text."""
+    """A partial hypothesis."""
 
     tokens: tuple[int, ...]
     bonus: float
-    """What the language model and its words add."""
+    """Weighted log-probability of the language model, plus the word bonus."""
     state: Any = None
-    """What the language model remembers. Shape: arrays (L, H)"""
-    ahead: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    """What it expects next; empty while it has not read the last token. Shape: (V,)"""
+    """State of the language model. Shape: arrays (L, H)"""
+    next_log_probs: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """Its log-probabilities of the next token; empty until it has read the last one. Shape: (V,)"""
     children: dict[int, "Prefix"] = field(default_factory=dict)
     blank: float = -math.inf
     """Log-probability of the paths that end in a blank, and of the others."""
@@ -41,17 +41,17 @@ class Prefix:
 
     @property
     def last(self) -> int:
-        """The last token; the blank where there is none."""
+        """The last token; the blank if there is none."""
         return self.tokens[-1] if self.tokens else BLANK
 
     @property
-    def paths(self) -> float:
-        """Log-probability of all its paths."""
+    def ctc_log_prob(self) -> float:
+        """Log-probability summed over all its paths."""
         return float(np.logaddexp(self.blank, self.other))
 
 
 class FusionSearch:
-    """A decoder for a model's tokens with a language model over the same tokens."""
+    """Beam search with a language model over the acoustic model's own tokens."""
 
     def __init__(
         self, tokenizer: Tokenizer, model: TokenModel, *, width: int, lm_weight: float, word_bonus: float
@@ -59,11 +59,11 @@ class FusionSearch:
         """Prepare the search.
 
         Args:
-            tokenizer: of both models.
+            tokenizer: shared by both models.
             model: the language model.
-            width: prefixes that are kept after each frame.
-            lm_weight: what the language model's log-probabilities are multiplied by.
-            word_bonus: what each word adds.
+            width: number of prefixes kept after each frame.
+            lm_weight: weight of the language model's log-probabilities.
+            word_bonus: added to the score for each word.
 
         Raises:
             AsrError: `width` is below 1.
@@ -73,7 +73,7 @@ class FusionSearch:
         self.tokenizer, self.model, self.width = tokenizer, model, width
         self.lm_weight, self.word_bonus = lm_weight, word_bonus
         tokens = range(1, tokenizer.size)
-        after = [[], *([token] for token in tokens)]  # nothing, or the token before
+        after = [[], *([token] for token in tokens)]  # no token, or the previous one
         self._begins_word = [
             [False, *(len(tokenizer.words([*last, token])) > len(tokenizer.words(last)) for token in tokens)]
             for last in after
@@ -84,55 +84,59 @@ class FusionSearch:
         return FusionStream(self)
 
     def step(self, beam: list[Prefix], row: np.ndarray) -> list[Prefix]:
-        """The prefixes after one more frame. Shape: row (V,)"""
+        """Advance the beam by one frame. Shape: row (V,)"""
         likely = [int(token) for token in np.flatnonzero(row > TOKEN_THRESHOLD) if token != BLANK]
-        found: dict[Prefix, tuple[float, float]] = {}
+        candidates: dict[
+            Prefix, tuple[float, float]
+        ] = {}  # log-probability of the paths ending in blank, of the others
         for prefix in beam:
-            paths = prefix.paths
+            total = prefix.ctc_log_prob
             last = prefix.last
             repeated = prefix.other + row[last] if last != BLANK else -math.inf
-            blank, other = found.get(prefix, (-math.inf, -math.inf))
-            found[prefix] = (np.logaddexp(blank, paths + row[BLANK]), np.logaddexp(other, repeated))
+            blank, other = candidates.get(prefix, (-math.inf, -math.inf))
+            candidates[prefix] = (np.logaddexp(blank, total + row[BLANK]), np.logaddexp(other, repeated))
             for token in likely:
                 child = prefix.children.get(token)
                 if child is None:
-                    child = prefix.children[token] = self._grow(prefix, token)
-                grown = (prefix.blank if token == last else paths) + row[token]
-                blank, other = found.get(child, (-math.inf, -math.inf))
-                found[child] = (blank, np.logaddexp(other, grown))
-        scores = {prefix: np.logaddexp(*ends) + prefix.bonus for prefix, ends in found.items()}
-        kept = sorted(found, key=lambda prefix: -scores[prefix])[: self.width]
-        kept = [prefix for prefix in kept if scores[prefix] > scores[kept[0]] - THRESHOLD]
+                    child = prefix.children[token] = self._extend(prefix, token)
+                extended = (prefix.blank if token == last else total) + row[token]
+                blank, other = candidates.get(child, (-math.inf, -math.inf))
+                candidates[child] = (blank, np.logaddexp(other, extended))
+        scores = {prefix: np.logaddexp(*paths) + prefix.bonus for prefix, paths in candidates.items()}
+        best = sorted(candidates, key=lambda prefix: -scores[prefix])[: self.width]
+        best = [prefix for prefix in best if scores[prefix] > scores[best[0]] - THRESHOLD]
         for prefix in beam:
             prefix.blank = prefix.other = -math.inf
-        for prefix in kept:
-            prefix.blank, prefix.other = found[prefix]
-        self.read([prefix for prefix in kept if not len(prefix.ahead)])
-        return kept
+        for prefix in best:
+            prefix.blank, prefix.other = candidates[prefix]
+        self.read([prefix for prefix in best if not len(prefix.next_log_probs)])
+        return best
 
-    def _grow(self, prefix: Prefix, token: int) -> Prefix:
-        bonus = self.lm_weight * float(prefix.ahead[token])
+    def _extend(self, prefix: Prefix, token: int) -> Prefix:
+        bonus = self.lm_weight * float(prefix.next_log_probs[token])
         if self._begins_word[prefix.last][token]:
             bonus += self.word_bonus
         return Prefix((*prefix.tokens, token), prefix.bonus + bonus, prefix.state)
 
     def read(self, prefixes: list[Prefix]) -> None:
-        """Let the language model read the last token of each; before the first that is END, the number of the blank."""
+        """Run the language model on the last token of each prefix; for the empty one that is END (the blank)."""
         if not prefixes:
             return
         last = np.array([[prefix.last] for prefix in prefixes])
         if prefixes[0].state is None:
             states = self.model.start(len(prefixes))
         else:
-            states = tuple(np.stack(part, axis=1) for part in zip(*(prefix.state for prefix in prefixes), strict=True))
-        ahead, states = self.model.log_probs(last, states)
-        for number, prefix in enumerate(prefixes):
-            prefix.ahead = ahead[number, 0]
-            prefix.state = tuple(part[:, number] for part in states)
+            states = tuple(
+                np.stack(array, axis=1) for array in zip(*(prefix.state for prefix in prefixes), strict=True)
+            )
+        log_probs, states = self.model.log_probs(last, states)
+        for row, prefix in enumerate(prefixes):
+            prefix.next_log_probs = log_probs[row, 0]
+            prefix.state = tuple(array[:, row] for array in states)
 
 
 class FusionStream:
-    """The search of one utterance, between two parts of it."""
+    """The state of the search in one utterance."""
 
     def __init__(self, search: FusionSearch) -> None:
         self._search, self._frames = search, Frames()
@@ -147,12 +151,14 @@ class FusionStream:
             self._beam = self._search.step(self._beam, row)
 
     def best(self) -> list[Token]:
-        """The tokens of the best prefix so far, where the likeliest path has them."""
-        return self._frames.place(max(self._beam, key=lambda prefix: prefix.paths + prefix.bonus).tokens)
+        """The tokens of the best prefix so far, aligned with the likeliest path."""
+        return self._frames.align(max(self._beam, key=lambda prefix: prefix.ctc_log_prob + prefix.bonus).tokens)
 
     def finish(self) -> list[Token]:
         """The tokens of the best text if the utterance ends here."""
         weight = self._search.lm_weight
-        return self._frames.place(
-            max(self._beam, key=lambda prefix: prefix.paths + prefix.bonus + weight * prefix.ahead[END]).tokens
-        )
+
+        def score(prefix: Prefix) -> float:
+            return prefix.ctc_log_prob + prefix.bonus + weight * prefix.next_log_probs[END]
+
+        return self._frames.align(max(self._beam, key=score).tokens)

@@ -9,7 +9,7 @@ from asr.text import BLANK
 
 
 def greedy(log_probs: np.ndarray) -> list[Token]:
-    """The tokens of the best path. Shape: log_probs (T, V), natural logarithm."""
+    """Decode the best path. Shape: log_probs (T, V), natural logarithm."""
     if len(log_probs) == 0:
         return []
     best = log_probs.argmax(axis=1)
@@ -32,21 +32,21 @@ class GreedySearch:
 
 
 class GreedyStream:
-    """The tokens of one utterance so far."""
+    """Greedy decoding of one utterance that comes in chunks."""
 
     def __init__(self) -> None:
-        self._parts: list[np.ndarray] = []
+        self._chunks: list[np.ndarray] = []
 
     def feed(self, log_probs: np.ndarray) -> None:
         """Continue with the next frames. Shape: (T, V)"""
-        self._parts.append(log_probs)
+        self._chunks.append(log_probs)
 
     def best(self) -> list[Token]:
         """The tokens of the best path so far."""
-        return greedy(np.concatenate(self._parts)) if self._parts else []
+        return greedy(np.concatenate(self._chunks)) if self._chunks else []
 
     def finish(self) -> list[Token]:
-        """The same: the end of the utterance changes nothing."""
+        """The same as `best`: the end of the utterance changes nothing."""
         return self.best()
 
 

@@ -1,4 +1,4 @@
-"""What every search answers, so that files and live input are decoded alike by any of them."""
+"""The interface of all searches, which decodes files and live input alike."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,19 +8,19 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token of a text, and where the recording has it."""
+    """A decoded token and its position in the recording."""
 
     number: int
     start: int
-    """First frame in which it is the likeliest."""
+    """First of its frames on the path."""
     end: int
-    """One past the last such frame."""
+    """One past its last frame."""
     log_prob: float
-    """Its highest log-probability in those frames."""
+    """Its highest log-probability in these frames."""
 
 
 class Stream(Protocol):
-    """The search of one utterance, whose log-probs come in parts."""
+    """The search of one utterance, whose log-probs come in chunks."""
 
     def feed(self, log_probs: np.ndarray) -> None:
         """Continue with the next frames, any number of them. Shape: (T, V), natural logarithm."""
@@ -36,7 +36,7 @@ class Stream(Protocol):
 
 
 class Search(Protocol):
-    """A search for the text of an utterance. Safe to use from several threads."""
+    """A search for the text of an utterance. Thread-safe."""
 
     def start(self) -> Stream:
         """Begin an utterance."""
@@ -44,7 +44,7 @@ class Search(Protocol):
 
 
 def decode(search: Search, log_probs: np.ndarray) -> list[Token]:
-    """The tokens of the best text of a whole utterance. Shape: log_probs (T, V), natural logarithm."""
+    """Decode a whole utterance to the tokens of its best text. Shape: log_probs (T, V), natural logarithm."""
     stream = search.start()
     stream.feed(log_probs)
     return stream.finish()

@@ -1,4 +1,4 @@
-"""A second language model chooses among the best texts that a beam search found."""
+"""N-best rescoring: a second language model re-ranks the best texts of a beam search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,37 +11,39 @@ from asr.lm.protocol import SentenceScorer
 from asr.models.decoding_settings import Rescoring
 
 N_BEST = 100
-"""Texts of an utterance that are read by the second model."""
+"""Size of the list that the second model rescores."""
 
 
-def totals(hypotheses: Sequence[Hypothesis], second: Sequence[float], search: BeamSearch, by: Rescoring) -> np.ndarray:
+def totals(
+    hypotheses: Sequence[Hypothesis], second_lm: Sequence[float], search: BeamSearch, weights: Rescoring
+) -> np.ndarray:
     """The score of each text with both language models.
 
-    ln P(text | sound), and what hot and unknown words add, stay as the search had them. Shape: N, N -> (N,)
+    ln P(text | audio) and the contributions of hot and unknown words are those of the search. Shape: N, N -> (N,)
     """
     words = [len(hypothesis.text.split()) for hypothesis in hypotheses]
-    first = [hypothesis.lm_log_prob for hypothesis in hypotheses]
+    first_lm = [hypothesis.lm_log_prob for hypothesis in hypotheses]
     return (
         np.array([hypothesis.score for hypothesis in hypotheses])
-        + (by.lm_weight - search.lm_weight) * np.array(first)
-        + (by.word_bonus - search.word_bonus) * np.array(words)
-        + by.weight * np.array(second)
+        + (weights.lm_weight - search.lm_weight) * np.array(first_lm)
+        + (weights.word_bonus - search.word_bonus) * np.array(words)
+        + weights.weight * np.array(second_lm)
     )
 
 
-def best(hypotheses: Sequence[Hypothesis], model: SentenceScorer, search: BeamSearch, by: Rescoring) -> Hypothesis:
-    """The text with the highest score; of equal ones the search's own favourite."""
-    second = model.score([hypothesis.text for hypothesis in hypotheses])
-    return hypotheses[int(totals(hypotheses, second, search, by).argmax())]
+def best(hypotheses: Sequence[Hypothesis], model: SentenceScorer, search: BeamSearch, weights: Rescoring) -> Hypothesis:
+    """The text with the highest score; of equal ones the one that the search ranked first."""
+    second_lm = model.score([hypothesis.text for hypothesis in hypotheses])
+    return hypotheses[int(totals(hypotheses, second_lm, search, weights).argmax())]
 
 
 @dataclass(frozen=True)
 class RescoredSearch:
-    """A beam search whose best texts are scored again, with a second language model."""
+    """A beam search whose n-best list is rescored with a second language model."""
 
     search: BeamSearch
-    second: SentenceScorer
-    by: Rescoring
+    second_lm: SentenceScorer
+    weights: Rescoring
 
     def start(self) -> "RescoredStream":
         """Begin an utterance."""
@@ -49,7 +51,7 @@ class RescoredSearch:
 
 
 class RescoredStream:
-    """The search of one utterance; the second model reads its texts at the end."""
+    """The search of one utterance; the second model rescores its n-best list at the end."""
 
     def __init__(self, rescored: RescoredSearch, stream: BeamStream) -> None:
         self._rescored, self._stream = rescored, stream
@@ -63,9 +65,9 @@ class RescoredStream:
         return self._stream.best()
 
     def finish(self) -> list[Token]:
-        """The tokens of the text that both language models and the recording like best, if the utterance ends here."""
+        """The tokens of the text with the highest rescored total, if the utterance ends here."""
         hypotheses = self._stream.hypotheses(N_BEST)
         if not hypotheses:
             return []
-        chosen = best(hypotheses, self._rescored.second, self._rescored.search, self._rescored.by)
-        return self._stream.place(chosen.tokens)
+        chosen = best(hypotheses, self._rescored.second_lm, self._rescored.search, self._rescored.weights)
+        return self._stream.align(chosen.tokens)

@@ -1,4 +1,4 @@
-"""Tokens in frames -> words in seconds."""
+"""Groups tokens, timed in frames, into words, timed in seconds."""
 
 import math
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ def to_words(
 ) -> tuple[Word, ...]:
     """Group tokens into words.
 
-    A word lasts from the first frame of its first token to the last frame of its last one, or to the sound's end. CTC
-    marks a token by a spike somewhere inside its sound, so these times lie inside the word as spoken. The confidence is
-    the geometric mean of the tokens' probabilities.
+    A word lasts from the first frame of its first token to the last frame of its last one, or to the end of the audio.
+    CTC marks a token by a spike somewhere inside its sound, so these times lie inside the word as spoken. The
+    confidence is the geometric mean of the tokens' probabilities.
     """
     numbers = [token.number for token in tokens]
     return tuple(

@@ -1,4 +1,4 @@
-"""Compiled search for the likeliest path of a known text (numba)."""
+"""Viterbi search for the likeliest path of a known text, compiled with numba."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from asr.text import BLANK
 
 @njit_noalloc
 def step(before: np.ndarray, after: np.ndarray, row: np.ndarray, tokens: np.ndarray, moves: np.ndarray) -> None:
-    """One frame: the best score of each state, and by how many states it was reached.
+    """Advance by one frame: the best score of each state, and the number of states by which the path moved on.
 
-    State 2 i + 1 is token i, state 2 i the blank before it.
+    State 2 i + 1 is token i, and state 2 i the blank before it.
     Shape: before, after, moves (2 L + 1,); row (V,); tokens (L,)
     """
     for state in range(len(after)):
@@ -29,9 +29,9 @@ def step(before: np.ndarray, after: np.ndarray, row: np.ndarray, tokens: np.ndar
 def best_path(log_probs: np.ndarray, tokens: np.ndarray, block: int) -> np.ndarray:
     """The state of each frame on the likeliest path (Viterbi 1967), states as in `step`.
 
-    Moves are kept for `block` frames at a time and found again from the scores before them on the way back, so that
-    the memory is that of `block` * (2 L + 1) bytes and T / `block` rows of scores, and a text that fits in one block is
-    gone through once. Shape: log_probs (T, V), tokens (L,) -> (T,)
+    Moves are stored for one block of `block` frames at a time; during the traceback they are recomputed from the scores
+    at the start of each block. This needs `block` * (2 L + 1) bytes and T / `block` rows of scores, and a recording
+    that fits into one block is processed only once. Shape: log_probs (T, V), tokens (L,) -> (T,)
     """
     num_frames, num_states = len(log_probs), 2 * len(tokens) + 1
     num_blocks = -(-num_frames // block)

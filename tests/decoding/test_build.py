@@ -1,4 +1,4 @@
-"""Which decoder comes of a model's settings and a user's wishes, and what it finds."""
+"""The decoder built from a model's settings and the user's options, and its output."""
 
 import base64
 from dataclasses import replace
@@ -23,7 +23,7 @@ PLAIN = AcousticDescription(name="toy", tokenizer=CharTokenizer(" abr"), sample_
 
 @pytest.fixture
 def arpa_file(tmp_path: Path) -> Path:
-    """Knows `bra` and hardly `abra`."""
+    """A unigram model in which `bra` is likely and `abra` is rare."""
     path = tmp_path / "lm.arpa"
     rows = ["-99 <s>", "-1 </s>", "-3 <unk>", "-0.1 bra", "-4 abra"]
     path.write_text("\n".join(["\\data\\", "ngram 1=5", "", "\\1-grams:", *rows, "", "\\end\\", ""]).replace(" ", "\t"))
@@ -51,17 +51,17 @@ def test_an_untuned_model_is_decoded_greedily() -> None:
     assert (decoder.about, decoder.remark) == ("greedy (best path), no language model", "")
 
 
-def test_a_language_model_changes_the_text_and_the_user_hears_that_it_is_untuned(arpa_file: Path) -> None:
+def test_a_language_model_changes_the_text_and_the_user_is_warned_that_it_is_untuned(arpa_file: Path) -> None:
     rows = spelled("abra")
     rows[1] = np.log([0.39, 0.01, 0.40, 0.1, 0.1])  # an `a` or nothing
     assert text(build.make(PLAIN), rows) == "abra"
     decoder = build.make(PLAIN, DecodingOptions(lm=arpa_file))
     assert text(decoder, rows) == "bra"
     assert "tune" in decoder.remark
-    assert "lm.arpa (1-gram, weight 0.5, bonus 1 a word)" in decoder.about
+    assert "lm.arpa (1-gram, weight 0.5, word bonus 1)" in decoder.about
 
 
-def test_a_language_model_inside_the_model_is_used_unless_forbidden(arpa_file: Path) -> None:
+def test_a_language_model_inside_the_model_is_used_unless_disabled(arpa_file: Path) -> None:
     ngram = packed.load(arpa_file)
     own = base64.b64encode(packed.dumps(ngram)).decode()
     tuned = replace(PLAIN, decoding=Settings(beam=9, lm_size=tuple(ngram.counts)), language_model=own)
@@ -78,7 +78,7 @@ def test_a_language_model_inside_the_model_is_used_unless_forbidden(arpa_file: P
         build.make(replace(tuned, language_model=own[:-1]))
 
 
-def test_a_hot_word_is_found_where_it_nearly_stands() -> None:
+def test_a_hot_word_wins_over_a_slightly_likelier_text() -> None:
     rows = spelled("abra ra")
     rows[9] = np.log([0.04, 0.04, 0.04, 0.3, 0.58])  # of the second word's first frames: r, or perhaps b
     assert text(build.make(PLAIN), rows) == "abrarra"
@@ -86,27 +86,27 @@ def test_a_hot_word_is_found_where_it_nearly_stands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "message"),
+    ("options", "message"),
     [
         ({"beam": 0, "hot_words": {"bar": 1.0}}, "Greedy decoding"),
-        ({"lm": Path("lm.arpa"), "no_lm": True}, "given and forbidden"),
+        ({"lm": Path("lm.arpa"), "no_lm": True}, "cannot be both given"),
         ({"hot_words": {"queue": 1.0}}, "'queue' is not one word in the model's alphabet"),
         ({"lm": Path("nowhere.arpa")}, "nowhere.arpa"),
     ],
 )
-def test_wishes_that_cannot_be(wishes: dict[str, Any], message: str) -> None:
+def test_contradictory_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(AsrError, match=message):
-        build.make(PLAIN, DecodingOptions(**wishes))
+        build.make(PLAIN, DecodingOptions(**options))
 
 
 @pytest.mark.parametrize(
-    ("wish", "message"),
+    ("option", "message"),
     [
-        ({"beam": -1}, "A beam of -1 prefixes"),
-        ({"min_confidence": 7}, r"\(=7\) must be from 0 to 1"),
-        ({"threads": -2}, "-2 threads"),
+        ({"beam": -1}, r"beam width \(=-1\) must be 0 or more"),
+        ({"min_confidence": 7}, r"\(=7\) must be between 0 and 1"),
+        ({"threads": -2}, "threads is -2"),
     ],
 )
-def test_numbers_out_of_range_are_refused(wish: dict[str, Any], message: str) -> None:
+def test_numbers_out_of_range_are_refused(option: dict[str, Any], message: str) -> None:
     with pytest.raises(AsrError, match=message):
-        asr.load("an4", **wish)
+        asr.load("an4", **option)

@@ -1,4 +1,4 @@
-"""Forced alignment against every path there is, against torchaudio and against greedy decoding."""
+"""Forced alignment compared with brute force, torchaudio and greedy decoding."""
 
 import itertools
 import warnings
@@ -26,7 +26,7 @@ def collapsed(path: np.ndarray | tuple[int, ...]) -> list[int]:
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(1, 6), st.integers(0, 10**6))
-def test_no_path_that_reads_the_text_is_likelier(frames: int, seed: int) -> None:
+def test_no_path_for_the_text_is_likelier(frames: int, seed: int) -> None:
     rows = log_probs(frames, 3, seed)
     paths = list(itertools.product(range(3), repeat=frames))
     scores = [sum(float(rows[t, token]) for t, token in enumerate(path)) for path in paths]
@@ -51,14 +51,14 @@ def test_the_path_is_torchaudios(frames: int, size: int, share: float, seed: int
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 60), st.integers(2, 6), st.integers(0, 10**6))
-def test_what_greedy_finds_lies_where_greedy_finds_it(frames: int, size: int, seed: int) -> None:
+def test_the_output_of_greedy_is_aligned_as_greedy_has_it(frames: int, size: int, seed: int) -> None:
     rows = log_probs(frames, size, seed)
     tokens = greedy(rows)
     assert align(rows, [token.number for token in tokens]) == tokens
 
 
 @pytest.mark.parametrize("memory_bytes", [1, 41 * 7, 41 * 50])
-def test_a_long_path_found_in_blocks_is_the_same(monkeypatch: pytest.MonkeyPatch, memory_bytes: int) -> None:
+def test_a_long_path_recomputed_in_blocks_is_the_same(monkeypatch: pytest.MonkeyPatch, memory_bytes: int) -> None:
     rows, tokens = log_probs(100, 5, 1), np.random.default_rng(1).integers(1, 5, 20).tolist()
     whole = best_path(rows, tokens)
     monkeypatch.setattr(forced_alignment, "MEMORY_BYTES", memory_bytes)
@@ -70,10 +70,10 @@ def test_the_spans_are_those_of_the_path() -> None:
     rows = log_probs(50, 5, 3)
     tokens = [1, 1, 4, 2, 2]
     path = best_path(rows, tokens)
-    found = align(rows, tokens)
-    assert [token.number for token in found] == tokens
+    aligned = align(rows, tokens)
+    assert [token.number for token in aligned] == tokens
     ends = [0]
-    for token in found:
+    for token in aligned:
         assert (path[token.start : token.end] == token.number).all()
         assert (path[ends[-1] : token.start] == BLANK).all()
         assert token.log_prob == rows[token.start : token.end, token.number].max()
@@ -81,8 +81,8 @@ def test_the_spans_are_those_of_the_path() -> None:
     assert (path[ends[-1] :] == BLANK).all()
 
 
-def test_a_text_too_long_for_the_sound_is_an_error() -> None:
-    with pytest.raises(DataError, match="The sound has 4 frames, and the text needs 5"):
+def test_a_text_too_long_for_the_audio_is_an_error() -> None:
+    with pytest.raises(DataError, match="The audio has 4 frames, but the text needs 5"):
         align(log_probs(4, 3, 0), [1, 1, 2, 1])
     assert [t.start for t in align(log_probs(5, 3, 0), [1, 1, 2, 1])] == [0, 2, 3, 4]
     assert align(log_probs(0, 3, 0), []) == []

@@ -1,4 +1,4 @@
-"""Shallow fusion against the sum over all paths and a language model written as a table."""
+"""Shallow fusion compared with a sum over all paths, with a language model that is a table."""
 
 import itertools
 from typing import Any
@@ -16,8 +16,8 @@ CHARACTERS = CharTokenizer(" ab")
 SUBWORDS = SubwordTokenizer(" ab", ("▁", "▁a", "b"), b"")
 
 
-class Pairs:
-    """A language model in which a token depends on the two before it, which the state remembers."""
+class Trigrams:
+    """A language model over triples of tokens; its state is the token before the last."""
 
     def __init__(self, size: int, seed: int) -> None:
         table = np.random.default_rng(seed).dirichlet(np.ones(size), (size, size))
@@ -46,7 +46,7 @@ def collapse(path: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(token for token, _ in itertools.groupby(path) if token != BLANK)
 
 
-def by_hand(rows: np.ndarray, model: Pairs, tokenizer: Tokenizer, weight: float, bonus: float) -> tuple[int, ...]:
+def by_hand(rows: np.ndarray, model: Trigrams, tokenizer: Tokenizer, weight: float, bonus: float) -> tuple[int, ...]:
     totals: dict[tuple[int, ...], float] = {}
     for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
         text = collapse(path)
@@ -61,29 +61,29 @@ def by_hand(rows: np.ndarray, model: Pairs, tokenizer: Tokenizer, weight: float,
 @pytest.mark.parametrize("seed", range(12))
 def test_without_pruning_it_is_the_sum_over_all_paths(tokenizer: Tokenizer, seed: int) -> None:
     rows = np.log(np.random.default_rng(seed).dirichlet(np.ones(4), 5))
-    model = Pairs(4, seed)
+    model = Trigrams(4, seed)
     search = FusionSearch(tokenizer, model, width=10_000, lm_weight=0.8, word_bonus=1.1)
     assert numbers(search, rows) == by_hand(rows, model, tokenizer, 0.8, 1.1)
 
 
-def test_the_language_model_has_the_last_word_where_the_sound_is_unsure() -> None:
-    model = Pairs(4, 0)
-    model.table[:] = np.log([0.1, 0.1, 0.7, 0.1])  # likes `a`
+def test_the_language_model_decides_where_the_acoustic_model_is_unsure() -> None:
+    model = Trigrams(4, 0)
+    model.table[:] = np.log([0.1, 0.1, 0.7, 0.1])  # prefers `a`
     rows = np.log([[0.02, 0.02, 0.47, 0.49], [0.97, 0.01, 0.01, 0.01]])
     for weight, token in ((0.0, 3), (1.0, 2)):
         search = FusionSearch(CHARACTERS, model, width=5, lm_weight=weight, word_bonus=0.0)
-        (found,) = decode(search, rows)
-        assert (found.number, found.start, found.end) == (token, 0, 1)
+        (decoded,) = decode(search, rows)
+        assert (decoded.number, decoded.start, decoded.end) == (token, 0, 1)
 
 
-def test_the_model_reads_once_a_frame_at_most() -> None:
+def test_the_model_runs_at_most_once_per_frame() -> None:
     rows = np.log(np.random.default_rng(1).dirichlet(np.ones(4), 40))
-    model = Pairs(4, 1)
+    model = Trigrams(4, 1)
     numbers(FusionSearch(CHARACTERS, model, width=8, lm_weight=0.5, word_bonus=0.0), rows)
     assert model.calls <= 41
 
 
 def test_no_frames_and_no_width() -> None:
-    assert numbers(FusionSearch(CHARACTERS, Pairs(4, 0), width=3, lm_weight=1, word_bonus=0), np.zeros((0, 4))) == ()
+    assert numbers(FusionSearch(CHARACTERS, Trigrams(4, 0), width=3, lm_weight=1, word_bonus=0), np.zeros((0, 4))) == ()
     with pytest.raises(AsrError, match="1 or more"):
-        FusionSearch(CHARACTERS, Pairs(4, 0), width=0, lm_weight=1, word_bonus=0)
+        FusionSearch(CHARACTERS, Trigrams(4, 0), width=0, lm_weight=1, word_bonus=0)

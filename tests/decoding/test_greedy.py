@@ -1,4 +1,4 @@
-"""Best-path decoding against the definition, written another way."""
+"""Best-path decoding compared with a second implementation of the definition."""
 
 import itertools
 
@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from asr.decoding.greedy import greedy
 from asr.decoding.protocol import Token
 
-few_values = st.sampled_from([-0.125, -0.5, -1.0, -3.0, -40.0])  # few, so that runs and equals are common
+few_values = st.sampled_from([-0.125, -0.5, -1.0, -3.0, -40.0])  # few, so that runs and ties are common
 log_probs = st.tuples(st.integers(0, 25), st.integers(1, 5)).flatmap(
     lambda shape: arrays(np.float32, shape, elements=few_values)
 )
@@ -25,7 +25,7 @@ def slow_greedy(log_probs: np.ndarray) -> list[Token]:
 
 @settings(deadline=None)
 @given(log_probs)
-def test_greedy_is_what_the_definition_says(log_probs: np.ndarray) -> None:
+def test_greedy_matches_the_definition(log_probs: np.ndarray) -> None:
     assert greedy(log_probs) == slow_greedy(log_probs)
 
 
@@ -34,7 +34,7 @@ def one_hot(path: list[int], tokens: int = 4) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("path", "found"),
+    ("path", "expected"),
     [
         ([], []),
         ([0, 0], []),
@@ -43,9 +43,9 @@ def one_hot(path: list[int], tokens: int = 4) -> np.ndarray:
         ([0, 3, 3, 2, 0, 0, 2], [(3, 1, 3), (2, 3, 4), (2, 6, 7)]),
     ],
 )
-def test_repeats_merge_and_blanks_part(path: list[int], found: list[tuple[int, int, int]]) -> None:
+def test_repeats_are_merged_and_blanks_separate(path: list[int], expected: list[tuple[int, int, int]]) -> None:
     tokens = greedy(one_hot(path).reshape(len(path), 4))
-    assert [(token.number, token.start, token.end) for token in tokens] == found
+    assert [(token.number, token.start, token.end) for token in tokens] == expected
     assert all(token.log_prob == pytest.approx(np.log(0.97)) for token in tokens)
 
 
@@ -56,6 +56,6 @@ def test_a_tokens_log_prob_is_the_best_of_its_own_frames() -> None:
     assert [np.exp(token.log_prob) for token in tokens] == pytest.approx([0.9, 0.5])
 
 
-def test_the_numbers_are_plain_python_ones() -> None:
+def test_the_numbers_are_python_numbers() -> None:
     (token,) = greedy(one_hot([0, 2, 2]).astype(np.float32))
     assert [type(v) for v in (token.number, token.start, token.end, token.log_prob)] == [int, int, int, float]

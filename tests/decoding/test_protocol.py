@@ -1,4 +1,4 @@
-"""All searches answer alike: in parts as at once, and before the end as at the end where the sound is clear."""
+"""All searches behave alike: in chunks as at once, and on clear speech before the end as at the end."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,8 +18,8 @@ from asr.text import CharTokenizer
 TOKENIZER = CharTokenizer(" ab")
 
 
-class Indifferent:
-    """A language model to which all tokens and texts are alike."""
+class Uniform:
+    """A language model that gives all tokens, and all texts, the same probability."""
 
     def start(self, batch: int = 1) -> Any:
         return (np.zeros((1, batch, 1)), np.zeros((1, batch, 1)))
@@ -36,13 +36,13 @@ BEAM = BeamSearch(TOKENIZER, BeamOptions(width=10))
 SEARCHES: dict[str, Search] = {
     "greedy": GreedySearch(),
     "beam": BEAM,
-    "fusion": FusionSearch(TOKENIZER, Indifferent(), width=10, lm_weight=0.1, word_bonus=0.0),
-    "rescored": RescoredSearch(BEAM, Indifferent(), NOTHING),
+    "fusion": FusionSearch(TOKENIZER, Uniform(), width=10, lm_weight=0.1, word_bonus=0.0),
+    "rescored": RescoredSearch(BEAM, Uniform(), NOTHING),
 }
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-def test_clear_sound_is_read_alike_before_and_at_the_end(name: str) -> None:
+def test_clear_speech_is_decoded_alike_before_and_at_the_end(name: str) -> None:
     path = np.array([0, 2, 2, 0, 3, 1, 2, 0, 2, 0])
     rows = np.log(np.full((len(path), 4), 0.01) + 0.96 * np.eye(4)[path]).astype(np.float32)
     stream = SEARCHES[name].start()
@@ -53,10 +53,10 @@ def test_clear_sound_is_read_alike_before_and_at_the_end(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-def test_in_parts_it_is_as_at_once(name: str) -> None:
+def test_in_chunks_the_result_is_the_same(name: str) -> None:
     rows = np.log(np.random.default_rng(3).dirichlet(np.ones(4), 30)).astype(np.float32)
     stream = SEARCHES[name].start()
-    for part in np.split(rows, [1, 7, 7, 20]):
-        stream.feed(part)
+    for chunk in np.split(rows, [1, 7, 7, 20]):
+        stream.feed(chunk)
         stream.best()
     assert stream.finish() == decode(SEARCHES[name], rows)

@@ -1,4 +1,4 @@
-"""The score of a text with two language models, by hand."""
+"""N-best rescoring, checked weights hand."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ from asr.models.decoding_settings import Rescoring
 from asr.text import CharTokenizer
 
 
-class Likes:
-    """A language model that likes one text."""
+class Prefers:
+    """A language model that prefers one text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -29,28 +29,28 @@ def hypotheses() -> list[Hypothesis]:
     ]
 
 
-class Searched:
-    """The weights that the scores above were made with."""
+class FirstPass:
+    """The weights behind the scores above."""
 
     lm_weight, word_bonus = 0.5, 0.5
 
 
-def test_totals_are_the_sum_that_the_weights_say() -> None:
-    by = Rescoring(weight=0.3, lm_weight=0.1, word_bonus=2.0)
-    found = rescoring.totals(hypotheses(), [-7.0, -3.0], Searched, by)  # type: ignore[arg-type]
-    # what is neither sound, n-gram nor words: -4 - (-1 - 4 + 1) = 0, and -5 - (-2 - 3 + 0.5) = -0.5
-    assert found == pytest.approx([-1 - 0.8 + 4 - 2.1 + 0, -2 - 0.6 + 2 - 0.9 - 0.5])
+def test_totals_are_weighted_sums() -> None:
+    weights = Rescoring(weight=0.3, lm_weight=0.1, word_bonus=2.0)
+    totals = rescoring.totals(hypotheses(), [-7.0, -3.0], FirstPass, weights)  # type: ignore[arg-type]
+    # the scores without CTC, n-gram and word bonus: -4 - (-1 - 4 + 1) = 0, and -5 - (-2 - 3 + 0.5) = -0.5
+    assert totals == pytest.approx([-1 - 0.8 + 4 - 2.1 + 0, -2 - 0.6 + 2 - 0.9 - 0.5])
 
 
-def test_the_second_model_changes_the_choice_by_its_weight() -> None:
+def test_the_weight_of_the_second_model_decides() -> None:
     for weight, text in ((0.0, "a b"), (0.1, "a b"), (0.2, "ab")):
-        by = Rescoring(weight=weight, lm_weight=0.5, word_bonus=0.5)
-        assert rescoring.best(hypotheses(), Likes("ab"), Searched, by).text == text  # type: ignore[arg-type]
+        weights = Rescoring(weight=weight, lm_weight=0.5, word_bonus=0.5)
+        assert rescoring.best(hypotheses(), Prefers("ab"), FirstPass, weights).text == text  # type: ignore[arg-type]
 
 
-def test_without_weight_a_search_keeps_its_favourite() -> None:
+def test_without_weights_the_ranking_of_the_search_stays() -> None:
     search = BeamSearch(CharTokenizer(" ab"), BeamOptions(width=20))
     rows = np.log(np.random.default_rng(0).dirichlet(np.ones(4), 12)).astype(np.float32)
-    found = search.decode(rows, 10)
+    texts = search.decode(rows, 10)
     same = Rescoring(weight=0.0, lm_weight=0.0, word_bonus=0.0)
-    assert rescoring.best(found, Likes("b"), search, same) == found[0]
+    assert rescoring.best(texts, Prefers("b"), search, same) == texts[0]

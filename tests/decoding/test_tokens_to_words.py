@@ -1,4 +1,4 @@
-"""Tokens in frames become words in seconds."""
+"""Grouping of tokens, timed in frames, into words, timed in seconds."""
 
 import math
 
@@ -18,7 +18,7 @@ paths = st.lists(st.integers(0, 3), max_size=60)
 
 
 def log_probs(path: list[int], seed: int = 0) -> np.ndarray:
-    """Log-probs whose best path is `path`, each frame with another certainty. Shape: -> (T, V)"""
+    """Log-probs whose best path is `path`, with a random confidence in each frame. Shape: -> (T, V)"""
     certainty = np.random.default_rng(seed).uniform(0.5, 1, len(path))
     rest = np.repeat((1 - certainty)[:, None] / 3, 4, axis=1)
     rest[np.arange(len(path)), path] = certainty
@@ -27,9 +27,7 @@ def log_probs(path: list[int], seed: int = 0) -> np.ndarray:
 
 @settings(deadline=None)
 @given(paths, st.floats(0.01, 1))
-def test_words_are_those_of_the_text_and_follow_each_other_within_the_sound(
-    path: list[int], share_of_last_frame: float
-) -> None:
+def test_words_are_those_of_the_text_in_order_and_within_the_audio(path: list[int], share_of_last_frame: float) -> None:
     duration_s = (len(path) - 1 + share_of_last_frame) * SHIFT_S
     tokens = greedy(log_probs(path))
     words = to_words(tokens, TOKENIZER, SHIFT_S, duration_s)
@@ -55,7 +53,7 @@ def test_the_confidence_is_the_geometric_mean_of_the_letters(path: list[int]) ->
     assert [word.confidence for word in to_words(tokens, TOKENIZER, SHIFT_S, math.inf)] == pytest.approx(groups)
 
 
-def test_times_reach_from_the_first_letter_to_the_last() -> None:
+def test_a_word_lasts_from_its_first_letter_to_its_last() -> None:
     space, a, b = 1, 2, 3
     tokens = [
         Token(a, 2, 3, np.log(0.9)),
@@ -69,8 +67,8 @@ def test_times_reach_from_the_first_letter_to_the_last() -> None:
     assert (second.start_s, second.end_s, second.confidence) == pytest.approx((0.44, 0.48, 1.0))
 
 
-def test_no_word_ends_after_the_sound() -> None:
-    """25 ms give one frame of 40 ms; only an end beyond the sound is moved."""
+def test_no_word_ends_after_the_audio() -> None:
+    """25 ms of audio give one frame of 40 ms; only an end beyond the audio is moved."""
     early, late = to_words([Token(2, 0, 1, 0.0), Token(1, 1, 2, 0.0), Token(3, 2, 3, 0.0)], TOKENIZER, SHIFT_S, 0.105)
     assert (early.end_s, late.start_s, late.end_s) == pytest.approx((0.04, 0.08, 0.105))
     (word,) = to_words([Token(2, 0, 1, 0.0)], TOKENIZER, SHIFT_S, 0.025)

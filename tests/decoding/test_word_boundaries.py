@@ -1,18 +1,18 @@
-"""Spikes become the times of words: on sounds whose loudness is known."""
+"""Word boundaries from CTC spikes, on synthetic audio of known loudness."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding.word_boundaries import REACH_S, loudness, widen
+from asr.decoding.word_boundaries import MAX_WIDENING_S, loudness, widen
 
 RATE = 8_000
 BACKGROUND = 1e-3
 
 
-def sound(duration_s: float, *tones: tuple[float, float, float]) -> np.ndarray:
-    """Noise with tones in it: start, end, amplitude. Shape: -> (S,)"""
+def tones_in_noise(duration_s: float, *tones: tuple[float, float, float]) -> np.ndarray:
+    """Noise with tones: start, end, amplitude. Shape: -> (S,)"""
     time = np.arange(round(duration_s * RATE)) / RATE
     waveform = np.random.default_rng(0).normal(size=len(time)) * BACKGROUND
     for start, end, amplitude in tones:
@@ -21,28 +21,30 @@ def sound(duration_s: float, *tones: tuple[float, float, float]) -> np.ndarray:
 
 
 def test_a_word_reaches_as_far_as_its_sound() -> None:
-    waveform = sound(3.0, (0.5, 1.0, 0.3), (1.6, 1.9, 0.1))
+    waveform = tones_in_noise(3.0, (0.5, 1.0, 0.3), (1.6, 1.9, 0.1))
     times = widen([(0.64, 0.84), (1.72, 1.76)], waveform, RATE)
     assert np.array(times) == pytest.approx(np.array([(0.5, 1.0), (1.6, 1.9)]), abs=0.011)
 
 
 def test_a_closure_is_part_of_the_word_and_a_pause_is_not() -> None:
-    closure = sound(2.0, (0.5, 0.8, 0.3), (0.86, 0.95, 0.1))
-    pause = sound(2.0, (0.5, 0.8, 0.3), (0.95, 1.04, 0.1))
+    closure = tones_in_noise(2.0, (0.5, 0.8, 0.3), (0.86, 0.95, 0.1))
+    pause = tones_in_noise(2.0, (0.5, 0.8, 0.3), (0.95, 1.04, 0.1))
     assert widen([(0.6, 0.64)], closure, RATE) == [pytest.approx((0.5, 0.95), abs=0.011)]
     assert widen([(0.6, 0.64)], pause, RATE) == [pytest.approx((0.5, 0.8), abs=0.011)]
 
 
-def test_words_that_touch_part_where_it_is_quietest() -> None:
-    waveform = sound(2.0, (0.4, 0.80, 0.3), (0.80, 0.84, 0.02), (0.84, 1.1, 0.3))
+def test_adjacent_words_are_split_at_the_quietest_moment() -> None:
+    waveform = tones_in_noise(2.0, (0.4, 0.80, 0.3), (0.80, 0.84, 0.02), (0.84, 1.1, 0.3))
     (_, first_end), (second_start, _) = widen([(0.6, 0.64), (0.96, 1.0)], waveform, RATE)
     assert first_end == second_start
     assert 0.8 <= first_end <= 0.84
 
 
-def test_no_word_is_widened_without_end() -> None:
-    (times,) = widen([(2.0, 2.04)], sound(4.0, (0.0, 4.0, 0.3)) * np.linspace(0, 1, 4 * RATE, dtype=np.float32), RATE)
-    assert times == (pytest.approx(2.0 - REACH_S), pytest.approx(2.04 + REACH_S))
+def test_widening_is_limited() -> None:
+    (times,) = widen(
+        [(2.0, 2.04)], tones_in_noise(4.0, (0.0, 4.0, 0.3)) * np.linspace(0, 1, 4 * RATE, dtype=np.float32), RATE
+    )
+    assert times == (pytest.approx(2.0 - MAX_WIDENING_S), pytest.approx(2.04 + MAX_WIDENING_S))
 
 
 @settings(deadline=None)
@@ -63,7 +65,7 @@ def test_words_stay_in_order_and_hold_their_spikes(steps: list[float], seed: int
 
 
 def test_loudness_is_in_decibels_of_full_scale() -> None:
-    level = loudness(np.sqrt(2) * sound(0.1, (0, 0.05, 0.5)), RATE)
+    level = loudness(np.sqrt(2) * tones_in_noise(0.1, (0, 0.05, 0.5)), RATE)
     assert len(level) == 10
     assert level[:5] == pytest.approx(20 * np.log10(0.5), abs=0.2)
     assert level[5:] == pytest.approx(-57, abs=2)

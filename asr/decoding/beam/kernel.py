@@ -1,38 +1,39 @@
 """Compiled CTC prefix beam search (numba).
 
-A hypothesis is a prefix: the tokens so far, without blanks and repeats. All its paths are summed, those that end in a
-blank apart from the others, because a token after itself is a new one only across a blank (Graves 2012; Hannun et al.
-2014, "First-pass large vocabulary continuous speech recognition using bi-directional recurrent DNNs"). Prefixes are the
-nodes of a tree, so that equal prefixes are the same number: what stays in the beam and what grows from a shorter prefix
-meet by looking up a slot, and nothing is compared or hashed. All logarithms are natural.
+A hypothesis is a prefix: the tokens so far, without blanks and repeats. The probabilities of all its paths are summed,
+separately for paths that end in a blank and for the others, because a repeated token is a new one only after a blank
+(Graves 2012; Hannun et al. 2014, "First-pass large vocabulary continuous speech recognition using bi-directional
+recurrent DNNs"). Prefixes are nodes of a tree, so that equal prefixes have the same node number: a prefix that stays in
+the beam and the same prefix reached by extension are merged through its slot, without comparing or hashing tokens. All
+logarithms are natural.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from asr.decoding.beam.pruning import PREFIX, Beam, Pruning, best_of_future, keep_best, lowest, remember
-from asr.decoding.beam.rules import Record, Rules, future, grow, judge
+from asr.decoding.beam.pruning import PREFIX, Beam, Pruning, best_per_key, keep_best, lowest, record_merge
+from asr.decoding.beam.rules import Record, Rules, extended, recombination_key, score_word_end
 from asr.decoding.beam.tree import child_of
 from asr.decoding.compiled import compiled, njit_noalloc
 from asr.lm.lookup import advance
 
 
 @njit_noalloc
-def plus(a: float, b: float) -> float:
+def log_add(a: float, b: float) -> float:
     """ln(exp(a) + exp(b))."""
     if a < b:
         a, b = b, a
-    if b < a - 40:  # nothing is left of b in double precision
+    if b < a - 40:  # b vanishes in double precision
         return a
     return a if a == -np.inf else a + np.log1p(np.exp(b - a))
 
 
 @compiled
 def likeliest_tokens(rules: Rules, pruning: Pruning, row: np.ndarray, tokens: np.ndarray) -> tuple[int, int]:
-    """Fill `tokens` with those by which prefixes may grow in a frame; returns how many, and how many end no word.
+    """Fill `tokens` with the candidates to extend prefixes by; return their number and that of those inside a word.
 
-    Those that end no word stand first, and within both groups the likeliest.
+    Tokens that do not end a word come first; both groups are sorted by descending probability.
     """
     count = 0
     for token in range(1, len(row)):
@@ -58,14 +59,14 @@ def likeliest_tokens(rules: Rules, pruning: Pruning, row: np.ndarray, tokens: np
 
 
 @njit_noalloc
-def stay(beam: Beam, nodes: Record, row: np.ndarray, found: Record, is_there: np.ndarray) -> float:
-    """The prefixes of the beam after a frame with a blank or their last token again; returns the best score.
+def stay(beam: Beam, nodes: Record, row: np.ndarray, candidates: Record, is_merged: np.ndarray) -> float:
+    """Advance the prefixes of the beam by a blank or a repeat of their last token; return the best score.
 
-    What their parents add by growing into them is in it, and `is_there` tells which parents need not: (slot, token).
+    Also adds the paths of parents in the beam that are extended to them, and marks these (slot, token) in `is_merged`.
     """
     best = -np.inf
     for slot in range(beam.counts[0]):
-        old, new = beam.prefixes[slot], found[slot]
+        old, new = beam.prefixes[slot], candidates[slot]
         node = nodes[old.node]
         new.node, new.token = old.node, -1
         new.blank, new.other = old.total + row[0], -np.inf
@@ -73,19 +74,19 @@ def stay(beam: Beam, nodes: Record, row: np.ndarray, found: Record, is_there: np
             new.other = old.other + row[node.token]
             parent = nodes[node.parent]
             if parent.slot >= 0:
-                is_there[parent.slot, node.token] = True
+                is_merged[parent.slot, node.token] = True
                 above = beam.prefixes[parent.slot]
                 repeats = node.parent != 0 and parent.token == node.token
-                new.other = plus(new.other, (above.blank if repeats else above.total) + row[node.token])
-        new.total = plus(new.blank, new.other)
+                new.other = log_add(new.other, (above.blank if repeats else above.total) + row[node.token])
+        new.total = log_add(new.blank, new.other)
         new.score = new.total + node.settled + node.pending
-        new.future = future(node.letters, node.length, node.hot, node.state, node.token)
+        new.key = recombination_key(node.letters, node.length, node.hot, node.state, node.token)
         best = max(best, new.score)
     return best
 
 
 @njit_noalloc
-def extend(  # noqa: PLR0917 - arrays of its caller's, which allocates them once
+def extend(  # noqa: PLR0917 - work arrays that the caller allocates once
     rules: Rules,
     pruning: Pruning,
     beam: Beam,
@@ -93,68 +94,68 @@ def extend(  # noqa: PLR0917 - arrays of its caller's, which allocates them once
     row: np.ndarray,
     tokens: np.ndarray,
     num_inside: int,
-    found: Record,
-    is_there: np.ndarray,
+    candidates: Record,
+    is_merged: np.ndarray,
     best: float,
     scratch: np.ndarray,
 ) -> int:
-    """Add to those that stay the prefixes that grow by one of `tokens`; returns how many are worth keeping.
+    """Append the prefixes extended by each of `tokens` to those that stay; return the number that survives pruning.
 
-    What cannot come among the `width` best is left out early: before its word is looked up where a bound tells, and
-    whenever twice as many as that have been found.
+    Candidates that cannot be among the `width` best are pruned early: before the look-up of their word if an upper
+    bound on their score rules them out, and whenever there are 2 * `width` candidates.
     """
     count = beam.counts[0]
     cut = best - pruning.threshold
     if count == pruning.width:
-        cut = max(cut, lowest(found[:count]))
+        cut = max(cut, lowest(candidates[:count]))
     for slot in range(beam.counts[0]):
         old = beam.prefixes[slot]
         node = nodes[old.node]
         last = node.token if old.node != 0 else -1
-        floor = rules.floor + (node.length + 1) * rules.floor_letter
-        inside = node.settled + max(node.pending, floor) + rules.reach
-        ending = node.settled + rules.gain
+        min_pending = rules.min_pending + (node.length + 1) * rules.min_pending_per_letter
+        max_inside = node.settled + max(node.pending, min_pending) + rules.max_boost_step
+        max_ending = node.settled + rules.max_gain
         place = 0
         while place < len(tokens):
             token = tokens[place]
             ends_word = rules.spelling.ends_word[token]
-            if not old.total + row[token] + (ending if ends_word else inside) > cut:
+            if not old.total + row[token] + (max_ending if ends_word else max_inside) > cut:
                 place = len(tokens) if ends_word else num_inside
                 continue
             place += 1
-            if is_there[slot, token]:
+            if is_merged[slot, token]:
                 continue
-            sound = (old.blank if token == last else old.total) + row[token]
-            letters, length, hot, state, settled, pending = grow(rules, node, token)
-            score = sound + settled + pending
+            ctc = (old.blank if token == last else old.total) + row[token]
+            letters, length, hot, state, settled, pending = extended(rules, node, token)
+            score = ctc + settled + pending
             if not score > cut:
                 continue
-            if count == len(found):
-                count = keep_best(found, count, pruning.width, scratch)
-                cut = max(cut, lowest(found[:count]))
-            new = found[count]
+            if count == len(candidates):
+                count = keep_best(candidates, count, pruning.width, scratch)
+                cut = max(cut, lowest(candidates[:count]))
+            new = candidates[count]
             new.node, new.token, new.score = old.node, token, score
-            new.blank, new.other, new.total = -np.inf, sound, sound
-            new.future = future(letters, length, hot, state, token)
+            new.blank, new.other, new.total = -np.inf, ctc, ctc
+            new.key = recombination_key(letters, length, hot, state, token)
             count += 1
             cut = max(cut, score - pruning.threshold)
             best = max(best, score)
 
-    worth = 0
+    num_kept = 0
     for place in range(count):
-        if found[place].score >= best - pruning.threshold:
-            found[worth] = found[place]
-            worth += 1
-    return keep_best(found, worth, pruning.width, scratch)
+        if candidates[place].score >= best - pruning.threshold:
+            candidates[num_kept] = candidates[place]
+            num_kept += 1
+    return keep_best(candidates, num_kept, pruning.width, scratch)
 
 
 @compiled
 def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: Record, log_probs: np.ndarray) -> int:
-    """Go on by as many frames as there is room for new nodes; returns their number. Shape: log_probs (T, V)"""
+    """Process as many frames as the tree has room for; return their number. Shape: log_probs (T, V)"""
     num_frames, size = log_probs.shape
     row, tokens = np.empty(size), np.empty(size, np.int32)
-    found, scratch = np.empty(2 * pruning.width, PREFIX), np.empty(2 * pruning.width)
-    is_there = np.zeros((pruning.width, size), np.bool_)
+    candidates, scratch = np.empty(2 * pruning.width, PREFIX), np.empty(2 * pruning.width)
+    is_merged = np.zeros((pruning.width, size), np.bool_)
     table = np.empty(2 << int(np.log2(pruning.width) + 1), np.int32)
     best_place = np.arange(pruning.width)
 
@@ -164,63 +165,63 @@ def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: Record, log_probs:
         for token in range(size):
             row[token] = log_probs[frame, token]
         num_tokens, num_inside = likeliest_tokens(rules, pruning, row, tokens)
-        best = stay(beam, nodes, row, found, is_there)
+        best = stay(beam, nodes, row, candidates, is_merged)
         count = extend(
-            rules, pruning, beam, nodes, row, tokens[:num_tokens], num_inside, found, is_there, best, scratch
+            rules, pruning, beam, nodes, row, tokens[:num_tokens], num_inside, candidates, is_merged, best, scratch
         )
         if pruning.recombine:
-            best_of_future(found, count, table, best_place)
+            best_per_key(candidates, count, table, best_place)
 
         for slot in range(beam.counts[0]):
             node = nodes[beam.prefixes[slot].node]
-            is_there[max(nodes[node.parent].slot, 0), node.token] = False
+            is_merged[max(nodes[node.parent].slot, 0), node.token] = False
         for slot in range(beam.counts[0]):
             nodes[beam.prefixes[slot].node].slot = -1
         for place in range(count):
-            new = found[place]
+            new = candidates[place]
             if new.token >= 0 and (pruning.several or best_place[place] == place):
                 new.node = child_of(rules, nodes, beam.counts, new.node, new.token)
-        kept = 0
+        num_kept = 0
         for place in range(count):
             if best_place[place] == place:
-                beam.prefixes[kept] = found[place]
-                nodes[found[place].node].slot = kept
-                kept += 1
+                beam.prefixes[num_kept] = candidates[place]
+                nodes[candidates[place].node].slot = num_kept
+                num_kept += 1
             elif pruning.several:
-                remember(beam, nodes, found[best_place[place]], found[place])
-        beam.counts[0] = kept
+                record_merge(beam, nodes, candidates[best_place[place]], candidates[place])
+        beam.counts[0] = num_kept
     return num_frames
 
 
 @compiled
 def finish(rules: Rules, beam: Beam, nodes: Record) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The prefixes as whole sentences: node, log-probability of all their paths, of the language model, and score.
+    """Score the prefixes as complete sentences: node, CTC log-probability, LM log-probability, and score.
 
-    Prefixes of one text, which differ in a space at an end or in the pieces of a word, are one: the likeliest stands
-    for all, with the sum of their paths. Where only whole words of the vocabulary may stand and no prefix is so far,
-    each loses its last word.
+    Prefixes with the same text, which differ in a leading or trailing space or in the segmentation into subwords, are
+    merged into the likeliest, and their probabilities are summed. If the vocabulary is closed and every prefix ends in
+    an unfinished word, each loses its last word.
     """
     width = beam.counts[0]
     node, paths = np.empty(width, np.int32), np.empty(width)
     lm, score = np.empty(width), np.empty(width)
-    any_whole = False
+    any_complete = False
     for slot in range(width):
         node[slot], paths[slot] = beam.prefixes[slot].node, beam.prefixes[slot].total
-        judge(rules, nodes[node[slot]])
-        any_whole |= nodes[node[slot]].next_settled > -np.inf
+        score_word_end(rules, nodes[node[slot]])
+        any_complete |= nodes[node[slot]].next_settled > -np.inf
     likeliest = paths.copy()
     for slot in range(width):
         end = nodes[node[slot]]
-        while not any_whole and end.next_settled == -np.inf:
+        while not any_complete and end.next_settled == -np.inf:
             node[slot] = end.parent
             end = nodes[node[slot]]
-            judge(rules, end)
+            score_word_end(rules, end)
         for other in range(slot):
             if nodes[node[other]].text == end.text and score[other] > -np.inf:
                 if likeliest[slot] > likeliest[other]:
                     node[other], likeliest[other] = node[slot], likeliest[slot]
                 score[other] -= paths[other]
-                paths[other] = plus(paths[other], paths[slot])
+                paths[other] = log_add(paths[other], paths[slot])
                 score[other] += paths[other]
                 paths[slot] = -np.inf
                 break
@@ -235,7 +236,7 @@ def finish(rules: Rules, beam: Beam, nodes: Record) -> tuple[np.ndarray, np.ndar
 
 
 def is_compiled() -> bool:
-    """Whether this process or an earlier one, whose work numba kept, has compiled the search."""
+    """Whether the search is compiled, in this process or in numba's cache."""
     folder = search.stats.cache_path
     name = f"kernel.{search.py_func.__name__}-*.nbi"
     return bool(search.signatures) or (folder is not None and any(Path(folder).glob(name)))

@@ -1,6 +1,6 @@
-"""Words as a trie in flat arrays, and what each token of a model adds to a word.
+"""Lexicon: the words as a trie in flat arrays, and the letters that each token adds.
 
-A letter is a number: its place in the model's sorted alphabet. Node 0 is the root, before any letter.
+A letter is represented by its index in the model's sorted alphabet. Node 0 is the root, before any letter.
 """
 
 import itertools
@@ -13,30 +13,30 @@ from asr.text import WORD_START, SubwordTokenizer, Tokenizer
 
 
 class Spelling(NamedTuple):
-    """What each of V tokens does to the text, whether it is a character or a piece of a word."""
+    """The spelling of each of V tokens, characters or subwords."""
 
     ends_word: np.ndarray
-    """Whether the word before the token is over. Shape: (V,)"""
+    """Whether the token ends the word before it. Shape: (V,)"""
     first: np.ndarray
     """Token v adds `letters[first[v] : first[v + 1]]`. Shape: (V + 1,)"""
     letters: np.ndarray
 
 
 class Lexicon(NamedTuple):
-    """Words that share their beginnings."""
+    """A prefix tree of N nodes."""
 
     first: np.ndarray
     """The first child of each node; the others follow it, in the order of their letters. Shape: (N,)"""
     letters: np.ndarray
-    """The letters that lead to children: bit l % 64 of column l // 64 stands for letter l. Shape: (N, L)"""
+    """Bit set of the letters that lead to children: letter l is bit l % 64 of column l // 64. Shape: (N, L)"""
     word: np.ndarray
-    """The word that is complete in a node, as its place in the list of words; else -1. Shape: (N,)"""
+    """The word that ends in a node, as its index in the list of words; else -1. Shape: (N,)"""
     parent: np.ndarray
-    """The node one letter before. Shape: (N,)"""
+    """The node without the last letter. Shape: (N,)"""
 
 
 def spelling(tokenizer: Tokenizer) -> Spelling:
-    """How the tokens of a model spell words; the blank adds nothing."""
+    """The letters of a model's tokens; the blank has none."""
     if isinstance(tokenizer, SubwordTokenizer):
         mark, pieces = WORD_START, ["", *tokenizer.pieces]
     else:
@@ -47,15 +47,15 @@ def spelling(tokenizer: Tokenizer) -> Spelling:
 
 
 def build(words: Sequence[str], alphabet: str) -> Lexicon:
-    """The trie of the words that an alphabet can write; the others are left out. Of equal words the last one counts."""
+    """Build the trie of the words that the alphabet can spell; others are skipped. The last of equal words counts."""
     order = sorted(range(len(words)), key=words.__getitem__)
     letters, lengths = _letters([words[place] for place in order], alphabet)
     starts = np.cumsum(lengths) - lengths
-    foreign = np.add.reduceat(np.r_[letters < 0, False], starts) if len(starts) else np.zeros(0)
-    kept = (lengths > 0) & (foreign == 0)
-    places, starts, lengths = np.array(order, np.int32)[kept], starts[kept], lengths[kept]
+    num_unknown = np.add.reduceat(np.r_[letters < 0, False], starts) if len(starts) else np.zeros(0)
+    can_spell = (lengths > 0) & (num_unknown == 0)
+    places, starts, lengths = np.array(order, np.int32)[can_spell], starts[can_spell], lengths[can_spell]
 
-    node = np.zeros(len(places), np.int32)  # where each word stands after `depth` letters
+    node = np.zeros(len(places), np.int32)  # of each word after `depth` letters
     letter, parent = [np.zeros(0, np.int32)], [np.zeros(1, np.int32)]
     size, ends = 1, []
     depth = 0
@@ -82,19 +82,19 @@ def build(words: Sequence[str], alphabet: str) -> Lexicon:
 
 
 def words_below(lexicon: Lexicon) -> np.ndarray:
-    """For each node the first place in the list of a word at or below it, and one more than the last.
+    """The range of words in each node's subtree: index of the first in the list, and one past the last.
 
-    Where the list is in order, all words between have the beginning that the node stands for. Shape: -> (N, 2), int32
+    If the list is sorted, these are exactly the words that begin with the node's letters. Shape: -> (N, 2), int32
     """
-    beyond = np.iinfo(np.int32).max
-    first = -best_below(lexicon, np.where(lexicon.word >= 0, -lexicon.word, -beyond))
+    no_word = np.iinfo(np.int32).max
+    first = -best_below(lexicon, np.where(lexicon.word >= 0, -lexicon.word, -no_word))
     return np.stack([first, best_below(lexicon, lexicon.word) + 1], axis=1)
 
 
 def best_below(lexicon: Lexicon, values: np.ndarray) -> np.ndarray:
-    """The highest of the values of all nodes at or below a node. Shape: (N,) -> (N,)"""
+    """The maximum of the values in each node's subtree. Shape: (N,) -> (N,)"""
     best = values.copy()
-    edges = [0, 1]  # the nodes of one depth are neighbours, and all their children are the next depth
+    edges = [0, 1]  # nodes are in breadth-first order: those of one depth, then all their children
     while edges[-1] < len(best):
         edges.append(int(lexicon.first[edges[-1]]))
     for start, end in reversed(list(itertools.pairwise(edges))[1:]):
@@ -103,7 +103,7 @@ def best_below(lexicon: Lexicon, values: np.ndarray) -> np.ndarray:
 
 
 def _letters(words: Sequence[str], alphabet: str) -> tuple[np.ndarray, np.ndarray]:
-    """The letters of all words, one after the other, -1 for one outside the alphabet; and the words' lengths."""
+    """The concatenated letters of all words, -1 for characters outside the alphabet; and the words' lengths."""
     known = np.array(sorted(map(ord, alphabet)), np.uint32)
     codes = np.frombuffer("".join(words).encode("utf-32-le"), np.uint32)
     numbers = np.searchsorted(known, codes).clip(max=len(known) - 1)

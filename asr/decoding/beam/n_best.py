@@ -1,8 +1,8 @@
-"""The best texts of a search that kept only the best of the prefixes with one future.
+"""N-best lists of a search with recombination.
 
-What was left out for a prefix could stand in its place in every text that goes on from there: what follows adds the
-same to both. So the search is a lattice, whose best paths are taken one after the other, as Eppstein (1998) finds the k
-shortest paths.
+A prefix that was recombined into another one could replace it in every continuation, because any continuation adds the
+same to the scores of both. So the search forms a lattice, whose best paths are enumerated like the k shortest paths of
+Eppstein (1998).
 """
 
 import heapq
@@ -17,11 +17,11 @@ from asr.decoding.beam.tree import tokens_of
 from asr.decoding.compiled import compiled
 
 End = tuple[float, float, float, int]
-"""Score, the logarithms of both probabilities, and node of a prefix that is a whole text."""
+"""Score, CTC and LM log-probability, and node of a prefix that is a complete text."""
 
 
 class Path(NamedTuple):
-    """A text and what it is worth; the fields are those of `asr.decoding.beam.search.Hypothesis`."""
+    """A text with its scores; the fields are those of `asr.decoding.beam.search.Hypothesis`."""
 
     text: str
     tokens: tuple[int, ...]
@@ -30,99 +30,99 @@ class Path(NamedTuple):
     lm_log_prob: float
 
 
-def best_texts(  # noqa: PLR0917 - all of a search, for its `Stream` alone
+def best_texts(  # noqa: PLR0917 - the state of a search, passed by its stream only
     ends: Sequence[End],
     nodes: Record,
     merges: Record,
     log_probs: np.ndarray | None,
     write: Callable[[Sequence[int]], str],
-    how_many: int,
+    limit: int,
 ) -> list[Path]:
-    """The best texts that the search remembers, best first; of paths that write the same only the best.
+    """The best texts of the lattice, best first; of paths with the same text only the best.
 
-    With what the search heard, each gets the probability of all paths of its tokens. Else it is that of those that were
-    searched, and exact only for prefixes that were never left out.
+    With `log_probs`, the CTC probability of each is summed over all paths of its tokens. Without, it covers the paths
+    that were searched only, and is exact only for prefixes that were never recombined into others.
 
     Args:
-        ends: where texts end.
+        ends: the prefixes that are complete texts.
         nodes: the tree, of type `tree.NODE`.
-        merges: what was left out, of type `pruning.MERGE`, in the order of time.
-        log_probs: what the search heard. Shape: (T, V)
+        merges: recombined prefixes, of type `pruning.MERGE`, in order of time.
+        log_probs: the frames that were searched. Shape: (T, V)
         write: tokens -> text.
-        how_many: texts at most.
+        limit: maximum number of texts.
     """
-    found = []
+    texts = []
     probabilities = None if log_probs is None else np.exp(log_probs, dtype=np.float64)
-    for path, is_searched in islice(_paths(ends, nodes, merges, write), how_many):
+    for path, is_searched in islice(_paths(ends, nodes, merges, write), limit):
         if probabilities is None:
-            found.append(path)
+            texts.append(path)
             continue
         exact = forward(probabilities, np.array(path.tokens, np.int64))
-        if is_searched:  # several tokens may write a text, and the search has added them up
+        if is_searched:  # the search has summed over all token sequences of the text
             exact = max(exact, path.ctc_log_prob)
-        found.append(path._replace(score=path.score + exact - path.ctc_log_prob, ctc_log_prob=exact))
-    return sorted(found, key=lambda path: -path.score)
+        texts.append(path._replace(score=path.score + exact - path.ctc_log_prob, ctc_log_prob=exact))
+    return sorted(texts, key=lambda path: -path.score)
 
 
 def _paths(
     ends: Sequence[End], nodes: Record, merges: Record, write: Callable[[Sequence[int]], str]
 ) -> Iterator[tuple[Path, bool]]:
-    """Yield texts, about the best first, and whether each is a prefix that was never left out.
+    """Yield texts, approximately best first, and whether each is a prefix that was never recombined.
 
-    About, because how likely the sound makes a text is told from when one prefix was left out for another, and not all
-    paths of both had come then.
+    Approximately, because the score difference of two prefixes is that of the time of their recombination, when not all
+    paths of both had been searched.
     """
-    number = count()
-    waiting = [(-score, next(number), ctc, lm, node, (), len(merges)) for score, ctc, lm, node in ends]
-    heapq.heapify(waiting)
+    tie_break = count()
+    heap = [(-score, next(tie_break), ctc, lm, node, (), len(merges)) for score, ctc, lm, node in ends]
+    heapq.heapify(heap)
     seen = set()
-    while waiting:
-        cost, _, ctc, lm, node, after, latest = heapq.heappop(waiting)
-        tokens = *tokens_of(nodes, node).tolist(), *after
+    while heap:
+        cost, _, ctc, lm, node, suffix, latest = heapq.heappop(heap)
+        tokens = *tokens_of(nodes, node).tolist(), *suffix
         text = write(tokens)
         if text in seen:
             continue
         seen.add(text)
         yield Path(text, tokens, -cost, ctc, lm), latest == len(merges)
-        for length in range(len(tokens) - len(after), 0, -1):
-            kept = nodes[node]
-            place = int(kept["merged"])
+        for length in range(len(tokens) - len(suffix), 0, -1):
+            winner = nodes[node]
+            place = int(winner["merged"])
             while place != 0:
-                other, lost = nodes[merges[place]["node"]], float(merges[place]["lost"])
-                if place < latest:  # else it was left out later than what stands behind it was said
-                    change = lost + float(other["settled"] - kept["settled"])
-                    more = lm + float(other["lm"] - kept["lm"])
-                    found = (cost - change, next(number), ctc + lost, more, int(merges[place]["node"]))
-                    heapq.heappush(waiting, (*found, tokens[length:], place))
+                loser, difference = nodes[merges[place]["node"]], float(merges[place]["difference"])
+                if place < latest:  # else it was recombined later than the suffix was spoken
+                    change = difference + float(loser["settled"] - winner["settled"])
+                    new_lm = lm + float(loser["lm"] - winner["lm"])
+                    entry = (cost - change, next(tie_break), ctc + difference, new_lm, int(merges[place]["node"]))
+                    heapq.heappush(heap, (*entry, tokens[length:], place))
                 place = int(merges[place]["next"])
-            node = int(kept["parent"])
+            node = int(winner["parent"])
 
 
 @compiled
 def forward(probabilities: np.ndarray, tokens: np.ndarray) -> float:
-    """The log-probability of the tokens over all their paths (Graves et al. 2006). Shape: (T, V), (L,)
+    """CTC forward algorithm: log-probability of the tokens over all their paths (Graves et al. 2006).
 
-    Rabiner's (1989) scaling stands for logarithms, which take ten times as long.
+    Uses scaling (Rabiner 1989) instead of logarithms, which take ten times as long. Shape: (T, V), (L,)
     """
     frames, size = len(probabilities), 2 * len(tokens) + 1
-    reached = np.zeros(size)  # the states: a blank, a token, a blank ...
-    reached[0], scale = 1.0, 0.0
+    alpha = np.zeros(size)  # the states: blank, token, blank, ...
+    alpha[0], scale = 1.0, 0.0
     for frame in range(frames):
-        blank, most = probabilities[frame, 0], 0.0
+        blank, highest = probabilities[frame, 0], 0.0
         for state in range(min(size - 1, 2 * frame + 1), -1, -1):
-            place, total = state >> 1, reached[state]
+            place, total = state >> 1, alpha[state]
             if state > 0:
-                total += reached[state - 1]
+                total += alpha[state - 1]
             if state & 1 == 0:
                 total *= blank
             else:
                 if place > 0 and tokens[place] != tokens[place - 1]:
-                    total += reached[state - 2]
+                    total += alpha[state - 2]
                 total *= probabilities[frame, tokens[place]]
-            reached[state] = total
-            most = max(most, total)
-        if 0 < most < 1e-60:
-            reached /= most
-            scale += np.log(most)
-    total = reached[size - 1] + (reached[size - 2] if size > 1 and frames else 0.0)
+            alpha[state] = total
+            highest = max(highest, total)
+        if 0 < highest < 1e-60:
+            alpha /= highest
+            scale += np.log(highest)
+    total = alpha[size - 1] + (alpha[size - 2] if size > 1 and frames else 0.0)
     return np.log(total) + scale if total > 0 else -np.inf

@@ -1,4 +1,4 @@
-"""How much a beam search searches, and what counts beside the sound."""
+"""Options of the beam search: pruning, and weights of everything except the acoustic model."""
 
 import math
 from collections.abc import Mapping
@@ -9,29 +9,29 @@ from asr.errors import AsrError
 
 @dataclass(frozen=True, slots=True)
 class BeamOptions:
-    """How much is searched, and what counts beside the sound. Log-probabilities and scores are natural logarithms."""
+    """Pruning limits and score weights. Log-probabilities and scores are natural logarithms."""
 
     width: int = 100
-    """Prefixes that are kept after each frame."""
+    """Number of prefixes kept after each frame."""
     threshold: float = 12.0
-    """A prefix is dropped when its score is this far below the best; inf drops none."""
+    """A prefix is pruned when its score is this far below the best; inf prunes none."""
     tokens: int = 40
-    """Tokens by which a prefix may grow in a frame: the likeliest."""
+    """Number of tokens by which prefixes are extended in a frame: the likeliest."""
     token_threshold: float = -7.0
-    """A prefix does not grow by a token below this log-probability; -inf allows all."""
+    """A prefix is not extended by a token below this log-probability; -inf allows all."""
     lm_weight: float = 0.5
-    """What the language model's log-probabilities are multiplied by."""
+    """Weight of the language model's log-probabilities."""
     word_bonus: float = 1.0
-    """What each word adds to the score where there is a language model, which prefers few words."""
+    """Added to the score for each word if there is a language model, which favours few words."""
     unknown_score: float = -5.0
-    """What a word outside the vocabulary adds to the score, beside `lm_weight` times the log-probability of its
-    letters, each of which is as likely as any other. Without that, a weak model gains by writing words together. A hot
-    word's letters are free."""
+    """Added to the score for each word outside the vocabulary, along with `lm_weight` times the log-probability of its
+    letters under a uniform distribution, without which a weak model would gain by joining words. The letters of a hot
+    word cost nothing."""
     closed: bool = False
-    """Whether only words of the vocabulary may be written."""
+    """Restrict the output to words of the vocabulary."""
     recombine: bool = True
-    """Whether with a language model only the best is kept of the prefixes that no sound to come can tell apart, which
-    leaves room for others. Lists of the best texts have the others, too."""
+    """With a language model, recombine prefixes with the same LM state, unfinished word and last token: only the best
+    stays in the beam, which leaves room for others. N-best lists contain the recombined ones, too."""
 
     def __post_init__(self) -> None:
         """Raises AsrError when a value is out of its range."""
@@ -44,6 +44,6 @@ class BeamOptions:
             "word_bonus": (math.isfinite(self.word_bonus), "a finite number"),
             "unknown_score": (math.isfinite(self.unknown_score), "a finite number"),
         }
-        for name, (is_good, rule) in ranges.items():
-            if not is_good:
+        for name, (is_valid, rule) in ranges.items():
+            if not is_valid:
                 raise AsrError(f"The beam search's `{name}` (={getattr(self, name)}) must be {rule}.")

@@ -1,4 +1,4 @@
-"""Compiled pruning of a search: which prefixes are kept after a frame, and what is noted of the others (numba)."""
+"""Pruning and recombination of the prefixes after each frame, compiled with numba."""
 
 from typing import NamedTuple
 
@@ -10,26 +10,26 @@ from asr.decoding.compiled import njit_noalloc
 PREFIX = np.dtype(
     [
         ("node", np.int32),
-        ("token", np.int32),  # -1; while a frame is searched, the token that is to follow the node
+        ("token", np.int32),  # -1; while a frame is processed, the token that extends the node, if any
         ("blank", np.float64),  # log-probability of the paths that end in a blank
-        ("other", np.float64),  # of those that end in the last token
+        ("other", np.float64),  # of the paths that end in the last token
         ("total", np.float64),  # of both
-        ("score", np.float64),  # `total` and what the rules add
-        ("future", np.uint64),  # a hash of all that decides what it can still gain
+        ("score", np.float64),  # `total` plus the score of the text by the rules
+        ("key", np.uint64),  # recombination key: a hash of everything that affects the scores of its continuations
     ]
 )
 
 MERGE = np.dtype(
     [
-        ("node", np.int32),  # the prefix that was left out
-        ("next", np.int32),  # the one before it that was left out for the same; 0: none
-        ("lost", np.float64),  # by how much its paths are less likely than those of the prefix that was kept
+        ("node", np.int32),  # the prefix that was recombined into another, the winner
+        ("next", np.int32),  # the previous merge with the same winner; 0: none
+        ("difference", np.float64),  # CTC log-probability of its paths minus that of the winner's
     ]
 )
 
 
 class Pruning(NamedTuple):
-    """How much is searched; the fields are those of `asr.decoding.beam.options.BeamOptions`."""
+    """Pruning limits; the fields are those of `asr.decoding.beam.options.BeamOptions`."""
 
     width: int
     threshold: float
@@ -37,23 +37,23 @@ class Pruning(NamedTuple):
     token_threshold: float
     recombine: bool
     several: bool
-    """Whether what recombination leaves out is remembered."""
+    """Whether recombined prefixes are recorded for n-best lists."""
 
 
 class Beam(NamedTuple):
-    """The search state between two frames."""
+    """The state of the search between two frames."""
 
     counts: np.ndarray
-    """Prefixes in the beam, nodes in the tree, places of `merges` that are taken. Shape: (3,)"""
+    """Number of prefixes in the beam, of nodes in the tree, of used entries of `merges`. Shape: (3,)"""
     prefixes: Record
-    """Of type PREFIX; the first `counts[0]` count. Shape: (width,)"""
+    """Of type PREFIX; only the first `counts[0]` are valid. Shape: (width,)"""
     merges: Record
-    """Of type MERGE, from place 1 on. Shape: (M,)"""
+    """Of type MERGE, from index 1 on. Shape: (M,)"""
 
 
 @njit_noalloc
 def nth_highest(values: np.ndarray, n: int) -> float:
-    """The n-th highest value; the values are put in another order (Hoare's quickselect)."""
+    """The n-th highest value (Hoare's quickselect); reorders the values."""
     low, high, wanted = 0, len(values) - 1, n - 1
     while low < high:
         pivot = values[(low + high) // 2]
@@ -87,7 +87,7 @@ def lowest(prefixes: Record) -> float:
 
 @njit_noalloc
 def keep_best(prefixes: Record, count: int, width: int, scratch: np.ndarray) -> int:
-    """Move the `width` best of `count` prefixes to the front in their order, of equal ones the first."""
+    """Move the `width` best of `count` prefixes to the front, keeping their order; ties go to the first ones."""
     if count <= width:
         return count
     for place in range(count):
@@ -96,28 +96,28 @@ def keep_best(prefixes: Record, count: int, width: int, scratch: np.ndarray) -> 
     ties = width
     for place in range(count):
         ties -= prefixes[place].score > cut
-    kept = 0
+    num_kept = 0
     for place in range(count):
         score = prefixes[place].score
         if score > cut or (score == cut and ties > 0):
             ties -= score == cut
-            prefixes[kept] = prefixes[place]
-            kept += 1
-    return kept
+            prefixes[num_kept] = prefixes[place]
+            num_kept += 1
+    return num_kept
 
 
 @njit_noalloc
-def best_of_future(prefixes: Record, count: int, table: np.ndarray, best: np.ndarray) -> None:
-    """For each of `count` prefixes, the place of the best among those that have its future.
+def best_per_key(prefixes: Record, count: int, table: np.ndarray, best: np.ndarray) -> None:
+    """Set `best` for each of `count` prefixes to the index of the best one with the same recombination key.
 
-    `table` is for this function alone: a hash table of places, open to the next free slot. Shape: (2^n,), 2^n > count
+    `table` is scratch space: a hash table of indices with linear probing. Shape: (2^n,), 2^n > count
     """
     table[:] = -1
     mask = np.uint64(len(table) - 1)
     for place in range(count):
         new = prefixes[place]
-        slot = new.future & mask
-        while table[slot] >= 0 and prefixes[table[slot]].future != new.future:
+        slot = new.key & mask
+        while table[slot] >= 0 and prefixes[table[slot]].key != new.key:
             slot = (slot + np.uint64(1)) & mask
         if table[slot] < 0 or prefixes[table[slot]].score < new.score:
             table[slot] = place
@@ -127,17 +127,17 @@ def best_of_future(prefixes: Record, count: int, table: np.ndarray, best: np.nda
 
 
 @njit_noalloc
-def remember(beam: Beam, nodes: Record, kept: Record, left_out: Record) -> None:
-    """Note that a prefix, in the tree, was left out for another, which has the same future."""
-    merges, winner = beam.merges, nodes[kept.node]
-    lost = left_out.total - kept.total
-    place = winner.merged
+def record_merge(beam: Beam, nodes: Record, winner: Record, loser: Record) -> None:
+    """Record in the tree that a prefix was recombined into a better one with the same key."""
+    merges, node = beam.merges, nodes[winner.node]
+    difference = loser.total - winner.total
+    place = node.merged
     while place != 0:
-        if merges[place].node == left_out.node:
-            merges[place].lost = max(merges[place].lost, lost)
+        if merges[place].node == loser.node:
+            merges[place].difference = max(merges[place].difference, difference)
             return
         place = merges[place].next
     place = beam.counts[2]
     beam.counts[2] += 1
-    merges[place].node, merges[place].next, merges[place].lost = left_out.node, winner.merged, lost
-    winner.merged = place
+    merges[place].node, merges[place].next, merges[place].difference = loser.node, node.merged, difference
+    node.merged = place

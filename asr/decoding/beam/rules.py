@@ -1,4 +1,4 @@
-"""Compiled rules of a search: what a prefix is worth beside its sound (numba)."""
+"""Scores of a prefix from everything except the acoustic model, compiled with numba."""
 
 from typing import Any, NamedTuple
 
@@ -10,55 +10,55 @@ from asr.lm.lookup import advance, child_from
 from asr.lm.trie import Trie
 
 Record = Any
-"""One or an array of a structured type; numba reads its fields as attributes, which numpy's own types do not have."""
+"""A structured scalar or array. Any, because numba reads fields as attributes, which numpy's types do not declare."""
 
 
 class Rules(NamedTuple):
-    """What a prefix is worth beside its sound."""
+    """Everything that scores a prefix except the acoustic model."""
 
     spelling: Spelling
     vocabulary: Lexicon
-    """The words of the language model, by their numbers in it."""
-    ahead: np.ndarray
-    """The best 1-gram log-probability among the words that a node of the vocabulary can become. Shape: (N,)"""
-    below: np.ndarray
-    """The n-gram's numbers of these words: the first, and one more than the last. Shape: (N, 2)"""
+    """The words of the language model, indexed as in it."""
+    best_unigram: np.ndarray
+    """The best 1-gram log-probability among the words below each node of the vocabulary. Shape: (N,)"""
+    word_range: np.ndarray
+    """The word numbers below each node: the first, and one past the last. Shape: (N, 2)"""
     ngram: Trie
-    asked: np.ndarray
-    """State and node of the vocabulary that `lookahead` was last asked for, as one number: a slot for each hash."""
-    answers: np.ndarray
-    """What it said. A search of its own has its own pair. Shape: both (A,), a power of 2"""
+    cache_keys: np.ndarray
+    """Direct-mapped cache of `lookahead`: the LM state and vocabulary node of each slot, packed into one number."""
+    cache_values: np.ndarray
+    """The cached results. Every utterance has its own cache. Shape: both (A,), a power of 2"""
     hot: Lexicon
     boost: np.ndarray
-    """What a hot word adds that is complete in a node of `hot`. Shape: (N,)"""
-    promise: np.ndarray
-    """What the letters so far of a hot word add. Shape: (N,)"""
+    """The boost of the hot word that ends in each node of `hot`; else 0. Shape: (N,)"""
+    partial_boost: np.ndarray
+    """The share of the boost granted to the letters so far of a hot word. Shape: (N,)"""
     unknown: int
-    """The n-gram's number for words outside the vocabulary."""
+    """The n-gram's number of `<unk>`."""
     end: int
-    """The n-gram's number for the sentence end."""
+    """The n-gram's number of `</s>`."""
     has_vocabulary: bool
     has_ngram: bool
     closed: bool
-    """Whether only words of the vocabulary may be written."""
+    """Whether only words of the vocabulary are allowed."""
     lm_weight: float
     word_bonus: float
     unknown_score: float
     unknown_letter: float
-    """What each letter of an unknown word adds, 0 or less; nothing in a hot word."""
-    reach: float
-    """The most by which a letter can raise what hot words promise."""
-    floor: float
-    """The least that a word being spelled adds, hot words aside: less is never lost by one more letter."""
-    floor_letter: float
-    """What the floor sinks by for each letter of the word."""
-    gain: float
-    """The most by which the end of a word, and letters after it, can raise the score."""
+    """Score of each letter of an unknown word, 0 or less; not applied to hot words."""
+    max_boost_step: float
+    """Upper bound on the increase of the partial boost by one letter."""
+    min_pending: float
+    """Lower bound on the pending score of an unfinished word, hot words aside, before its letters are counted."""
+    min_pending_per_letter: float
+    """Change of that bound for each letter of the word."""
+    max_gain: float
+    """Upper bound on the increase of the score by the end of a word and the letters after it."""
 
 
 @njit_noalloc
 def spell(lexicon: Lexicon, node: int, letter: int) -> int:
-    """The node that a letter leads to; -1 where no word goes on so."""
+    """The child of a node for a letter; -1 if no word continues like that."""
     if node < 0:
         return -1
     column, bit = letter >> 6, np.uint64(letter & 63)
@@ -73,7 +73,7 @@ def spell(lexicon: Lexicon, node: int, letter: int) -> int:
 
 @njit_noalloc
 def num_bits(x: np.uint64) -> int:
-    """How many bits are set (Warren, Hacker's Delight, 5-1)."""
+    """The number of bits set (Warren, Hacker's Delight, 5-1)."""
     x -= (x >> np.uint64(1)) & np.uint64(0x5555555555555555)
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
     x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
@@ -82,7 +82,7 @@ def num_bits(x: np.uint64) -> int:
 
 @njit_noalloc
 def mixed(text: np.uint64, letter: np.uint64) -> np.uint64:
-    """The hash of a text and one more letter (the finaliser of splitmix64, Steele et al. 2014)."""
+    """Update the hash of a text with one more letter (the finaliser of splitmix64, Steele et al. 2014)."""
     text = (text ^ letter) + np.uint64(0x9E3779B97F4A7C15)
     text = (text ^ (text >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     text = (text ^ (text >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -91,52 +91,52 @@ def mixed(text: np.uint64, letter: np.uint64) -> np.uint64:
 
 @njit_noalloc
 def lookahead(rules: Rules, state: int, letters: int) -> float:
-    """The best log-probability after a state among the words that begin so, or a little more (Ortmanns et al. 1996).
+    """Language model look-ahead: an upper bound on the log-probability of the words in a node (Ortmanns et al. 1996).
 
-    More, because backing off to a word costs nothing extra where the longer n-gram of that word is there, too. One more
-    letter can only lower it.
+    A bound and not the maximum, because a word's back-off path is considered even if its longer n-gram exists. It never
+    increases with one more letter.
     """
-    question = np.uint64(state) << np.uint64(32) | np.uint64(letters)
-    slot = mixed(question, np.uint64(0)) & np.uint64(len(rules.asked) - 1)
-    if rules.asked[slot] == question:
-        return rules.answers[slot]
-    first, last = rules.below[letters, 0], rules.below[letters, 1]
+    key = np.uint64(state) << np.uint64(32) | np.uint64(letters)
+    slot = mixed(key, np.uint64(0)) & np.uint64(len(rules.cache_keys) - 1)
+    if rules.cache_keys[slot] == key:
+        return rules.cache_values[slot]
+    first, last = rules.word_range[letters, 0], rules.word_range[letters, 1]
     trie = rules.ngram
-    best, passed = -np.inf, 0.0
+    best, backoff = -np.inf, 0.0
     while state != 0:
         child = child_from(trie, state, first)
         while child < trie.first_child[state + 1] and trie.word[child] < last:
-            best = max(best, passed + trie.log_prob[child])
+            best = max(best, backoff + trie.log_prob[child])
             child += 1
-        passed += trie.backoff[state]
+        backoff += trie.backoff[state]
         state = int(trie.suffix[state])
-    best = max(best, passed + rules.ahead[letters])
-    rules.asked[slot], rules.answers[slot] = question, best
+    best = max(best, backoff + rules.best_unigram[letters])
+    rules.cache_keys[slot], rules.cache_values[slot] = key, best
     return best
 
 
 @njit_noalloc
-def unknown(rules: Rules, is_hot: bool, length: int) -> float:
-    """What a word outside the vocabulary adds that has so many letters."""
+def unknown_word_score(rules: Rules, is_hot: bool, length: int) -> float:
+    """The score of a word outside the vocabulary with `length` letters."""
     return rules.unknown_score + (0.0 if is_hot else length * rules.unknown_letter)
 
 
 @njit_noalloc
-def judge(rules: Rules, node: Record) -> None:
-    """Find what it means for the score if the last word of a prefix is over, unless it is known."""
-    if node.is_judged:
+def score_word_end(rules: Rules, node: Record) -> None:
+    """Compute the LM state and scores of a prefix if its last word ends here, unless already known."""
+    if node.is_word_end_scored:
         return
-    node.is_judged = True
+    node.is_word_end_scored = True
     node.next_state, node.next_settled, node.next_lm = node.state, node.settled, node.lm
     if node.letters == 0:
-        return  # no letter, no word
+        return  # no word has begun
     word = rules.vocabulary.word[node.letters] if node.letters > 0 else -1
     bonus = rules.word_bonus
     if node.hot > 0:
         bonus += rules.boost[node.hot]
     if rules.has_vocabulary and word < 0:
         is_hot = node.hot > 0 and bool(rules.hot.word[node.hot] >= 0)
-        bonus += -np.inf if rules.closed else unknown(rules, is_hot, node.length)
+        bonus += -np.inf if rules.closed else unknown_word_score(rules, is_hot, node.length)
     if rules.has_ngram:
         log_prob, state = advance(rules.ngram, int(node.state), int(word if word >= 0 else rules.unknown))
         node.next_state, node.next_lm = state, node.lm + log_prob
@@ -145,12 +145,12 @@ def judge(rules: Rules, node: Record) -> None:
 
 
 @njit_noalloc
-def grow(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int, float, float]:
-    """What a prefix becomes by one more token: letters, length, hot, state, settled, pending."""
+def extended(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int, float, float]:
+    """The fields of a prefix extended by a token: letters, length, hot, state, settled, pending."""
     letters, length, hot, settled, pending = node.letters, node.length, node.hot, node.settled, node.pending
     state = node.state
     if rules.spelling.ends_word[token]:
-        judge(rules, node)
+        score_word_end(rules, node)
         letters, length, hot, settled, pending = 0, 0, 0, node.next_settled, 0.0
         state = node.next_state
     first, last = rules.spelling.first[token], rules.spelling.first[token + 1]
@@ -163,18 +163,18 @@ def grow(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int, fl
     length += last - first
     pending = 0.0
     if hot > 0:
-        pending = rules.promise[hot]
+        pending = rules.partial_boost[hot]
     if rules.has_vocabulary:
         if letters < 0:
-            pending += -np.inf if rules.closed else unknown(rules, hot > 0, length)
+            pending += -np.inf if rules.closed else unknown_word_score(rules, hot > 0, length)
         elif rules.has_ngram:
             pending += rules.lm_weight * lookahead(rules, state, letters)
     return letters, length, hot, state, settled, pending
 
 
 @njit_noalloc
-def future(letters: int, length: int, hot: int, state: int, token: int) -> np.uint64:
-    """A hash of all that decides what a prefix can still gain: of its word, its state, and its last token."""
-    where = np.uint64(letters) if letters >= 0 else np.uint64(length) << np.uint64(32)
-    text = mixed(np.uint64(0), where)  # each number is mixed by itself, for 4 and 5 differ as 3 and 2 do
-    return mixed(mixed(mixed(text, np.uint64(state)), np.uint64(hot + 1)), np.uint64(token))
+def recombination_key(letters: int, length: int, hot: int, state: int, token: int) -> np.uint64:
+    """Hash everything that affects the scores of continuations: unfinished word, LM state, and last token."""
+    word = np.uint64(letters) if letters >= 0 else np.uint64(length) << np.uint64(32)
+    key = mixed(np.uint64(0), word)  # numbers are mixed one by one: combined by xor, (4, 5) would collide with (3, 2)
+    return mixed(mixed(mixed(key, np.uint64(state)), np.uint64(hot + 1)), np.uint64(token))

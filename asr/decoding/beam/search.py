@@ -1,8 +1,8 @@
 """CTC prefix beam search with an n-gram language model, a vocabulary and hot words.
 
-The score of a text is ln P(text | sound) + `lm_weight` * ln P(text) + `word_bonus` * words, the last two only with a
-language model, and what unknown and hot words add. The compiled search is `asr.decoding.beam.kernel`; it is imported
-when the first `BeamSearch` is made.
+The score of a text is ln P(text | audio) + `lm_weight` * ln P(text) + `word_bonus` * words, the last two only with a
+language model, plus the scores of unknown and hot words. The compiled search is `asr.decoding.beam.kernel`, imported
+when the first `BeamSearch` is created.
 """
 
 import math
@@ -22,26 +22,26 @@ from asr.lm.ngram import Ngram
 from asr.lm.trie import Trie, frozen
 from asr.text import Tokenizer
 
-ANSWERS = 1 << 14
-"""Answers of the language model that a search remembers, for it asks the same at every frame."""
+LOOKAHEAD_CACHE_SIZE = 1 << 14
+"""Cached look-ahead results per utterance; most are needed again in the next frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A text that may have been said."""
+    """A candidate text of an utterance."""
 
     text: str
     tokens: tuple[int, ...]
     score: float
-    """By which the hypotheses are ordered."""
+    """Total score, by which hypotheses are ranked."""
     ctc_log_prob: float
-    """Of the text given the sound, over all its paths that were searched; in a list of texts, over all there are."""
+    """Of the text given the audio, summed over all paths that were searched; in an n-best list, over all paths."""
     lm_log_prob: float
-    """Of the text in the language model, its end included, not weighted; 0 without one."""
+    """Unweighted log-probability of the language model, sentence end included; 0 without one."""
 
 
 class BeamSearch:
-    """A decoder for a model's tokens. Safe to use from several threads."""
+    """Beam search over a model's tokens. Thread-safe."""
 
     def __init__(
         self,
@@ -55,16 +55,16 @@ class BeamSearch:
         """Prepare the search.
 
         Args:
-            tokenizer: of the model whose log-probs are to be searched.
-            options: how to search.
-            ngram: a language model over words, whose vocabulary is used.
-            vocabulary: the known words where there is no `ngram`.
-            hot_words: word -> boost, which is added to the score of a text for each time the word stands in it. While
-                the word is being spelled it adds the spelled share of it. In a closed vocabulary only its words count.
+            tokenizer: of the acoustic model.
+            options: pruning limits and weights.
+            ngram: a word language model; its words are the vocabulary.
+            vocabulary: the known words if there is no `ngram`.
+            hot_words: word -> boost, added to the score for each occurrence of the word. An unfinished word gets a
+                share in proportion to its letters so far. In a closed vocabulary, words outside it have no effect.
 
         Raises:
-            AsrError: a hot word or the language model cannot be written in the model's alphabet, or the options ask
-                for a closed vocabulary and there is none.
+            AsrError: a hot word or the language model cannot be written in the model's alphabet, or the options demand
+                a closed vocabulary and there is none.
         """
         from asr.decoding.beam import pruning, rules
 
@@ -75,37 +75,37 @@ class BeamSearch:
         if len(words) and len(known.word) == 1:
             raise AsrError(
                 f"None of the {len(words):,} words of the vocabulary, such as {words[-1]!r}, can be written in the "
-                f"model's alphabet {tokenizer.alphabet!r}: make the language model from text that is normalised alike."
+                f"model's alphabet {tokenizer.alphabet!r}: train the language model on text normalised the same way."
             )
         if self.options.closed and not len(words):
             raise AsrError("A closed vocabulary (`closed`) needs words: give a language model or a vocabulary.")
-        hot, boost, promise = _hot_words(tokenizer, hot_words or {})
-        ahead, below = np.zeros(len(known.word)), np.zeros((len(known.word), 2), np.int32)
+        hot, boost, partial_boost = _hot_words(tokenizer, hot_words or {})
+        best_unigram, word_range = np.zeros(len(known.word)), np.zeros((len(known.word), 2), np.int32)
         if ngram is not None:
-            below = lexicon.words_below(known)
+            word_range = lexicon.words_below(known)
             ends = known.word >= 0
-            ahead[:] = -np.inf
-            ahead[ends] = ngram.trie.log_prob[known.word[ends] + 1]
-            ahead = lexicon.best_below(known, ahead)
+            best_unigram[:] = -np.inf
+            best_unigram[ends] = ngram.trie.log_prob[known.word[ends] + 1]
+            best_unigram = lexicon.best_below(known, best_unigram)
         self.lm_weight = float(self.options.lm_weight) if ngram is not None else 0.0
-        """What the language model counts; 0 without one."""
+        """Weight of the language model; 0 without one."""
         self.word_bonus = word_bonus = float(self.options.word_bonus) if ngram is not None else 0.0
-        """What a word adds; 0 without a language model."""
-        reach = float(promise.max() - promise.min())
-        floor = float(self.options.unknown_score) if len(words) and not self.options.closed else -math.inf
+        """Added to the score for each word; 0 without a language model."""
+        max_boost_step = float(partial_boost.max() - partial_boost.min())
+        min_pending = float(self.options.unknown_score) if len(words) and not self.options.closed else -math.inf
         letters = max(1, len(set(tokenizer.alphabet) - {" "}))
         unknown_letter = -float(self.options.lm_weight) * math.log(letters)
         self._rules = rules.Rules(
             spelling=lexicon.spelling(tokenizer),
             vocabulary=known,
-            ahead=ahead,
-            below=below,
+            best_unigram=best_unigram,
+            word_range=word_range,
             ngram=ngram.trie if ngram is not None else _no_ngram(),
-            asked=np.zeros(1, np.uint64),
-            answers=np.zeros(1),
+            cache_keys=np.zeros(1, np.uint64),
+            cache_values=np.zeros(1),
             hot=hot,
             boost=boost,
-            promise=promise,
+            partial_boost=partial_boost,
             unknown=ngram.unknown if ngram is not None else 0,
             end=ngram.end if ngram is not None else 0,
             has_vocabulary=len(words) > 0,
@@ -115,10 +115,10 @@ class BeamSearch:
             word_bonus=word_bonus,
             unknown_score=float(self.options.unknown_score),
             unknown_letter=unknown_letter,
-            reach=reach,
-            floor=floor,
-            floor_letter=0.0 if hot_words else unknown_letter,
-            gain=max(0.0, word_bonus + max(0.0, boost.max(), floor)) + max(0.0, floor) + reach,
+            max_boost_step=max_boost_step,
+            min_pending=min_pending,
+            min_pending_per_letter=0.0 if hot_words else unknown_letter,
+            max_gain=max(0.0, word_bonus + max(0.0, boost.max(), min_pending)) + max(0.0, min_pending) + max_boost_step,
         )
         self._pruning = pruning.Pruning(
             width=self.options.width,
@@ -131,31 +131,33 @@ class BeamSearch:
         self._start = ngram.start() if ngram is not None else 0
 
     def start(self, *, several: bool = False) -> "BeamStream":
-        """Begin an utterance that comes in parts; `several`: more than the best text will be asked for."""
+        """Begin an utterance that comes in chunks; `several`: keep what n-best lists need."""
         return BeamStream(self, self._rules, self._pruning._replace(several=several), self._start)
 
     def decode(self, log_probs: np.ndarray, n_best: int = 1) -> list[Hypothesis]:
-        """The best texts of an utterance, best first. Shape: log_probs (T, V), natural logarithm."""
+        """Decode an utterance to its best texts, best first. Shape: log_probs (T, V), natural logarithm."""
         stream = self.start(several=n_best > 1)
         stream.feed(log_probs)
         return stream.hypotheses(n_best)
 
     def decode_batch(self, batch: Sequence[np.ndarray], n_best: int = 1, *, threads: int = 1) -> list[list[Hypothesis]]:
-        """`decode` of several utterances, shared out among threads. Shape: B times (T_b, V)"""
+        """Decode several utterances in parallel threads. Shape: B times (T_b, V)"""
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(lambda log_probs: self.decode(log_probs, n_best), batch))
 
 
 class BeamStream:
-    """The search of one utterance, between two parts of it."""
+    """The state of the search in one utterance."""
 
-    def __init__(self, decoder: BeamSearch, rules: Any, limits: Any, state: int) -> None:
+    def __init__(self, search: BeamSearch, rules: Any, limits: Any, state: int) -> None:
         from asr.decoding.beam import kernel, n_best, pruning, tree
 
         self._kernel, self._tree, self._n_best = kernel, tree, n_best
         self._frames = Frames()
-        self._decoder, self._pruning = decoder, limits
-        self._rules = rules._replace(asked=np.zeros(ANSWERS, np.uint64), answers=np.zeros(ANSWERS))
+        self._search, self._pruning = search, limits
+        self._rules = rules._replace(
+            cache_keys=np.zeros(LOOKAHEAD_CACHE_SIZE, np.uint64), cache_values=np.zeros(LOOKAHEAD_CACHE_SIZE)
+        )
         width = limits.width
         merges = np.zeros(64 * width if limits.several else width + 1, pruning.MERGE)
         self._beam = pruning.Beam(np.array([1, 1, 1]), np.zeros(width, pruning.PREFIX), merges)
@@ -164,12 +166,12 @@ class BeamStream:
         self._nodes[0]["state"] = state
 
     def feed(self, log_probs: np.ndarray) -> None:
-        """Go on by the next frames, any number of them. Shape: (T, V), natural logarithm.
+        """Continue with the next frames, any number of them. Shape: (T, V), natural logarithm.
 
         Raises:
             DataError: the frames do not have the model's number of tokens, or hold NaN.
         """
-        size = self._decoder.tokenizer.size
+        size = self._search.tokenizer.size
         if log_probs.ndim != 2 or log_probs.shape[1] != size or np.isnan(log_probs).any():
             raise DataError(
                 f"Log-probs of shape {log_probs.shape} cannot be searched: they must have {size} columns, one for "
@@ -184,34 +186,34 @@ class BeamStream:
                 self._make_room()
 
     def best(self) -> list[Token]:
-        """The tokens of the best prefix so far, where the likeliest path has them."""
+        """The tokens of the best prefix so far, aligned with the likeliest path."""
         count, prefixes = int(self._beam.counts[0]), self._beam.prefixes
         best = prefixes[int(prefixes["score"][:count].argmax())]
-        return self.place(self._tree.tokens_of(self._nodes, int(best["node"])).tolist())
+        return self.align(self._tree.tokens_of(self._nodes, int(best["node"])).tolist())
 
     def finish(self) -> list[Token]:
-        """The tokens of the best text if the utterance ends here; of clear sound they are what `greedy` gives."""
+        """The tokens of the best text if the utterance ends here."""
         best = self.hypotheses()
-        return self.place(best[0].tokens) if best else []
+        return self.align(best[0].tokens) if best else []
 
-    def place(self, tokens: Sequence[int]) -> list[Token]:
-        """Where the likeliest path of what was fed has each token of a text."""
-        return self._frames.place(tokens)
+    def align(self, tokens: Sequence[int]) -> list[Token]:
+        """Align the tokens of a text with the frames so far."""
+        return self._frames.align(tokens)
 
     def hypotheses(self, n_best: int = 1) -> list[Hypothesis]:
         """The best texts so far as if the utterance ended here, best first; more frames may follow."""
         node, paths, lm, score = self._kernel.finish(self._rules, self._beam, self._nodes)
-        whole = np.flatnonzero(score > -np.inf)
-        ends = list(zip(*(each[whole].tolist() for each in (score, paths, lm, node)), strict=True))
+        valid = np.flatnonzero(score > -np.inf)
+        ends = list(zip(*(column[valid].tolist() for column in (score, paths, lm, node)), strict=True))
         log_probs = self._frames.log_probs if self._pruning.several else None
-        found = self._n_best.best_texts(ends, self._nodes, self._beam.merges, log_probs, self._write, n_best)
-        return [Hypothesis(*path) for path in found]
+        texts = self._n_best.best_texts(ends, self._nodes, self._beam.merges, log_probs, self._write, n_best)
+        return [Hypothesis(*path) for path in texts]
 
     def _write(self, tokens: Sequence[int]) -> str:
-        return " ".join(self._decoder.tokenizer.decode(tokens).split())
+        return " ".join(self._search.tokenizer.decode(tokens).split())
 
     def _make_room(self) -> None:
-        """Forget dead prefixes, unless what was left out for one may be asked for; double the memory that is short."""
+        """Remove dead prefixes, unless an n-best list may need them; double whichever array is nearly full."""
         counts, prefixes, merges = self._beam
         if not self._pruning.several:
             counts[1] = self._tree.compact(self._nodes, counts[1], prefixes["node"][: counts[0]])
@@ -222,7 +224,7 @@ class BeamStream:
 
 
 def _hot_words(tokenizer: Tokenizer, boosts: Mapping[str, float]) -> tuple[lexicon.Lexicon, np.ndarray, np.ndarray]:
-    """The words' trie, and for each node what a complete word adds and what its letters so far add."""
+    """Build the trie of the hot words, and the boost and partial boost of each node."""
     words = []
     for word in boosts:
         text = tokenizer.normalise(word)
@@ -241,11 +243,11 @@ def _hot_words(tokenizer: Tokenizer, boosts: Mapping[str, float]) -> tuple[lexic
         depth[node] = depth[hot.parent[node]] + 1
     boost = np.where(hot.word >= 0, values[hot.word], 0.0)
     share = np.where(hot.word >= 0, boost / np.maximum(depth, 1), -np.inf)
-    promise = depth * np.where(len(words), lexicon.best_below(hot, share), 0.0)
-    return hot, boost, promise
+    partial_boost = depth * np.where(len(words), lexicon.best_below(hot, share), 0.0)
+    return hot, boost, partial_boost
 
 
 def _no_ngram() -> Trie:
-    """What stands in a language model's place, in its types, so that one compiled search serves both."""
+    """A placeholder of the same types, so that one compiled search works with and without a language model."""
     integer, real = np.zeros(2, np.int32), np.zeros(2, np.float32)
     return frozen(Trie(integer, real, integer, real, integer))

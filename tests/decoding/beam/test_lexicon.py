@@ -1,4 +1,4 @@
-"""The trie of words holds the words that can be written, each once, and nothing else."""
+"""The trie holds exactly the words that the alphabet can spell, each once."""
 
 from random import Random
 
@@ -10,23 +10,23 @@ from asr.decoding.beam.lexicon import Lexicon, best_below, build, spelling, word
 from asr.text import CharTokenizer, SubwordTokenizer
 
 WIDE = " " + "".join(chr(code) for code in range(0x4E00, 0x4E00 + 150))
-"""An alphabet whose letters take three columns of bits."""
+"""An alphabet whose bit sets need three columns."""
 
 
 def walked(lexicon: Lexicon, alphabet: str) -> dict[str, int]:
-    """Every word of a trie and its place in the list, found by going through all nodes."""
-    known, found = sorted(alphabet), {}
+    """Every word of a trie and its index in the list, by visiting all nodes."""
+    known, places = sorted(alphabet), {}
 
     def visit(node: int, text: str) -> None:
         if lexicon.word[node] >= 0:
-            found[text] = int(lexicon.word[node])
+            places[text] = int(lexicon.word[node])
         letters = [i for i in range(len(known)) if int(lexicon.letters[node, i // 64]) >> (i % 64) & 1]
         for child, letter in enumerate(letters, start=int(lexicon.first[node])):
             assert lexicon.parent[child] == node
             visit(child, text + known[letter])
 
     visit(0, "")
-    return found
+    return places
 
 
 @settings(deadline=None)
@@ -43,7 +43,7 @@ def test_it_holds_the_words_and_only_them(case: tuple[str, list[str]]) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.text("abc", max_size=5)), st.randoms(use_true_random=False))
-def test_the_best_below(words: list[str], random: Random) -> None:
+def test_best_below_is_the_maximum_of_the_subtree(words: list[str], random: Random) -> None:
     lexicon = build(words, " abc")
     values = np.array([random.uniform(-9, 0) for _ in lexicon.word])
     expected = values.copy()
@@ -57,8 +57,8 @@ def test_the_best_below(words: list[str], random: Random) -> None:
 
 @settings(deadline=None)
 @given(st.sets(st.text("abcd", min_size=1, max_size=4), min_size=1))
-def test_the_words_below_a_node_begin_as_it_does(words: set[str]) -> None:
-    """Words with a letter that the alphabet lacks may stand between."""
+def test_the_words_below_a_node_begin_with_its_letters(words: set[str]) -> None:
+    """Words that the alphabet cannot spell may lie between."""
     in_order = sorted(words)
     lexicon = build(in_order, " abc")
     below = words_below(lexicon)
@@ -75,7 +75,7 @@ def test_the_words_below_a_node_begin_as_it_does(words: set[str]) -> None:
             assert below[node].tolist() == [min(places), max(places) + 1]
 
 
-def test_tokens_spell() -> None:
+def test_the_spelling_of_tokens() -> None:
     characters = spelling(CharTokenizer(" ba"))
     assert characters.ends_word.tolist() == [False, True, False, False]
     assert (characters.first.tolist(), characters.letters.tolist()) == ([0, 0, 0, 1, 2], [2, 1])

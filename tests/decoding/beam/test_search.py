@@ -1,4 +1,4 @@
-"""Prefix beam search against sums over all paths, and against a plain one of dictionaries."""
+"""Prefix beam search compared with sums over all paths, and with a simple implementation with dictionaries."""
 
 import itertools
 import math
@@ -74,13 +74,13 @@ def log_probs(frames: int, tokens: int, seed: int, sharpness: float = 1.5) -> np
 
 
 def all_texts(rows: np.ndarray, tokenizer: Tokenizer) -> dict[str, float]:
-    """Text -> natural-log probability, by going through every path."""
-    found: dict[str, float] = defaultdict(lambda: -math.inf)
+    """Text -> natural-log probability, by enumerating every path."""
+    texts: dict[str, float] = defaultdict(lambda: -math.inf)
     for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
         tokens = [token for token, _ in itertools.groupby(path) if token != BLANK]
         text = " ".join(tokenizer.decode(tokens).split())
-        found[text] = float(np.logaddexp(found[text], sum(float(rows[t, token]) for t, token in enumerate(path))))
-    return found
+        texts[text] = float(np.logaddexp(texts[text], sum(float(rows[t, token]) for t, token in enumerate(path))))
+    return texts
 
 
 def slow_lm(text: str) -> float:
@@ -96,11 +96,11 @@ def slow_lm(text: str) -> float:
     return sum(score(tuple(sentence[max(0, i - 2) : i]), sentence[i]) for i in range(1, len(sentence))) * math.log(10)
 
 
-def check(found: list[Hypothesis], expected: dict[str, float]) -> None:
+def check(texts: list[Hypothesis], expected: dict[str, float]) -> None:
     expected = {text: score for text, score in expected.items() if score > -math.inf}
-    assert {h.text: h.score for h in found} == pytest.approx(expected, abs=1e-5)
-    assert len(found) == len(expected)
-    assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)
+    assert {h.text: h.score for h in texts} == pytest.approx(expected, abs=1e-5)
+    assert len(texts) == len(expected)
+    assert [h.score for h in texts] == sorted((h.score for h in texts), reverse=True)
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS.values(), ids=TOKENIZERS)
@@ -117,7 +117,7 @@ def test_without_pruning_it_is_the_sum_over_all_paths(tokenizer: Tokenizer, fram
 @pytest.mark.parametrize("closed", [False, True])
 @pytest.mark.parametrize("hot", [{}, HOT], ids=["", "hot"])
 @pytest.mark.parametrize("tokenizer", TOKENIZERS.values(), ids=TOKENIZERS)
-def test_with_a_language_model_and_hot_words_it_is_what_a_slow_scorer_says(
+def test_with_a_language_model_and_hot_words_it_matches_a_slow_scorer(
     ngram: Ngram, tokenizer: Tokenizer, hot: dict[str, float], closed: bool
 ) -> None:
     options = BeamOptions(**EVERYTHING, lm_weight=0.7, word_bonus=0.4, unknown_score=-1.7, closed=closed)
@@ -139,7 +139,7 @@ def test_with_a_language_model_and_hot_words_it_is_what_a_slow_scorer_says(
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "ab", "bb"]), max_size=3), st.text("ab", max_size=4))
-def test_the_look_ahead_is_never_less_than_a_word_and_falls_with_each_letter(
+def test_the_look_ahead_is_an_upper_bound_and_decreases_with_each_letter(
     ngram: Ngram, history: list[str], text: str
 ) -> None:
     rules = BeamSearch(CHARACTERS, ngram=ngram).start()._rules
@@ -154,15 +154,15 @@ def test_the_look_ahead_is_never_less_than_a_word_and_falls_with_each_letter(
             return
         best = rules_of.lookahead(rules, state, node)
         assert best <= before
-        assert best == rules_of.lookahead(rules, state, node)  # remembered
+        assert best == rules_of.lookahead(rules, state, node)  # from the cache
         for word in ("a", "ab", "bb"):
             if word.startswith(text[:end]):
                 assert best >= ngram.advance(state, word)[0] - 1e-6
         before = best
 
 
-def test_of_prefixes_with_one_future_the_best_is_kept(ngram: Ngram) -> None:
-    """The best text is nearly always that of a search that keeps all; its score lacks the paths of those left out."""
+def test_of_prefixes_with_equal_keys_the_best_is_kept(ngram: Ngram) -> None:
+    """The best text is nearly always that of a full search; its score lacks the paths of recombined prefixes."""
     options = {**EVERYTHING, "lm_weight": 0.7, "word_bonus": 0.4, "unknown_score": -1.7}
     same = 0
     for seed in range(40):
@@ -170,34 +170,34 @@ def test_of_prefixes_with_one_future_the_best_is_kept(ngram: Ngram) -> None:
         (best,) = BeamSearch(CHARACTERS, BeamOptions(**options), ngram=ngram).decode(rows)
         stream = BeamSearch(CHARACTERS, BeamOptions(**options | {"recombine": True}), ngram=ngram).start()
         stream.feed(rows)
-        (found,) = stream.hypotheses()
-        assert found.score <= best.score + 1e-9
-        same += found.text == best.text
-        futures = stream._beam.prefixes["future"][: stream._beam.counts[0]]
-        assert len(set(futures.tolist())) == len(futures)
+        (recombined,) = stream.hypotheses()
+        assert recombined.score <= best.score + 1e-9
+        same += recombined.text == best.text
+        keys = stream._beam.prefixes["key"][: stream._beam.counts[0]]
+        assert len(set(keys.tolist())) == len(keys)
     assert same >= 36
 
 
-def beside_sound(hypothesis: Hypothesis) -> float:
+def non_acoustic_score(hypothesis: Hypothesis) -> float:
     return hypothesis.score - hypothesis.ctc_log_prob
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 3), max_size=8), st.integers(0, 300), st.integers(0, 10**6))
-def test_all_paths_of_tokens_are_what_torch_finds(tokens: list[int], frames: int, seed: int) -> None:
+def test_the_sum_over_all_paths_matches_torch(tokens: list[int], frames: int, seed: int) -> None:
     rows = log_probs(frames, 4, seed, sharpness=8)
     found = n_best.forward(np.exp(rows, dtype=np.float64), np.array(tokens, np.int64))
     if frames == 0:
         assert found == (-math.inf if tokens else 0.0)
         return
     lengths = torch.tensor([frames]), torch.tensor([len(tokens)])
-    given = torch.from_numpy(rows)[:, None].double(), torch.tensor([tokens], dtype=torch.long), *lengths
-    assert found == pytest.approx(-float(torch.nn.functional.ctc_loss(*given, reduction="sum")), rel=1e-6)
+    arguments = torch.from_numpy(rows)[:, None].double(), torch.tensor([tokens], dtype=torch.long), *lengths
+    assert found == pytest.approx(-float(torch.nn.functional.ctc_loss(*arguments, reduction="sum")), rel=1e-6)
 
 
 @pytest.mark.parametrize("hot", [{}, HOT], ids=["", "hot"])
-def test_what_was_left_out_is_in_the_list_of_the_best(ngram: Ngram, hot: dict[str, float]) -> None:
-    """A list has the texts that a search which keeps all would give, and says of each what it is worth."""
+def test_n_best_lists_contain_recombined_prefixes(ngram: Ngram, hot: dict[str, float]) -> None:
+    """The list has the texts of a search without recombination, with the same scores."""
     options = {**EVERYTHING, "lm_weight": 0.7, "word_bonus": 0.4, "unknown_score": -1.7}
     decoder = BeamSearch(CHARACTERS, BeamOptions(**options), ngram=ngram, hot_words=hot)
     merging = BeamSearch(CHARACTERS, BeamOptions(**options | {"recombine": True}), ngram=ngram, hot_words=hot)
@@ -211,23 +211,23 @@ def test_what_was_left_out_is_in_the_list_of_the_best(ngram: Ngram, hot: dict[st
         for h in found:
             assert h.text == " ".join(CHARACTERS.decode(h.tokens).split())
             assert h.lm_log_prob == pytest.approx(slow_lm(h.text), abs=1e-4)
-            given = (
+            arguments = (
                 torch.from_numpy(rows)[:, None],
                 torch.tensor([h.tokens]),
                 torch.tensor([12]),
                 torch.tensor([len(h.tokens)]),
             )
-            alone = -float(torch.nn.functional.ctc_loss(*given, reduction="sum"))
+            alone = -float(torch.nn.functional.ctc_loss(*arguments, reduction="sum"))
             assert h.ctc_log_prob >= alone - 1e-4
-            if h.text in wanted:  # a space at an end writes nothing: the full search adds such paths up
+            if h.text in wanted:  # a space at an end is not written: the full search sums such paths
                 assert h.ctc_log_prob <= wanted[h.text].ctc_log_prob + 1e-4
-                assert beside_sound(h) == pytest.approx(beside_sound(wanted[h.text]), abs=1e-4)
+                assert non_acoustic_score(h) == pytest.approx(non_acoustic_score(wanted[h.text]), abs=1e-4)
                 same += 1
     assert same >= 0.7 * 20 * 20
 
 
 def slow_search(rows: np.ndarray, width: int) -> tuple[tuple[int, ...], float]:
-    """The search of Hannun et al. (2014) without a language model, prefixes being tuples in dictionaries."""
+    """The search of Hannun et al. (2014) without a language model; prefixes are tuples in dictionaries."""
     beam: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -math.inf)}
     for row in rows.astype(float):
         new: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [-math.inf, -math.inf])
@@ -246,8 +246,8 @@ def slow_search(rows: np.ndarray, width: int) -> tuple[tuple[int, ...], float]:
 
 
 @pytest.mark.parametrize("width", [1, 2, 5])
-def test_a_narrow_beam_keeps_what_a_plain_search_keeps_over_many_frames(width: int) -> None:
-    """Long enough for prefixes to be forgotten and for the memory to grow."""
+def test_a_narrow_beam_matches_the_slow_search_over_many_frames(width: int) -> None:
+    """Long enough for dead prefixes to be removed and for the arrays to grow."""
     tokenizer = CharTokenizer(" abcde")
     rows = log_probs(400, tokenizer.size, seed=width)
     tokens, score = slow_search(rows, width)
@@ -272,7 +272,7 @@ options = st.builds(
 
 @settings(deadline=None, max_examples=60)
 @given(options, st.lists(st.integers(0, 40), max_size=6), st.integers(0, 10**6), st.sampled_from(["", "hot"]))
-def test_in_parts_and_in_threads_the_result_is_the_same(
+def test_in_chunks_and_in_threads_the_result_is_the_same(
     ngram: Ngram, options: BeamOptions, cuts: list[int], seed: int, hot: str
 ) -> None:
     rows = log_probs(40, CHARACTERS.size, seed)
@@ -288,7 +288,7 @@ def test_in_parts_and_in_threads_the_result_is_the_same(
 
 @settings(deadline=None, max_examples=60)
 @given(options, st.integers(0, 10**6))
-def test_what_is_pruned_can_only_lose(ngram: Ngram, options: BeamOptions, seed: int) -> None:
+def test_pruning_can_only_lower_probabilities(ngram: Ngram, options: BeamOptions, seed: int) -> None:
     rows = log_probs(5, CHARACTERS.size, seed)
     sums = all_texts(rows, CHARACTERS)
     found = BeamSearch(CHARACTERS, options, ngram=ngram).decode(rows, n_best=100)
@@ -302,13 +302,13 @@ def test_what_is_pruned_can_only_lose(ngram: Ngram, options: BeamOptions, seed: 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=60))
-def test_where_the_sound_is_clear_its_tokens_are_those_of_greedy(path: list[int]) -> None:
-    """Their places and log-probabilities too, so that times and confidence of words stand on the same footing."""
+def test_on_clear_speech_the_tokens_are_those_of_greedy(path: list[int]) -> None:
+    """Including frames and log-probabilities, so that word times and confidence are comparable."""
     rows = np.log(np.full((len(path), 4), 0.01) + 0.96 * np.eye(4)[path]).astype(np.float32).reshape(-1, 4)
     assert decode(BeamSearch(CHARACTERS), rows) == greedy(rows)
 
 
-def test_a_hot_word_wins_where_the_sound_is_undecided() -> None:
+def test_a_hot_word_wins_where_the_acoustic_model_is_undecided() -> None:
     tokenizer = CharTokenizer(" abc")
     path = [tokenizer.encode("c")[0], 0, *tokenizer.encode("a"), 0]
     rows = np.full((4, tokenizer.size), 0.02)
@@ -326,7 +326,7 @@ def test_a_hot_word_that_cannot_be_written_is_an_error(word: str) -> None:
         BeamSearch(CHARACTERS, hot_words={"ab": 1.0, word: 1.0})
 
 
-def test_mistakes_are_told(ngram: Ngram) -> None:
+def test_mistakes_are_reported(ngram: Ngram) -> None:
     with pytest.raises(AsrError, match=r"`width` \(=0\) must be 1 or more"):
         BeamOptions(width=0)
     with pytest.raises(AsrError, match="boost must be a finite number"):
@@ -341,7 +341,7 @@ def test_mistakes_are_told(ngram: Ngram) -> None:
         BeamSearch(CHARACTERS).decode(np.full((3, 4), np.nan, np.float32))
 
 
-def test_a_search_knows_whether_it_has_to_be_compiled(tmp_path: Path) -> None:
+def test_is_compiled_looks_into_the_cache(tmp_path: Path) -> None:
     code = "from asr.decoding.beam import kernel; print(kernel.is_compiled())"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
@@ -349,4 +349,4 @@ def test_a_search_knows_whether_it_has_to_be_compiled(tmp_path: Path) -> None:
     BeamSearch(CharTokenizer(" a")).decode(np.zeros((9, 3), np.float32))
     assert kernel.is_compiled()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "True\n"  # kept by the search above
+    assert done.stdout == "True\n"  # cached by the search above
