@@ -1,6 +1,6 @@
-"""The formats in which a transcript is written.
+"""Output formats of transcripts.
 
-`FORMATS` is the table of the formats; every writer turns a transcript into the whole text of a file.
+`FORMATS` lists them; every writer converts a transcript to the complete text of a file.
 """
 
 import json
@@ -13,7 +13,7 @@ from asr.transcript.words import TimedText, Word, label, to_ms
 
 
 def _clock(ms: int, decimal: str) -> str:
-    """HH:MM:SS.mmm, with as many digits of hours as it takes."""
+    """Format a time as HH:MM:SS.mmm, with more digits of hours if needed."""
     seconds, ms = divmod(ms, 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
@@ -21,18 +21,18 @@ def _clock(ms: int, decimal: str) -> str:
 
 
 def to_txt(transcript: TimedText) -> str:
-    """The text on one line; where words have channels, one line a turn: "1: hello there"."""
+    """The text on one line; if words have channels, one line per turn: "1: hello there"."""
     turns = groupby(transcript.words, key=lambda word: word.channel)
     lines = [label(channel) + " ".join(word.text for word in words) for channel, words in turns]
     return "\n".join(lines) + "\n"
 
 
 def to_json(transcript: TimedText) -> str:
-    """One object: `text`, `duration_s`, `source`, `model`, `confidence`, and `words` as in `Transcript`.
+    """One JSON object: `text`, `duration_s`, `source`, `model`, `confidence`, and `words` as in `Transcript`.
 
-    Each word is an object of `text`, `start_s`, `end_s`, `confidence` and, if it has one, `channel`. Times are in
-    seconds with at most 3 decimals, confidence lies in [0, 1] with at most 4; `source`, `model` and `confidence` are
-    null when there is none.
+    Each word is an object with `text`, `start_s`, `end_s`, `confidence` and, if it has one, `channel`. Times are in
+    seconds with at most 3 decimals, confidence is in [0, 1] with at most 4; `source`, `model` and `confidence` may be
+    null.
     """
     confidence = transcript.confidence
     fields = {
@@ -56,7 +56,7 @@ def to_json(transcript: TimedText) -> str:
 
 
 def to_srt(transcript: TimedText) -> str:
-    """SubRip: numbered cues, their text as it is, after "1: " where it has a channel; no words are an empty file."""
+    """SubRip: numbered cues of unescaped text, prefixed with "1: " if it has a channel; an empty file without words."""
     blocks = [
         f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n"
         + label(cue.channel)
@@ -67,7 +67,7 @@ def to_srt(transcript: TimedText) -> str:
 
 
 def to_vtt(transcript: TimedText) -> str:
-    """WebVTT (https://www.w3.org/TR/webvtt1/), with `&`, `<` and `>` escaped as it asks; a channel is a voice."""
+    """WebVTT (https://www.w3.org/TR/webvtt1/), with `&`, `<` and `>` escaped as required; a channel is a voice."""
     escapes = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
     blocks = [
         f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n"
@@ -79,16 +79,16 @@ def to_vtt(transcript: TimedText) -> str:
 
 
 def to_tsv(transcript: TimedText) -> str:
-    """Tab-separated as Whisper's: a header, then a line for each cue, with its start and end in whole milliseconds."""
+    """Tab-separated like Whisper's: a header, then one line per cue with its start and end in integer milliseconds."""
     rows = [f"{cue.start_ms}\t{cue.end_ms}\t{label(cue.channel)}{' '.join(cue.lines)}\n" for cue in cues(transcript)]
     return "".join(["start\tend\ttext\n", *rows])
 
 
 def to_ctm(transcript: TimedText) -> str:
-    """NIST's time-marked words, one a line: source, channel, start, length, word, confidence.
+    """NIST CTM (time-marked words), one word per line: source, channel, start, duration, word, confidence.
 
-    The source is named by its file, without folders and endings; white space in it becomes "_". The channel is 1 where
-    channels were mixed. Lines are in the order that NIST asks for: by the channel as text, then by start.
+    The source is the file name without folder and extension, with white space replaced by "_". The channel is 1 if
+    channels were mixed. Lines are in the order that NIST requires: by the channel as text, then by start.
     """
     name = "_".join(Path(transcript.source or "-").stem.split()) or "-"
     rows = []
@@ -101,10 +101,10 @@ def to_ctm(transcript: TimedText) -> str:
 
 
 def to_textgrid(transcript: TimedText) -> str:
-    """Praat's TextGrid (its manual, "TextGrid file formats"): a tier of words, or one for each channel that has any.
+    """Praat's TextGrid (its manual, "TextGrid file formats"): one tier of words, or one per channel that has words.
 
-    The intervals of a tier must follow each other without gap or overlap: between words stand empty ones, a word begins
-    where the one before it ends at the earliest, and a word that has no length left is not shown.
+    The intervals of a tier must follow each other without gaps or overlaps: gaps between words are filled with empty
+    intervals, a word that overlaps the previous one is shortened, and one with no duration left is omitted.
     """
     tiers: dict[int | None, list[Word]] = {}
     for word in transcript.words:
@@ -122,7 +122,7 @@ def to_textgrid(transcript: TimedText) -> str:
 
 
 def _intervals(words: Sequence[Word], duration_ms: int) -> list[tuple[int, int, str]]:
-    """Start, end and text of each interval of a tier."""
+    """Compute start, end and text of each interval of a tier."""
     intervals, free_ms = [], 0
     for word in words:
         start_ms, end_ms = max(to_ms(word.start_s), free_ms), min(to_ms(word.end_s), duration_ms)
@@ -146,4 +146,4 @@ FORMATS: dict[str, Callable[[TimedText], str]] = {
     "ctm": to_ctm,
     "TextGrid": to_textgrid,
 }
-"""Name -> writer; the name is also the usual ending of a file."""
+"""Name -> writer; the name is also the usual file extension."""

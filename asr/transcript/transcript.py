@@ -1,4 +1,4 @@
-"""The transcript of one recording: its words, and what can be made of them."""
+"""The transcript of one recording, and how to merge and write transcripts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from asr.transcript.words import Word, phrases
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The words of one recording, where it came from, and what recognised it.
+    """The words of one recording, with its source and the name of the model.
 
-    The words are in order of time; of several channels, those of each channel are, standing in turns (see `merged`).
+    The words are in order of time; with several channels, they are grouped into turns (see `merged`).
     """
 
     words: tuple[Word, ...]
@@ -25,44 +25,44 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The words joined by one space."""
+        """The words joined by spaces."""
         return " ".join(word.text for word in self.words)
 
     @property
     def confidence(self) -> float | None:
-        """The mean of the words' confidence; None when there are no words."""
+        """Mean word confidence; None if there are no words."""
         if not self.words:
             return None
         return sum(word.confidence for word in self.words) / len(self.words)
 
     def to(self, format: str) -> str:
-        """The whole text of a file in one of `FORMATS`; any other name raises `AsrError`."""
+        """Convert to the text of a file in one of `FORMATS`. Raises `AsrError` for any other name."""
         if format not in FORMATS:
             raise AsrError(f"Unknown transcript format {format!r}: choose one of {', '.join(FORMATS)}.")
         return FORMATS[format](self)
 
 
 def merged(transcripts: Sequence[Transcript]) -> Transcript:
-    """Put the transcripts of the channels 1, 2, ... of one recording together, each word with its channel.
+    """Merge the transcripts of channels 1, 2, ... of one recording, labelling each word with its channel.
 
-    Each channel is cut into phrases at pauses of `PAUSE_MS`, and the phrases stand in order of their starts, the lower
-    channel first if two start together: people who talk at the same time are not mixed word by word. Within a channel,
-    the words stay in order of time. It lasts as long as the longest; `source` and `model` are those of the first.
+    Each channel is split into phrases at pauses of `PAUSE_MS`, and the phrases are sorted by start, then by channel, so
+    that simultaneous speech is not interleaved word by word. Within a channel, the words stay in order of time. The
+    duration is the maximum; `source` and `model` are those of the first transcript.
     """
-    found = [
+    turns = [
         [replace(word, channel=channel) for word in phrase]
         for channel, transcript in enumerate(transcripts, start=1)
         for phrase in phrases(transcript.words)
     ]
-    found.sort(key=lambda phrase: phrase[0].start_s)
+    turns.sort(key=lambda phrase: phrase[0].start_s)
     duration_s = max(transcript.duration_s for transcript in transcripts)
-    return Transcript(tuple(chain.from_iterable(found)), duration_s, transcripts[0].source, transcripts[0].model)
+    return Transcript(tuple(chain.from_iterable(turns)), duration_s, transcripts[0].source, transcripts[0].model)
 
 
 def write(transcript: Transcript, path: str | Path, format: str) -> None:
-    """Write a file in one of `FORMATS`; whoever looks sees the old file or the whole new one, never a part.
+    """Write a file in one of `FORMATS` atomically.
 
-    Raises `AsrError` when the format is unknown or the file cannot be written.
+    Raises `AsrError` if the format is unknown or the file cannot be written.
     """
     path = Path(path)
     content = transcript.to(format).encode(errors="replace")

@@ -1,18 +1,18 @@
-"""Recognised words with times and confidence, and what the writers of files need of a transcript."""
+"""Recognised words with times and confidence, and the interface of a transcript that writers rely on."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 PAUSE_MS = 700
-"""A silence between two words that ends a phrase, and so a cue of subtitles."""
+"""Minimum pause between words that ends a phrase, and so a subtitle cue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One recognised word, without white space in it; `confidence` lies in [0, 1].
+    """One recognised word, which contains no white space; `confidence` is in [0, 1].
 
-    `channel` is the number, from 1, of the one it was heard on; None where all channels were mixed.
+    `channel` is the number of its channel, from 1; None if the channels were mixed.
     """
 
     text: str
@@ -23,16 +23,16 @@ class Word:
 
 
 class TimedText(Protocol):
-    """The words of a recording and where they come from: a `Transcript`, as its writers see it."""
+    """The interface of a `Transcript` that writers rely on."""
 
     @property
     def words(self) -> tuple[Word, ...]:
-        """In order of time, of several channels in turns."""
+        """In order of time; with several channels, grouped into turns."""
         ...
 
     @property
     def duration_s(self) -> float:
-        """Length of the recording."""
+        """Duration of the recording."""
         ...
 
     @property
@@ -47,27 +47,27 @@ class TimedText(Protocol):
 
     @property
     def text(self) -> str:
-        """The words joined by one space."""
+        """The words joined by spaces."""
         ...
 
     @property
     def confidence(self) -> float | None:
-        """Mean of the words' confidence; None without words."""
+        """Mean word confidence; None without words."""
         ...
 
 
 def to_ms(seconds: float) -> int:
-    """Whole milliseconds."""
+    """Convert to integer milliseconds."""
     return round(1000 * seconds)
 
 
 def label(channel: int | None) -> str:
-    """What stands before the words of a channel: "1: ", and nothing where channels were mixed."""
+    """Prefix of the words of a channel, such as "1: "; empty if the channels were mixed."""
     return "" if channel is None else f"{channel}: "
 
 
 def phrases(words: Iterable[Word]) -> Iterator[list[Word]]:
-    """Cut the words of one channel at pauses of `PAUSE_MS`."""
+    """Split the words of one channel at pauses of `PAUSE_MS`."""
     phrase: list[Word] = []
     for word in words:
         if phrase and to_ms(word.start_s) - to_ms(phrase[-1].end_s) >= PAUSE_MS:

@@ -1,4 +1,4 @@
-"""A sound and the text that is spoken in it -> when each word is spoken."""
+"""Align a known text to a recording: find when each word is spoken."""
 
 import math
 from collections.abc import Sequence
@@ -24,51 +24,51 @@ def align_text(
     text: str = "the text",
     source: str | None = None,
 ) -> Transcript:
-    """Find the words of a text in a sound; they keep their spelling, with what punctuation is attached to them.
+    """Find when each word of a text is spoken; words keep their spelling, including attached punctuation.
 
     Shape: waveform (S,), float32 samples at the model's sample rate
 
     Args:
-        model: its log-probs say what sounds where.
-        waveform: the sound.
-        lines: the text.
-        text: what messages call it.
-        source: what the transcript says of where the sound comes from.
+        model: acoustic model whose log-probs are aligned.
+        waveform: the recording.
+        lines: lines of the text.
+        text: name of the text in messages.
+        source: source of the recording, stored in the transcript.
 
     Raises:
-        DataError: a word cannot be spoken in the letters of the model, there are no words, or they need more time than
-            the sound lasts.
+        DataError: a word contains characters outside the model's alphabet, there are no words, or the recording is too
+            short for them.
     """
     description = model.description
-    written, spoken = [], []
+    written, normalised = [], []
     for number, line in enumerate(lines, start=1):
         for word in line.split():
-            if letters := _spoken(word, description.tokenizer, f"{text}, line {number}"):
+            if letters := _normalise(word, description.tokenizer, f"{text}, line {number}"):
                 written.append(word)
-                spoken.append(letters)
-    if not spoken:
-        raise DataError(f"{text} holds no words: give the text that is spoken in the sound.")
+                normalised.append(letters)
+    if not normalised:
+        raise DataError(f"{text} contains no words: give the text that is spoken in the recording.")
     duration_s = len(waveform) / description.sample_rate
-    tokens = align(windows.log_probs(model, waveform), description.tokenizer.encode(" ".join(spoken)))
-    found = to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s)
-    times = widen([(word.start_s, word.end_s) for word in found], waveform, description.sample_rate)
+    tokens = align(windows.log_probs(model, waveform), description.tokenizer.encode(" ".join(normalised)))
+    aligned = to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s)
+    times = widen([(word.start_s, word.end_s) for word in aligned], waveform, description.sample_rate)
     words, first = [], 0
-    for word, letters in zip(written, spoken, strict=True):
+    for word, letters in zip(written, normalised, strict=True):
         last = first + len(letters.split())
-        confidence = math.prod(part.confidence for part in found[first:last]) ** (1 / (last - first))
+        confidence = math.prod(part.confidence for part in aligned[first:last]) ** (1 / (last - first))
         words.append(Word(word, times[first][0], times[last - 1][1], confidence))
         first = last
     return Transcript(tuple(words), duration_s, source, description.name)
 
 
-def _spoken(word: str, tokenizer: Tokenizer, where: str) -> str:
-    """A word in the model's letters, several words where it has a hyphen, none where it is a sign alone."""
+def _normalise(word: str, tokenizer: Tokenizer, where: str) -> str:
+    """Normalise a word: a hyphenated one becomes several words, punctuation alone becomes an empty string."""
     letters = tokenizer.normalise(word)
     foreign = sorted(set(letters) - set(tokenizer.alphabet))
     if foreign:
         named = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in foreign)
         raise DataError(
-            f"{where}: the word {word!r} holds {named}, for which the model (alphabet {tokenizer.alphabet!r}) has no "
-            "sound: write it as it is spoken."
+            f"{where}: the word {word!r} contains {named}, outside the model's alphabet {tokenizer.alphabet!r}: "
+            "write it as it is spoken."
         )
     return letters

@@ -1,4 +1,4 @@
-"""What a user names (files, folders, patterns, a list) -> the sounds, and the names of what is written about them."""
+"""Expand the user's inputs (files, folders, patterns, a list) to recordings, each with the name of its outputs."""
 
 import codecs
 import glob
@@ -12,7 +12,7 @@ from pathlib import Path
 from asr.errors import AsrError, DataError
 from asr.files import below
 
-SOUND = (
+AUDIO_SUFFIXES = (
     ".aac",
     ".ac3",
     ".aif",
@@ -28,69 +28,83 @@ SOUND = (
     ".mp2",
     ".mp3",
 )
-SOUND += (".mpga", ".oga", ".ogg", ".opus", ".sph", ".w64", ".wav", ".wma")
-VIDEO = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
-"""Endings of the files that are taken from a folder; a file that is named itself may have any."""
+AUDIO_SUFFIXES += (".mpga", ".oga", ".ogg", ".opus", ".sph", ".w64", ".wav", ".wma")
+VIDEO_SUFFIXES = (
+    ".3gp",
+    ".avi",
+    ".flv",
+    ".m4v",
+    ".mkv",
+    ".mov",
+    ".mp4",
+    ".mpeg",
+    ".mpg",
+    ".ogv",
+    ".ts",
+    ".webm",
+    ".wmv",
+)
+"""Suffixes of the files that are read from a folder; a file given by name may have any suffix."""
 STDIN = "-"
 
 
 @dataclass(frozen=True)
 class Input:
-    """A sound."""
+    """A recording to transcribe."""
 
     source: str
     """A path, or "-" for standard input."""
     name: str
-    """The path of what is written about it, below the output folder and without its ending."""
+    """Path of its outputs, relative to the output folder and without suffix."""
 
 
-def expand(given: Iterable[str], listed: str | None = None) -> list[Input]:
-    """All sounds that are meant, each once, in the order in which they are named, those of a folder sorted.
+def expand(paths: Iterable[str], list_file: str | None = None) -> list[Input]:
+    """List all recordings, each once, in the order of the arguments, those of a folder sorted.
 
     Args:
-        given: files, "-", folders (searched with all below them for sounds), and patterns such as "calls/**/*.mp3".
-            What is not there stays, so that it is told like any file that cannot be read.
-        listed: a text file with a path a line; "-" is standard input.
+        paths: files, "-", folders (searched recursively for audio and video), and patterns such as "calls/**/*.mp3".
+            Missing files are kept, so that they are reported like any other unreadable file.
+        list_file: a text file with one path per line; "-" is standard input.
 
     Raises:
-        DataError: the list cannot be read or has no path.
-        AsrError: two sounds would have the same name.
+        DataError: the list cannot be read or is empty.
+        AsrError: the outputs of two recordings would have the same name.
     """
-    found = [each for path in given for each in _meant(path)]
-    if listed is not None:
-        paths = _lines(listed)
-        parent = os.path.commonpath([str(Path(path).absolute().parent) for path in paths])
-        found += [Input(path, _stem(os.path.relpath(Path(path).absolute(), parent))) for path in paths]
-    once = {each.source: each for each in found}
-    return _apart(list(once.values()))
+    inputs = [recording for path in paths for recording in _expand_path(path)]
+    if list_file is not None:
+        listed = _read_list(list_file)
+        parent = os.path.commonpath([str(Path(path).absolute().parent) for path in listed])
+        inputs += [Input(path, _stem(os.path.relpath(Path(path).absolute(), parent))) for path in listed]
+    unique = {recording.source: recording for recording in inputs}
+    return _with_unique_names(list(unique.values()))
 
 
-def _meant(path: str) -> list[Input]:
-    """The sounds that one argument means."""
+def _expand_path(path: str) -> list[Input]:
+    """Expand one argument."""
     if path == STDIN:
         return [Input(path, "stdin")]
     if Path(path).is_dir():
-        inside = [str(file) for file in below(Path(path)) if file.suffix.lower() in SOUND + VIDEO]
-        return [Input(file, _stem(os.path.relpath(file, path))) for file in inside] or [Input(path, Path(path).name)]
+        files = [str(file) for file in below(Path(path)) if file.suffix.lower() in AUDIO_SUFFIXES + VIDEO_SUFFIXES]
+        return [Input(file, _stem(os.path.relpath(file, path))) for file in files] or [Input(path, Path(path).name)]
     if glob.has_magic(path) and not Path(path).exists():
-        fixed = path[: min(path.find(sign) for sign in "*?[" if sign in path)]
-        root = os.path.dirname(fixed) or "."  # noqa: PTH120 - "calls/a" and "calls/" differ
-        matched = sorted(file for file in glob.glob(path, recursive=True) if Path(file).is_file())  # noqa: PTH207
-        return [Input(file, _stem(os.path.relpath(file, root))) for file in matched] or [Input(path, "pattern")]
+        prefix = path[: min(path.find(wildcard) for wildcard in "*?[" if wildcard in path)]
+        root = os.path.dirname(prefix) or "."  # noqa: PTH120 - "calls/a" and "calls/" differ
+        matches = sorted(file for file in glob.glob(path, recursive=True) if Path(file).is_file())  # noqa: PTH207
+        return [Input(file, _stem(os.path.relpath(file, root))) for file in matches] or [Input(path, "pattern")]
     return [Input(path, Path(path).stem)]
 
 
-def _lines(listed: str) -> list[str]:
-    if listed == STDIN and sys.stdin is None:
-        raise DataError("Standard input is closed, and the list was to come from there: give a text file.")
+def _read_list(list_file: str) -> list[str]:
+    if list_file == STDIN and sys.stdin is None:
+        raise DataError("Standard input is closed, so the list cannot be read from it: give a text file.")
     try:
-        content = sys.stdin.buffer.read() if listed == STDIN else Path(listed).read_bytes()
+        content = sys.stdin.buffer.read() if list_file == STDIN else Path(list_file).read_bytes()
     except OSError as error:
-        raise DataError(f"The list '{listed}' cannot be read ({error.strerror}): give a text file.") from error
-    lines = content.removeprefix(codecs.BOM_UTF8).splitlines()  # a byte order mark, as Windows' editors write it
+        raise DataError(f"The list '{list_file}' cannot be read ({error.strerror}): give a text file.") from error
+    lines = content.removeprefix(codecs.BOM_UTF8).splitlines()  # a byte order mark, as written by Windows editors
     paths = [os.fsdecode(line) for line in lines if line.strip()]
     if not paths:
-        raise DataError(f"The list '{listed}' is empty: give a text file with the path of a sound a line.")
+        raise DataError(f"The list '{list_file}' is empty: give a text file with the path of one recording per line.")
     return paths
 
 
@@ -98,30 +112,32 @@ def _stem(path: str) -> str:
     return os.path.splitext(path)[0]  # noqa: PTH122 - Path would change "./a" and "a/"
 
 
-def _apart(inputs: list[Input]) -> list[Input]:
-    """Keep the endings of sounds that differ in nothing else, as in a.wav and a.mp3, then their folders."""
-    inputs = _renamed(inputs, lambda each: each.name + Path(each.source).suffix)
-    if alike := _alike(inputs):
-        parent = os.path.commonpath([Path(each.source).absolute().parent for each in alike])
-        inputs = _renamed(inputs, lambda each: _stem(os.path.relpath(Path(each.source).absolute(), parent)))
-    first: dict[str, Input] = {}
-    for each in inputs:
-        if each.name in first:
+def _with_unique_names(inputs: list[Input]) -> list[Input]:
+    """Make names unique: keep the suffix where only that differs, as in a.wav and a.mp3, then the folder."""
+    inputs = _rename_duplicates(inputs, lambda recording: recording.name + Path(recording.source).suffix)
+    if duplicates := _duplicates(inputs):
+        parent = os.path.commonpath([Path(recording.source).absolute().parent for recording in duplicates])
+        inputs = _rename_duplicates(
+            inputs, lambda recording: _stem(os.path.relpath(Path(recording.source).absolute(), parent))
+        )
+    by_name: dict[str, Input] = {}
+    for recording in inputs:
+        if recording.name in by_name:
             raise AsrError(
-                f"'{first[each.name].source}' and '{each.source}' would both be written to {each.name!r}: transcribe "
-                "them apart, or give the folder that holds both."
+                f"'{by_name[recording.name].source}' and '{recording.source}' would both be written to "
+                f"{recording.name!r}: transcribe them separately, or give the folder that contains both."
             )
-        first[each.name] = each
+        by_name[recording.name] = recording
     return inputs
 
 
-def _alike(inputs: list[Input]) -> list[Input]:
-    """Those whose names others have, too."""
-    counts = Counter(each.name for each in inputs)
-    return [each for each in inputs if counts[each.name] > 1]
+def _duplicates(inputs: list[Input]) -> list[Input]:
+    """Select the recordings whose names are not unique."""
+    counts = Counter(recording.name for recording in inputs)
+    return [recording for recording in inputs if counts[recording.name] > 1]
 
 
-def _renamed(inputs: list[Input], name: Callable[[Input], str]) -> list[Input]:
-    """All, with other names for those that are alike."""
-    alike = set(_alike(inputs))
-    return [replace(each, name=name(each)) if each in alike else each for each in inputs]
+def _rename_duplicates(inputs: list[Input], name: Callable[[Input], str]) -> list[Input]:
+    """Rename the recordings whose names are not unique."""
+    duplicates = set(_duplicates(inputs))
+    return [replace(recording, name=name(recording)) if recording in duplicates else recording for recording in inputs]

@@ -1,4 +1,4 @@
-"""Transcripts as files in a folder that is laid out like the folders of the recordings."""
+"""Write transcripts to an output folder that mirrors the folders of the recordings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,12 +9,12 @@ from asr.transcription.inputs import Input
 
 
 def targets(recording: Input, output_dir: Path, formats: Sequence[str]) -> dict[str, Path]:
-    """Format -> the file for it."""
+    """Map each format to its output file."""
     return {format_: output_dir / f"{recording.name}.{format_}" for format_ in formats}
 
 
 def is_done(recording: Input, output_dir: Path, formats: Sequence[str]) -> bool:
-    """Whether all files are there and none is older than the recording."""
+    """Check that all output files exist and none is older than the recording."""
     try:
         changed = Path(recording.source).stat().st_mtime
         return all(target.stat().st_mtime >= changed for target in targets(recording, output_dir, formats).values())
@@ -23,12 +23,12 @@ def is_done(recording: Input, output_dir: Path, formats: Sequence[str]) -> bool:
 
 
 def write_all(transcript: Transcript, recording: Input, output_dir: Path, formats: Sequence[str]) -> list[Path]:
-    """Write a file in each format; folders are made as needed. Raises AsrError where one cannot be written."""
+    """Write one file per format, creating folders as needed. Raises AsrError if a file cannot be written."""
     files = targets(recording, output_dir, formats)
     for format_, target in files.items():
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise AsrError(f"The folder '{target.parent}' cannot be made: {error.strerror}.") from error
+            raise AsrError(f"Cannot create the folder '{target.parent}': {error.strerror}.") from error
         write(transcript, target, format_)
     return list(files.values())

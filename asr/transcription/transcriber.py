@@ -1,4 +1,4 @@
-"""Sound in, transcript out."""
+"""Transcribe recordings: audio in, transcript out."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ class Transcriber:
         threads: int = 1,
         windowing: windows.Windowing = windows.DEFAULT,
     ) -> None:
-        """Without a decoder: greedily. `threads` windows of a long sound are heard at a time."""
+        """Use greedy decoding without a decoder. `threads` windows of a long recording run in parallel."""
         self.model, self.decoder, self.threads, self.windowing = model, decoder or Decoder(), threads, windowing
 
     def transcribe(
@@ -44,29 +44,33 @@ class Transcriber:
         channel: Channel = None,
         progress: Progress = silent,
     ) -> Transcript:
-        """Transcribe a sound of any length.
+        """Transcribe a recording of any length.
 
         Args:
-            source: a sound file, its bytes, an open binary file, standard input ("-"), or samples. Samples are
-                in -1..1, shape (S,) or (S, channels).
-            sample_rate: of samples, in Hz; None means the model's. Files say theirs.
-            channel: the number, from 1, of the only channel to hear; "split" hears each by itself, as a speaker of
-                its own; None hears the average of all.
-            progress: gets the seconds that are transcribed, of all channels' mean; their total is not known.
+            source: an audio file, its bytes, an open binary file, standard input ("-"), or samples in -1..1 of
+                shape (S,) or (S, channels).
+            sample_rate: sample rate of samples in Hz; None means the model's. Ignored for files.
+            channel: number of the channel to transcribe, from 1; "split" transcribes every channel as a separate
+                speaker; None transcribes the average of all channels.
+            progress: receives the seconds transcribed, averaged over the channels; their total is unknown.
 
         Raises:
-            AudioError: `source` cannot be read as sound, or has no such channel.
+            AudioError: `source` cannot be read as audio, or has no such channel.
         """
         if isinstance(channel, str) and channel != "split":
-            raise AudioError(f"There is no channel {channel!r}: give a number from 1 on, or 'split' to hear each.")
+            raise AudioError(
+                f"There is no channel {channel!r}: give a number, from 1, or 'split' for every channel separately."
+            )
         if channel == "split":
-            return self._split(source, sample_rate, progress)
-        heard = _Counted(self._blocks(source, sample_rate, channel), self.model.description.sample_rate, progress)
-        words = tuple(self._words(heard))
+            return self._transcribe_channels(source, sample_rate, progress)
+        blocks = _CountedBlocks(
+            self._blocks(source, sample_rate, channel), self.model.description.sample_rate, progress
+        )
+        words = tuple(self._words(blocks))
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
         return Transcript(
             words,
-            heard.duration_s,
+            blocks.duration_s,
             source=str(name) if name is not None else None,
             model=self.model.description.name,
         )
@@ -74,41 +78,45 @@ class Transcriber:
     def words(
         self, source: audio.Source | np.ndarray, sample_rate: int | None = None, *, channel: int | None = None
     ) -> Iterator[Word]:
-        """Yield the words of a sound as they are found, about half a minute after each other. As `transcribe`."""
+        """Yield the words as they are recognised, about every half minute of audio. Arguments as in `transcribe`."""
         yield from self._words(
-            _Counted(self._blocks(source, sample_rate, channel), self.model.description.sample_rate, silent)
+            _CountedBlocks(self._blocks(source, sample_rate, channel), self.model.description.sample_rate, silent)
         )
 
-    def _split(self, source: audio.Source | np.ndarray, sample_rate: int | None, progress: Progress) -> Transcript:
-        """Each channel by itself, one after the other, and all words together."""
-        if isinstance(source, np.ndarray):
-            return self._each(source, sample_rate, source.shape[1] if source.ndim > 1 else 1, progress)
-        kept = audio.buffered(source)  # a pipe can be read only once
-        try:
-            return self._each(kept, sample_rate, audio.channels(kept), progress)
-        finally:
-            if kept is not source and not isinstance(kept, str | os.PathLike | bytes):
-                kept.close()
-
-    def _each(
-        self, source: audio.Source | np.ndarray, sample_rate: int | None, count: int, progress: Progress
+    def _transcribe_channels(
+        self, source: audio.Source | np.ndarray, sample_rate: int | None, progress: Progress
     ) -> Transcript:
-        heard: list[Transcript] = []
+        """Transcribe the channels one after the other and merge their words."""
+        if isinstance(source, np.ndarray):
+            return self._merge_channels(source, sample_rate, source.shape[1] if source.ndim > 1 else 1, progress)
+        buffered = audio.buffered(source)  # a pipe can be read only once
+        try:
+            return self._merge_channels(buffered, sample_rate, audio.channels(buffered), progress)
+        finally:
+            if buffered is not source and not isinstance(buffered, str | os.PathLike | bytes):
+                buffered.close()
 
-        def of_all(task: str, done_s: float, total_s: float | None) -> None:
-            before_s = sum(transcript.duration_s for transcript in heard)
-            progress(task, (before_s + done_s) / count, total_s)
+    def _merge_channels(
+        self, source: audio.Source | np.ndarray, sample_rate: int | None, num_channels: int, progress: Progress
+    ) -> Transcript:
+        transcripts: list[Transcript] = []
 
-        for number in range(1, count + 1):
-            heard.append(self.transcribe(source, sample_rate, channel=number, progress=of_all))
-        return merged(heard) if count > 1 else heard[0]
+        def report_mean(task: str, done_s: float, total_s: float | None) -> None:
+            finished_s = sum(transcript.duration_s for transcript in transcripts)
+            progress(task, (finished_s + done_s) / num_channels, total_s)
 
-    def _words(self, heard: "_Counted") -> Iterator[Word]:
+        for channel in range(1, num_channels + 1):
+            transcripts.append(self.transcribe(source, sample_rate, channel=channel, progress=report_mean))
+        return merged(transcripts) if num_channels > 1 else transcripts[0]
+
+    def _words(self, blocks: "_CountedBlocks") -> Iterator[Word]:
         description = self.model.description
-        rows = windows.stream(self.model, heard, self.threads, self.windowing)
+        rows = windows.stream(self.model, blocks, self.threads, self.windowing)
         for tokens in self.decoder.stream(rows, description.tokenizer):
-            duration_s = heard.duration_s
-            if duration_s >= description.frame_shift_s:  # less than a frame holds no word, whatever the model says
+            duration_s = blocks.duration_s
+            if (
+                duration_s >= description.frame_shift_s
+            ):  # less than one frame cannot contain a word, whatever the model outputs
                 yield from to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s)
 
     def _blocks(
@@ -122,8 +130,8 @@ class Transcriber:
         return audio.blocks(source, wanted, channel=channel)
 
 
-class _Counted:
-    """Blocks of sound, and how much of it went by."""
+class _CountedBlocks:
+    """Blocks of audio that count the samples read and report progress."""
 
     def __init__(self, blocks: Iterable[np.ndarray], sample_rate: int, progress: Progress) -> None:
         self.blocks, self.sample_rate, self.progress = blocks, sample_rate, progress
@@ -143,11 +151,11 @@ class _Counted:
 def open_transcriber(
     model: Path, options: DecodingOptions | None = None, *, threads: int = 1, device: Device = "cpu"
 ) -> Transcriber:
-    """A transcriber with the model in a file, decoding as it was tuned but for the `options`.
+    """Open a model file for transcription, with its tuned decoding settings overridden by `options`.
 
     Raises:
-        ModelError: there is no such model, it is damaged, or it cannot run on the device.
+        ModelError: the model does not exist, is damaged, or cannot run on the device.
         AsrError: the options do not fit the model.
     """
-    opened = OnnxModel(model, threads=1, device=device)
-    return Transcriber(opened, build.make(opened.description, options), threads)
+    onnx_model = OnnxModel(model, threads=1, device=device)
+    return Transcriber(onnx_model, build.make(onnx_model.description, options), threads)

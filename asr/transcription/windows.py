@@ -1,9 +1,8 @@
-"""Long audio in windows: log-probs are stitched, not text.
+"""Run long audio in overlapping windows and stitch their log-probs, not their text.
 
-Each window is heard with context on both sides, and where one ends and the next begins both are heard: the seam is laid
-where both are surest that nothing is said, so that no word is cut. Text, times and confidence of a long recording come
-from the same path as those of a short one, and memory stays flat. A window in which nothing is loud enough to be speech
-is not heard at all.
+Each window has context on both sides, so that adjacent windows overlap. The seam is placed where both assign the
+highest probability to a pause, so that no word is cut. Text, times and confidence of a long recording thus come from
+the same code as those of a short one, and memory use stays constant. Windows too quiet to contain speech are skipped.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,89 +15,91 @@ from asr.models.session import LogProbModel
 from asr.parallel import map_ordered
 from asr.text import BLANK
 
-NOTHING = -30.0
-"""The log-prob of all tokens but the blank in a silent window."""
+SILENT_LOG_PROB = -30.0
+"""Log-prob of all tokens except the blank in a silent window."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Windowing:
-    """How a long recording is cut into windows."""
+    """How to split a long recording into windows."""
 
     centre_s: float = 30.0
-    """Seconds of each window whose frames are kept."""
+    """Length of the centre of each window, whose frames are kept."""
     context_s: float = 5.0
-    """Seconds before and after the centre that the model sees, too."""
+    """Length of the context before and after the centre."""
     seam_s: float = 1.0
-    """A seam lies at most this far from the edge of a centre, ..."""
+    """Maximum distance of a seam from the edge of a centre, ..."""
     pause_s: float = 0.4
-    """... in the middle of the stretch of this length that is most likely a pause."""
+    """... where it is in the middle of the stretch of this length that is most likely a pause."""
     silence_db: float = -65.0
-    """A window is silent when the power of every `SILENCE_S` of it is below this, in decibels of full scale. Of 1,143
-    utterances from nine corpora the quietest reaches -45 in its loudest tenth of a second."""
+    """A window is silent if the power of each of its `SILENCE_S` long segments is below this, in dB relative to full
+    scale. The quietest of 1,143 utterances from nine corpora reaches -45 in its loudest segment."""
 
     @property
     def longest_s(self) -> float:
-        """The longest recording that is run at once, in one window."""
+        """Maximum length of a recording that is run as a single window."""
         return self.centre_s + 2 * self.context_s
 
 
 DEFAULT = Windowing()
 SILENCE_S = 0.1
+"""Length of the segments in which the loudness is measured."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """What is heard at once."""
+    """A stretch of audio that is run at once."""
 
     waveform: np.ndarray
     """Shape: (S,)"""
     start: int
-    """The frame at which it starts."""
+    """Index of its first frame."""
     edge: int
-    """The frame at which its centre starts."""
+    """Index of the first frame of its centre."""
     frames: int | None
-    """Its length; None for the last, which says so itself."""
+    """Number of frames; None for the last window, for which the model determines it."""
 
 
 def stream(
     model: LogProbModel, blocks: Iterable[np.ndarray], threads: int = 1, windowing: Windowing = DEFAULT
 ) -> Iterator[np.ndarray]:
-    """Yield the log-probs of a sound that comes in blocks, a stretch of frames at a time, in order.
+    """Yield the log-probs of a recording that is read in blocks, a stretch of frames at a time, in order.
 
     Shape: blocks (S_b,), at least one sample in all -> (T_i, V)
 
     Args:
-        model: hears the windows.
-        blocks: the sound at the model's sample rate; they are taken as they are needed.
-        threads: windows that are heard at a time.
-        windowing: how to cut.
+        model: acoustic model to run on the windows.
+        blocks: the recording at the model's sample rate, consumed as needed.
+        threads: number of windows to run in parallel.
+        windowing: how to split the recording.
     """
     shift = model.description.frame_shift_s
     slack, pause = round(windowing.seam_s / shift), max(1, round(windowing.pause_s / shift))
     run = partial(_log_probs, model, windowing)
-    before: tuple[int, np.ndarray] | None = None  # the frame up to which all is told, and the log-probs from there on
+    pending: tuple[int, np.ndarray] | None = None  # log-probs not yet yielded, and the index of their first frame
     for window, rows in map_ordered(run, _windows(model, blocks, windowing), threads):
         seam = window.edge
-        if before is not None:
-            told, held = before
+        if pending is not None:
+            start, previous = pending
             first, last = seam - slack, seam + slack
-            quiet = held[first - told : last - told, BLANK] + rows[first - window.start : last - window.start, BLANK]
-            seam = first + _quietest(quiet, pause)
-            yield held[: seam - told]
-        before = seam, rows[seam - window.start :]
-    assert before is not None
-    yield before[1]
+            blanks = previous[first - start : last - start, BLANK]
+            blanks = blanks + rows[first - window.start : last - window.start, BLANK]
+            seam = first + _likeliest_pause(blanks, pause)
+            yield previous[: seam - start]
+        pending = seam, rows[seam - window.start :]
+    assert pending is not None
+    yield pending[1]
 
 
 def log_probs(model: LogProbModel, waveform: np.ndarray, windowing: Windowing = DEFAULT) -> np.ndarray:
-    """Log-probs of a waveform of any length, at least one sample. Shape: (S,) -> (T, V)"""
+    """Compute the log-probs of a waveform of any length, at least one sample. Shape: (S,) -> (T, V)"""
     return np.concatenate(list(stream(model, [waveform], windowing=windowing)))
 
 
 def batch_log_probs(
     model: LogProbModel, waveforms: Sequence[np.ndarray], windowing: Windowing = DEFAULT
 ) -> list[np.ndarray]:
-    """Log-probs of several waveforms: the short ones as one batch, each long one in windows.
+    """Compute the log-probs of several waveforms: the short ones as one batch, each long one in windows.
 
     Shape: B times (S_b,) -> B times (T_b, V)
     """
@@ -111,48 +112,48 @@ def batch_log_probs(
 
 
 def _windows(model: LogProbModel, blocks: Iterable[np.ndarray], windowing: Windowing) -> Iterator[Window]:
-    """Cut a sound into windows; holds no more of it than a window and a block."""
+    """Split a recording into windows, buffering no more than one window and one block."""
     shift = model.description.frame_shift_s
     step = round(shift * model.description.sample_rate)
     centre, context = round(windowing.centre_s / shift), round(windowing.context_s / shift)
     longest = int(windowing.longest_s * model.description.sample_rate)
-    held, begin = np.zeros(0, np.float32), 0  # the samples that may still be needed, and the place of their first
+    buffer, begin = np.zeros(0, np.float32), 0  # the samples that may still be needed, and the index of the first
     edge = 0
     for block in blocks:
-        held = np.concatenate([held, block])
+        buffer = np.concatenate([buffer, block])
         while True:
             start, stop = max(0, edge - context), edge + centre + context
-            if begin + len(held) <= max(stop * step, longest):
+            if begin + len(buffer) <= max(stop * step, longest):
                 break
-            yield Window(held[start * step - begin : stop * step - begin], start, edge, stop - start)
+            yield Window(buffer[start * step - begin : stop * step - begin], start, edge, stop - start)
             edge += centre
-            kept = max(0, edge - context) * step
-            held, begin = held[kept - begin :], kept
+            needed = max(0, edge - context) * step
+            buffer, begin = buffer[needed - begin :], needed
     start = max(0, edge - context)
-    yield Window(held[start * step - begin :], start, edge, None)
+    yield Window(buffer[start * step - begin :], start, edge, None)
 
 
 def _log_probs(model: LogProbModel, windowing: Windowing, window: Window) -> tuple[Window, np.ndarray]:
-    """A window and its log-probs. Shape: -> (T, V)"""
+    """Run one window, or skip it if silent. Returns it with its log-probs. Shape: -> (T, V)"""
     if window.frames is not None and _is_silent(window.waveform, model.description.sample_rate, windowing.silence_db):
-        rows = np.full((window.frames, model.description.tokenizer.size), NOTHING, np.float32)
+        rows = np.full((window.frames, model.description.tokenizer.size), SILENT_LOG_PROB, np.float32)
         rows[:, BLANK] = 0.0
         return window, rows
     (rows,) = model.log_probs([window.waveform])
     return window, rows
 
 
-def _quietest(quiet: np.ndarray, width: int) -> int:
-    """The middle of the `width` frames with the highest sum; of equal ones the nearest to the middle. Shape: (T,)"""
-    width = min(width, len(quiet))
-    sums = np.convolve(quiet, np.ones(width), mode="valid")
+def _likeliest_pause(blanks: np.ndarray, width: int) -> int:
+    """Find the middle of the `width` frames with the highest sum, breaking ties towards the middle. Shape: (T,)"""
+    width = min(width, len(blanks))
+    sums = np.convolve(blanks, np.ones(width), mode="valid")
     distance = np.abs(np.arange(len(sums)) - len(sums) // 2)
     return int(np.lexsort((distance, -sums.round(3)))[0]) + width // 2
 
 
 def _is_silent(waveform: np.ndarray, sample_rate: int, silence_db: float) -> bool:
-    """Whether no part of it is as loud as speech. Shape: (S,)"""
+    """Check that no segment is as loud as speech. Shape: (S,)"""
     size = round(SILENCE_S * sample_rate)
-    parts = waveform[: len(waveform) // size * size].reshape(-1, size)
-    power = np.square(parts, dtype=np.float32).mean(axis=1)
+    segments = waveform[: len(waveform) // size * size].reshape(-1, size)
+    power = np.square(segments, dtype=np.float32).mean(axis=1)
     return bool(power.max(initial=0.0) < 10 ** (silence_db / 10))

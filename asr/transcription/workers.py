@@ -1,4 +1,4 @@
-"""Many sounds in several processes: every core is used, and a decoder that crashes costs one file."""
+"""Transcribe many recordings in several processes, to use all cores and to survive crashes of native decoders."""
 
 import multiprocessing
 import signal
@@ -15,16 +15,16 @@ from asr.transcript.transcript import Transcript
 from asr.transcription.transcriber import Channel, Transcriber
 
 Load = Callable[[], Transcriber]
-"""Opens the transcriber of a process: a function of a module, or a `functools.partial` of one."""
+"""Creates the transcriber of a process: a module-level function, or a `functools.partial` of one."""
 
 
 @dataclass
 class _Worker:
-    """A process, the connection to it, and the number of the sound it is at."""
+    """A process, the connection to it, and the index of its current recording."""
 
     process: Any
     connection: Connection
-    at: int
+    index: int
 
 
 def transcribe_all(
@@ -35,33 +35,33 @@ def transcribe_all(
     channel: Channel = None,
     progress: Progress = silent,
 ) -> Generator[tuple[int, Transcript | AsrError]]:
-    """Yield (number of the source, its transcript or what was wrong with it) as they are ready.
+    """Yield (index of the source, transcript or error) as each recording finishes.
 
     Args:
         sources: paths.
-        load: opens the transcriber of each process.
-        workers: processes.
+        load: creates the transcriber of each process.
+        workers: number of processes.
         channel: as in `Transcriber.transcribe`.
-        progress: gets the seconds of each source that are transcribed, the source being the task.
+        progress: receives the seconds transcribed of each source, with the source as the task.
     """
     context = multiprocessing.get_context("spawn")
     waiting = list(reversed(range(len(sources))))
     busy: list[_Worker] = []
 
     def start() -> None:
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, load, channel), daemon=True)
-        with _deaf():
+        connection, worker_connection = context.Pipe()
+        process = context.Process(target=_work, args=(worker_connection, load, channel), daemon=True)
+        with _ignoring_sigint():
             process.start()
-        theirs.close()
-        give(_Worker(process, ours, -1))
+        worker_connection.close()
+        assign(_Worker(process, connection, -1))
 
-    def give(worker: _Worker) -> None:
-        worker.at = waiting.pop()
-        worker.connection.send(sources[worker.at])
+    def assign(worker: _Worker) -> None:
+        worker.index = waiting.pop()
+        worker.connection.send(sources[worker.index])
         busy.append(worker)
 
-    def end(worker: _Worker) -> None:
+    def stop(worker: _Worker) -> None:
         worker.connection.close()
         worker.process.join()
 
@@ -70,55 +70,55 @@ def transcribe_all(
             start()
         while busy:
             for connection in wait([worker.connection for worker in busy]):
-                worker = next(each for each in busy if each.connection is connection)
+                worker = next(worker for worker in busy if worker.connection is connection)
                 try:
                     message = worker.connection.recv()
                 except (EOFError, ConnectionResetError):
                     busy.remove(worker)
-                    end(worker)
+                    stop(worker)
                     if waiting:
                         start()
-                    yield worker.at, _crashed(sources[worker.at], worker.process.exitcode)
+                    yield worker.index, _crashed(sources[worker.index], worker.process.exitcode)
                     continue
                 if isinstance(message, float):
-                    progress(sources[worker.at], message, None)
+                    progress(sources[worker.index], message, None)
                     continue
-                done = worker.at
+                finished = worker.index
                 busy.remove(worker)
                 if waiting:
-                    give(worker)
+                    assign(worker)
                 else:
-                    end(worker)
-                yield done, message
+                    stop(worker)
+                yield finished, message
     finally:
         for worker in busy:
             worker.process.terminate()
-            end(worker)
+            stop(worker)
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Processes that are started in it do not hear Ctrl-C, which is for this one to hear, that ends them."""
-    if threading.current_thread() is not threading.main_thread():  # where signals cannot be set
+def _ignoring_sigint() -> Iterator[None]:
+    """Let processes started here ignore SIGINT; the parent handles it and terminates them."""
+    if threading.current_thread() is not threading.main_thread():  # handlers can only be set in the main thread
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler)
 
 
 def _crashed(source: str, exit_code: int | None) -> AudioError:
     how = f"signal {-exit_code}" if exit_code is not None and exit_code < 0 else f"exit status {exit_code}"
     return AudioError(
-        f"'{source}' brought down the program that read it ({how}): it is damaged in an unusual way; convert it with "
-        "another program, or leave it out."
+        f"'{source}' crashed the process that was reading it ({how}): it is damaged in an unusual way; convert it with "
+        "another program, or skip it."
     )
 
 
 def _work(connection: Connection, load: Load, channel: Channel) -> None:
-    """Transcribe what the other end names, until it hangs up."""
+    """Transcribe the sources received, until the connection is closed."""
     transcriber = load()
 
     def report(_task: str, done_s: float, _total_s: float | None) -> None:

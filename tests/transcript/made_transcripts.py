@@ -1,4 +1,4 @@
-"""Transcripts that the tests of all formats share."""
+"""Transcripts shared by the tests of all formats."""
 
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ TEXTS = st.one_of(SPACELESS, st.sampled_from([*MARKS, "x" * 42, "y" * 43, "z" * 
 
 @st.composite
 def one_channel(draw: st.DrawFn) -> Transcript:
-    """Words in order of time: abutting, together, far apart, a part of a millisecond long, past hour 100."""
+    """Words in order of time: adjacent, simultaneous, far apart, shorter than a millisecond, past hour 100."""
     steps = st.one_of(st.just(0.0), st.floats(0, 0.003), st.floats(0, 1), st.sampled_from([0.699, 0.7, 8.0]))
     now = draw(st.sampled_from([0.0, 0.0004, 59.9996, 360_000.0]))
     words = []
@@ -40,15 +40,15 @@ def one_channel(draw: st.DrawFn) -> Transcript:
 
 
 def transcripts() -> st.SearchStrategy[Transcript]:
-    """Of mixed channels, and of one to three that were heard apart."""
+    """Transcripts of mixed channels, and of one to three separate channels."""
     return one_channel() | st.lists(one_channel(), min_size=1, max_size=3).map(merged)
 
 
 def by_channel(words: tuple[Word, ...]) -> dict[int | None, list[Word]]:
-    found: dict[int | None, list[Word]] = {}
+    channels: dict[int | None, list[Word]] = {}
     for word in words:
-        found.setdefault(word.channel, []).append(word)
-    return found
+        channels.setdefault(word.channel, []).append(word)
+    return channels
 
 
 SMALL = Transcript(

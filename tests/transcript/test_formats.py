@@ -1,4 +1,4 @@
-"""Transcripts: what a reader of each format gets back is what went in."""
+"""Transcript formats: parsing the output of each writer gives the transcript back."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from asr.transcript.formats import to_ctm, to_json, to_srt, to_textgrid, to_tsv,
 from asr.transcript.transcript import Transcript, merged
 from asr.transcript.words import Word
 
-Read = list[tuple[int, int, int | None, list[str]]]
+ParsedCues = list[tuple[int, int, int | None, list[str]]]
 """Start and end in milliseconds, channel and lines of each cue."""
 
 
@@ -27,18 +27,18 @@ def milliseconds(stamp: str, decimal: str) -> int:
 
 
 def parse(blocks: list[str], decimal: str) -> list[tuple[int, int, str]]:
-    """Start, end and payload of blocks of a time line and at least one line of payload, none of them blank."""
-    found = []
+    """Parse blocks of a timing line and non-blank payload lines: start, end, payload."""
+    cues = []
     for block in blocks:
         times, payload = block.split("\n", 1)
         start, end = times.split(" --> ")
         assert all(line.strip() for line in payload.split("\n"))
-        found.append((milliseconds(start, decimal), milliseconds(end, decimal), payload))
-    return found
+        cues.append((milliseconds(start, decimal), milliseconds(end, decimal), payload))
+    return cues
 
 
-def parse_srt(content: str) -> Read:
-    """As SubRip writes: number, times, text; a blank line between cues."""
+def parse_srt(content: str) -> ParsedCues:
+    """Parse SubRip: number, times, text; a blank line between cues."""
     blocks = content.removesuffix("\n").split("\n\n") if content else []
     assert [block.split("\n")[0] for block in blocks] == [str(number) for number in range(1, len(blocks) + 1)]
     return [
@@ -47,25 +47,25 @@ def parse_srt(content: str) -> Read:
     ]
 
 
-def parse_vtt(content: str) -> Read:
-    """As the grammar of WebVTT has it, of which cues without identifiers and settings, and one voice, are used."""
+def parse_vtt(content: str) -> ParsedCues:
+    """Parse the subset of WebVTT that we write: cues without identifiers and settings, with at most one voice."""
     head, *blocks = content.removesuffix("\n").split("\n\n")
     assert head == "WEBVTT"
-    found = []
+    cues: ParsedCues = []
     for start, end, payload in parse(blocks, "."):
         assert start < end
-        assert not found or found[-1][0] <= start
+        assert not cues or cues[-1][0] <= start
         voice = re.match(r"<v (\d+)>", payload)
         text = payload[voice.end() :] if voice else payload
         assert not re.search(r"<|>|&(?!(?:amp|lt|gt);)", text)
-        for escaped, plain in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
-            text = text.replace(escaped, plain)
-        found.append((start, end, int(voice[1]) if voice else None, text.split("\n")))
-    return found
+        for escaped, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+            text = text.replace(escaped, character)
+        cues.append((start, end, int(voice[1]) if voice else None, text.split("\n")))
+    return cues
 
 
 def packets(content: str, format: str) -> list[tuple[int | None, int | None, list[str]]]:
-    """What FFmpeg reads: start, length and lines of each cue."""
+    """Parse subtitles with FFmpeg: start, duration and lines of each cue."""
     with av.open(io.BytesIO(content.encode()), "r", format=format) as container:
         return [(p.pts, p.duration, bytes(p).decode().split("\n")) for p in container.demux() if p.size]
 
@@ -76,7 +76,7 @@ def packets(content: str, format: str) -> list[tuple[int | None, int | None, lis
 @example(Transcript(tuple(Word("w" * 50, 1.0, 1.0, 1) for _ in range(5)), 1.0))
 @example(Transcript(tuple(Word("w" * 50, 1.0, 1.0, 1) for _ in range(5)), 0.0))
 @example(merged([Transcript(tuple(Word("w" * 50, 1.0, 1.0, 1) for _ in range(5)), 0.0)] * 2))
-def test_what_a_player_reads(transcript: Transcript) -> None:
+def test_players_show_every_word_within_the_limits(transcript: Transcript) -> None:
     shown = parse_vtt(to_vtt(transcript))
     for channel, words in by_channel(transcript.words).items():
         texts = [text for *_, of, lines in shown if of == channel for line in lines for text in line.split(" ")]
@@ -115,23 +115,23 @@ def test_ffmpeg_reads_the_same_cues(transcript: Transcript) -> None:
 
 @settings(deadline=None)
 @given(transcripts())
-def test_json_gives_the_words_back(transcript: Transcript) -> None:
+def test_json_round_trips_the_words(transcript: Transcript) -> None:
     content = to_json(transcript)
     assert content.endswith("}\n")
-    read = json.loads(content)
-    assert list(read) == ["text", "duration_s", "source", "model", "confidence", "words"]
-    assert read["text"] == " ".join(word.text for word in transcript.words)
-    assert read["duration_s"] == pytest.approx(transcript.duration_s, abs=0.00051)
-    assert len(read["words"]) == len(transcript.words)
-    for got, word in zip(read["words"], transcript.words, strict=True):
-        assert list(got) == ["text", "start_s", "end_s", "confidence"] + ["channel"] * (word.channel is not None)
-        assert (got["text"], got.get("channel")) == (word.text, word.channel)
-        assert got["start_s"] == pytest.approx(word.start_s, abs=0.00051)
-        assert got["end_s"] == pytest.approx(word.end_s, abs=0.00051)
-        assert got["confidence"] == pytest.approx(word.confidence, abs=0.000051)
+    parsed = json.loads(content)
+    assert list(parsed) == ["text", "duration_s", "source", "model", "confidence", "words"]
+    assert parsed["text"] == " ".join(word.text for word in transcript.words)
+    assert parsed["duration_s"] == pytest.approx(transcript.duration_s, abs=0.00051)
+    assert len(parsed["words"]) == len(transcript.words)
+    for entry, word in zip(parsed["words"], transcript.words, strict=True):
+        assert list(entry) == ["text", "start_s", "end_s", "confidence"] + ["channel"] * (word.channel is not None)
+        assert (entry["text"], entry.get("channel")) == (word.text, word.channel)
+        assert entry["start_s"] == pytest.approx(word.start_s, abs=0.00051)
+        assert entry["end_s"] == pytest.approx(word.end_s, abs=0.00051)
+        assert entry["confidence"] == pytest.approx(word.confidence, abs=0.000051)
 
 
-def test_merged_keeps_what_it_came_from_and_turns_of_a_call() -> None:
+def test_merged_keeps_the_source_and_the_turns_of_a_call() -> None:
     first = Transcript(
         (Word("so", 0.1, 0.4, 0.9), Word("what", 0.5, 1.0, 0.8), Word("bye", 3.0, 3.2, 1.0)), 3.5, "a", "m"
     )
@@ -153,15 +153,15 @@ def test_merged_keeps_what_it_came_from_and_turns_of_a_call() -> None:
 
 
 @given(transcripts())
-def test_txt_is_a_line_a_turn(transcript: Transcript) -> None:
+def test_txt_has_one_line_per_turn(transcript: Transcript) -> None:
     content = to_txt(transcript)
     lines = content.removesuffix("\n").split("\n")
     if all(word.channel is None for word in transcript.words):
         assert content == transcript.text + "\n"
     else:
         turns = [re.fullmatch(r"(\d): (.*)", line) for line in lines]
-        said = [(int(turn[1]), text) for turn in turns if turn for text in turn[2].split(" ")]
-        assert said == [(word.channel, word.text) for word in transcript.words]
+        labelled = [(int(turn[1]), text) for turn in turns if turn for text in turn[2].split(" ")]
+        assert labelled == [(word.channel, word.text) for word in transcript.words]
         assert all(a and b and a[1] != b[1] for a, b in itertools.pairwise(turns))
 
 
@@ -210,8 +210,8 @@ def test_json_golden() -> None:
 
 
 def test_srt_golden() -> None:
-    # The second cue begins after a pause of exactly 0.7 s. The first is shown for a second though it is spoken in less,
-    # and 0.12 s more, for a gap as short as that would flicker.
+    # The second cue begins after a pause of exactly 0.7 s. The first is extended to the minimum of a second, and by
+    # another 0.12 s because so short a gap would flicker.
     assert to_srt(SMALL) == (
         "1\n00:00:00,080 --> 00:00:01,200\nso <ah>\n\n"
         "2\n00:00:01,200 --> 00:00:02,200\nq&a\n\n"
@@ -255,7 +255,7 @@ def test_empty() -> None:
     }
 
 
-def test_json_has_no_word_for_not_a_number() -> None:
+def test_json_refuses_nan() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_json(Transcript((Word("a", 0.0, 1.0, float("nan")),), 1.0))
 
@@ -268,9 +268,9 @@ def test_every_word_is_a_line_of_ctm(transcript: Transcript) -> None:
     order = [(channel, float(start)) for _, channel, start, *_ in rows]
     assert order == sorted(order)
     for channel, words in by_channel(transcript.words).items():
-        found = [row for row in rows if row[1] == str(channel or 1)]
-        assert [text for *_, text, _ in found] == [word.text for word in words]
-        for word, (_, _, start, length, _, confidence) in zip(words, found, strict=True):
+        channel_rows = [row for row in rows if row[1] == str(channel or 1)]
+        assert [text for *_, text, _ in channel_rows] == [word.text for word in words]
+        for word, (_, _, start, length, _, confidence) in zip(words, channel_rows, strict=True):
             assert float(start) == pytest.approx(word.start_s, abs=0.00051)
             assert float(start) + float(length) == pytest.approx(word.end_s, abs=0.00051)
             assert float(confidence) == pytest.approx(word.confidence, abs=0.00006)
@@ -287,7 +287,7 @@ def test_ctm_sorts_channels_as_text() -> None:
 
 
 def parse_textgrid(content: str) -> dict[str, list[tuple[float, float, str]]]:
-    """The intervals of each tier of a TextGrid in Praat's short form."""
+    """Parse a TextGrid in Praat's short format: tier -> intervals."""
     lines = iter(content.removesuffix("\n").split("\n"))
     head = [next(lines) for _ in range(7)]
     assert head[:4] == ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "0"]
@@ -309,7 +309,7 @@ def parse_textgrid(content: str) -> dict[str, list[tuple[float, float, str]]]:
 
 @settings(deadline=None)
 @given(transcripts())
-def test_the_intervals_of_a_textgrid_cover_the_sound_and_hold_the_words(transcript: Transcript) -> None:
+def test_the_intervals_of_a_textgrid_cover_the_recording_and_contain_the_words(transcript: Transcript) -> None:
     tiers = parse_textgrid(to_textgrid(transcript))
     channels = by_channel(transcript.words) or {None: []}
     assert list(tiers) == [f"channel {channel}" if channel else "words" for channel in sorted(channels, key=str)]
@@ -323,7 +323,7 @@ def test_the_intervals_of_a_textgrid_cover_the_sound_and_hold_the_words(transcri
         assert [text for _, _, text in intervals if text] == [word.text for word in shown]
 
 
-def test_textgrid_keeps_quotes_and_parts_words_that_overlap() -> None:
+def test_textgrid_escapes_quotes_and_separates_overlapping_words() -> None:
     words = (Word('say"', 0.1, 0.5, 1.0), Word("it", 0.4, 0.7, 1.0), Word("lost", 0.6, 0.7, 1.0))
     assert parse_textgrid(to_textgrid(Transcript(words, 1.0))) == {
         "words": [(0.0, 0.1, ""), (0.1, 0.5, 'say"'), (0.5, 0.7, "it"), (0.7, 1.0, "")]

@@ -1,4 +1,4 @@
-"""Cues: cut where people read them best, and shown for as long as reading takes where the speech allows it."""
+"""Cues are segmented at the best places, and shown for the reading time where the speech allows it."""
 
 import itertools
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from asr.transcript.transcript import Transcript, merged
 from asr.transcript.words import Word
 
 
-def even(text: str, *, each_s: float = 0.3, gap_s: float = 0.1, start_s: float = 0.0) -> Transcript:
-    """A text with words of the same length; "|" makes the gap before the next word 0.4 s longer."""
+def even(text: str, *, word_s: float = 0.3, gap_s: float = 0.1, start_s: float = 0.0) -> Transcript:
+    """A transcript with words of equal duration; "|" makes the gap before the next word 0.4 s longer."""
     words, now = [], start_s
-    for part in text.split():
-        if part == "|":
+    for token in text.split():
+        if token == "|":
             now += 0.4
         else:
-            words.append(Word(part, now, now + each_s, 1.0))
-            now += each_s + gap_s
+            words.append(Word(token, now, now + word_s, 1.0))
+            now += word_s + gap_s
     return Transcript(tuple(words), now + 5.0)
 
 
@@ -39,7 +39,7 @@ STEPS = st.one_of(st.floats(0, 0.3), st.floats(0, 2), st.just(0.0))
 
 @st.composite
 def speech(draw: st.DrawFn, max_words: int = 60, gaps: st.SearchStrategy[float] = STEPS) -> Transcript:
-    """Words of plain length that do not overlap, and a sound that leaves a millisecond for each of them at its end."""
+    """Words that do not overlap, in a recording with at least a millisecond per word after the last one."""
     now, words = 0.0, []
     for text in draw(st.lists(LETTERS, min_size=1, max_size=max_words)):
         start = now + draw(gaps)
@@ -56,10 +56,10 @@ def grouped(transcript: Transcript) -> list[tuple[Cue, list[Word]]]:
 
 @settings(deadline=None)
 @given(speech())
-def test_a_cue_keeps_to_its_speech_and_to_what_people_can_read(transcript: Transcript) -> None:
-    found = grouped(transcript)
-    shown_until = [*(cue.start_ms for cue, _ in found), ms(transcript.duration_s)][1:]
-    for (cue, words), next_ms in zip(found, shown_until, strict=True):
+def test_cues_follow_the_speech_and_stay_readable(transcript: Transcript) -> None:
+    groups = grouped(transcript)
+    next_starts_ms = [*(cue.start_ms for cue, _ in groups), ms(transcript.duration_s)][1:]
+    for (cue, words), next_ms in zip(groups, next_starts_ms, strict=True):
         assert cue.start_ms == ms(words[0].start_s)
         spoken_ms = ms(words[-1].end_s) - cue.start_ms
         assert len(words) == 1 or spoken_ms <= 7000
@@ -70,33 +70,33 @@ def test_a_cue_keeps_to_its_speech_and_to_what_people_can_read(transcript: Trans
 
 
 def cost(words: Sequence[Word], first: int, last: int, end_ms: int) -> float:
-    """What a cue of the words from `first` to before `last` costs by the module's rule; infinite if it is too long."""
+    """Cost of a cue of `words[first:last]` by the rule in the module; infinite if it is too long."""
     group = words[first:last]
     texts = [word.text for word in group]
     fits = any(
-        all(len(part) <= 1 or len(" ".join(part)) <= 42 for part in (texts[:cut], texts[cut:]))
+        all(len(line) <= 1 or len(" ".join(line)) <= 42 for line in (texts[:cut], texts[cut:]))
         for cut in range(len(texts) + 1)
     )
     next_ms = ms(words[last].start_s) if last < len(words) else end_ms
     until_ms = ms(group[-1].end_s)
     if next_ms - until_ms < 500:
         until_ms = next_ms
-    lasts_ms = until_ms - ms(group[0].start_s)
-    if len(group) > 1 and (not fits or lasts_ms > 7000):
+    shown_ms = until_ms - ms(group[0].start_s)
+    if len(group) > 1 and (not fits or shown_ms > 7000):
         return float("inf")
     characters = len(" ".join(texts))
-    full = max(characters / 84, lasts_ms / 7000)
-    hurry_s = max(0, max(1000, 1000 * characters / 17) - (next_ms - ms(group[0].start_s))) / 1000
-    broken = 0.0
+    fullness = max(characters / 84, shown_ms / 7000)
+    missing_s = max(0, max(1000, 1000 * characters / 17) - (next_ms - ms(group[0].start_s))) / 1000
+    break_cost = 0.0
     if last < len(words):
         pause = max(0, next_ms - ms(group[-1].end_s)) / 700
-        broken = 0.8 * (1 - pause) + 0.3 * (len(texts[-1]) <= 3) + 0.2 * (len(words[last].text) > 3)
-    return (1 - full) ** 2 + hurry_s + broken
+        break_cost = 0.8 * (1 - pause) + 0.3 * (len(texts[-1]) <= 3) + 0.2 * (len(words[last].text) > 3)
+    return (1 - fullness) ** 2 + missing_s + break_cost
 
 
 @settings(deadline=None, max_examples=60)
 @given(speech(max_words=9, gaps=st.floats(0, 0.1) | st.floats(0, 0.699)))
-def test_no_way_to_cut_costs_less(transcript: Transcript) -> None:
+def test_no_segmentation_costs_less(transcript: Transcript) -> None:
     words, end_ms = transcript.words, ms(transcript.duration_s)
     counts = [len(group) for _, group in grouped(transcript)]
 
@@ -104,20 +104,21 @@ def test_no_way_to_cut_costs_less(transcript: Transcript) -> None:
         return sum(cost(words, first, last, end_ms) for first, last in itertools.pairwise([0, *ends]))
 
     inner = range(1, len(words))
-    best = min(
-        total([*chosen, len(words)]) for size in range(len(words)) for chosen in itertools.combinations(inner, size)
-    )
+    best = min(total([*cuts, len(words)]) for size in range(len(words)) for cuts in itertools.combinations(inner, size))
     assert total(list(itertools.accumulate(counts))) == pytest.approx(best, abs=1e-9)
 
 
-def test_two_lines_are_alike_in_length() -> None:
+def test_two_lines_are_similar_in_length() -> None:
     transcript = even("it was the best of times it was the worst of times")
     assert lines(transcript) == [("it was the best of times", "it was the worst of times")]
 
 
-def test_the_second_line_is_rather_the_longer() -> None:
+def test_the_second_line_is_preferably_longer() -> None:
     assert lines(even("aaaaaaaaa bbbbbbbbb cccccccccc dddddddddd eeeeeeeeee")) == [
-        ("aaaaaaaaa bbbbbbbbb", "cccccccccc dddddddddd eeeeeeeeee")  # 13 longer, the first would be 9
+        (
+            "aaaaaaaaa bbbbbbbbb",
+            "cccccccccc dddddddddd eeeeeeeeee",
+        )  # the second is 13 longer; the alternative is the first 9 longer
     ]
 
 
@@ -128,16 +129,16 @@ def test_a_line_does_not_end_on_a_short_word() -> None:
 
 
 def test_a_cue_ends_where_a_phrase_does() -> None:
-    told = "in the evening we went back to the harbour | the boats were gone and the water lay quiet under the moon"
-    assert [" ".join(cue.lines) for cue in cues(even(told))] == told.split(" | ")
+    text = "in the evening we went back to the harbour | the boats were gone and the water lay quiet under the moon"
+    assert [" ".join(cue.lines) for cue in cues(even(text))] == text.split(" | ")
 
 
-def test_the_last_word_is_not_left_alone() -> None:
+def test_the_last_word_does_not_get_its_own_cue() -> None:
     text = "some people walked along the river and others stayed with the horses beside the gate until sunset"
-    found = lines(even(text, each_s=0.25, gap_s=0.05))
-    assert " ".join(itertools.chain(*found)) == text
-    assert len(found) == 2
-    assert min(len(" ".join(cue)) for cue in found) > 30
+    cue_lines = lines(even(text, word_s=0.25, gap_s=0.05))
+    assert " ".join(itertools.chain(*cue_lines)) == text
+    assert len(cue_lines) == 2
+    assert min(len(" ".join(cue)) for cue in cue_lines) > 30
 
 
 def test_42_characters_fill_a_line_and_84_a_cue() -> None:
@@ -168,12 +169,12 @@ def test_the_first_line_leaves_room_for_the_channel() -> None:
     assert of(20, 19, 22, pause_s=0.6) == [(x20, f"{x19} {x22}")]
 
 
-def test_a_cue_of_seven_seconds_is_not_cut() -> None:
+def test_a_cue_of_seven_seconds_is_not_split() -> None:
     assert len(cues(Transcript((Word("a", 1.0, 4.0, 1.0), Word("b", 4.0, 8.0, 1.0)), 9.0))) == 1
     assert len(cues(Transcript((Word("a", 1.0, 4.0, 1.0), Word("b", 4.0, 8.001, 1.0)), 9.0))) == 2
 
 
-def test_a_short_last_cue_ends_with_the_sound() -> None:
+def test_a_short_last_cue_ends_with_the_recording() -> None:
     (cue,) = cues(Transcript((Word("yes", 1.0, 1.2, 1.0),), 1.5))
     assert (cue.start_ms, cue.end_ms) == (1000, 1500)
 
@@ -183,15 +184,15 @@ def test_a_word_of_ten_seconds_is_shown_for_seven() -> None:
     assert (cue.start_ms, cue.end_ms) == (1000, 8000)
 
 
-def test_fast_speech_stays_in_the_pause_until_it_is_read() -> None:
-    fast = even("people speak very quickly sometimes and then they stop", each_s=0.1, gap_s=0.0)
+def test_fast_speech_stays_visible_in_the_pause_until_it_is_read() -> None:
+    fast = even("people speak very quickly sometimes and then they stop", word_s=0.1, gap_s=0.0)
     (cue,) = cues(fast)
-    assert (cue.start_ms, cue.end_ms) == (0, 3177)  # 54 characters at 17 a second, spoken in 0.9 s
+    assert (cue.start_ms, cue.end_ms) == (0, 3177)  # 54 characters at 17 per second, spoken in 0.9 s
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_one_sound_on_several_channels_is_shown_as_often(count: int) -> None:
-    one = even("first we take the road along the coast and after the bridge we turn towards the hills", each_s=0.35)
+def test_identical_channels_are_each_shown(count: int) -> None:
+    one = even("first we take the road along the coast and after the bridge we turn towards the hills", word_s=0.35)
     found = cues(merged([one] * count))
     assert sorted(cue.channel or 0 for cue in found) == [
         n + 1 for n in range(count) for _ in range(len(found) // count)
@@ -199,14 +200,14 @@ def test_one_sound_on_several_channels_is_shown_as_often(count: int) -> None:
     assert all(cue.end_ms - cue.start_ms >= 1000 for cue in found)
 
 
-def test_a_word_thrown_in_neither_hides_the_sentence_nor_is_hidden() -> None:
+def test_an_interjection_neither_hides_the_sentence_nor_is_hidden() -> None:
     sentence = "and then the whole family moved to another part of the country"
     found = cues(merged([even(sentence, start_s=1.0), even("yes", start_s=2.0)]))
     assert [(cue.channel, cue.start_ms) for cue in found] == [(1, 1000), (2, 4500)]
     assert [cue.end_ms - cue.start_ms for cue in found] == [3500, 1000]
 
 
-def test_both_last_words_are_seen_before_the_sound_ends() -> None:
+def test_both_last_words_are_shown_before_the_recording_ends() -> None:
     a, b = (Transcript((Word("bye", start, 3.8, 1.0),), 4.0) for start in (3.4, 3.5))
     assert [(cue.channel, cue.start_ms, cue.end_ms) for cue in cues(merged([a, b]))] == [
         (1, 3400, 3750),

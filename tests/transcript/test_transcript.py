@@ -1,4 +1,4 @@
-"""A transcript of several channels, its confidence, and its files."""
+"""Merging channels, mean confidence, and writing files."""
 
 import itertools
 from dataclasses import replace
@@ -17,18 +17,18 @@ from asr.transcript.words import Word
 
 @settings(deadline=None)
 @given(st.lists(one_channel(), min_size=1, max_size=3))
-def test_merged_channels_stand_phrase_by_phrase(alone: list[Transcript]) -> None:
-    whole = merged(alone)
-    assert whole.duration_s == max(transcript.duration_s for transcript in alone)
-    found = by_channel(whole.words)
-    for channel, transcript in enumerate(alone, start=1):
-        assert [replace(word, channel=None) for word in found.get(channel, [])] == list(transcript.words)
+def test_merged_channels_are_ordered_phrase_by_phrase(channels: list[Transcript]) -> None:
+    whole = merged(channels)
+    assert whole.duration_s == max(transcript.duration_s for transcript in channels)
+    channel_words = by_channel(whole.words)
+    for channel, transcript in enumerate(channels, start=1):
+        assert [replace(word, channel=None) for word in channel_words.get(channel, [])] == list(transcript.words)
 
-    def apart(before: Word, after: Word) -> bool:
+    def separates(before: Word, after: Word) -> bool:
         return before.channel != after.channel or round(1000 * after.start_s) - round(1000 * before.end_s) >= 700
 
     pairs = list(itertools.pairwise(whole.words))
-    phrases = [*whole.words[:1], *(after for before, after in pairs if apart(before, after))]
+    phrases = [*whole.words[:1], *(after for before, after in pairs if separates(before, after))]
     starts = [(word.start_s, word.channel) for word in phrases]
     assert starts == sorted(starts)
 
@@ -55,7 +55,9 @@ def test_write_replaces_the_file(tmp_path: Path, name: str) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_keeps_the_old_file_and_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
@@ -68,7 +70,7 @@ def test_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path, m
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_write_where_it_cannot(tmp_path: Path) -> None:
+def test_write_to_an_impossible_path(tmp_path: Path) -> None:
     with pytest.raises(AsrError, match=r"Cannot write .*none/talk\.txt: No such file or directory\."):
         write(SMALL, tmp_path / "none" / "talk.txt", "txt")
     folder = tmp_path / "folder"

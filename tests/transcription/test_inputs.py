@@ -1,4 +1,4 @@
-"""Which sounds files, folders, patterns and lists mean, and what is written about them is called."""
+"""How files, folders, patterns and lists are expanded to recordings, and how their outputs are named."""
 
 from pathlib import Path
 
@@ -19,11 +19,11 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def names(found: list[Input]) -> dict[str, str]:
-    return {each.source: each.name for each in found}
+def names(recordings: list[Input]) -> dict[str, str]:
+    return {recording.source: recording.name for recording in recordings}
 
 
-def test_a_folder_is_all_its_sounds_sorted_and_named_like_its_tree(tree: Path) -> None:
+def test_a_folder_expands_to_its_sorted_recordings_named_like_its_tree(tree: Path) -> None:
     assert list(names(expand(["calls"])).items()) == [
         ("calls/a.wav", "a"),
         ("calls/b/c.MP3", "b/c"),
@@ -39,8 +39,9 @@ def test_files_patterns_and_standard_input(tree: Path) -> None:
     assert names(expand(["calls/t*.flac"])) == {"calls/twin.flac": "twin"}
 
 
-def test_what_is_not_there_stays_to_be_told(tree: Path) -> None:
-    assert [each.source for each in expand(["no.wav", "empty", "calls/*.opus"])] == ["no.wav", "empty", "calls/*.opus"]
+def test_missing_files_are_kept_to_be_reported(tree: Path) -> None:
+    missing = ["no.wav", "empty", "calls/*.opus"]
+    assert [recording.source for recording in expand(missing)] == missing
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tree: Path) -> None:
@@ -48,11 +49,11 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tree: Path) -> None:
     assert names(expand(["[1].wav"])) == {"[1].wav": "[1]"}
 
 
-def test_a_sound_that_is_named_twice_is_one(tree: Path) -> None:
+def test_a_recording_given_twice_is_listed_once(tree: Path) -> None:
     assert len(expand(["calls/a.wav", "calls", "calls/a.wav"])) == 5
 
 
-def test_a_list_keeps_the_folders_in_which_its_sounds_differ(tree: Path) -> None:
+def test_a_list_keeps_the_folders_in_which_its_paths_differ(tree: Path) -> None:
     (tree / "list.txt").write_text(f"calls/a.wav\n\n{tree}/calls/b/c.MP3\n")
     assert names(expand([], "list.txt")) == {"calls/a.wav": "a", f"{tree}/calls/b/c.MP3": "b/c"}
     for content, message in (("\n", "is empty"), (None, "cannot be read")):
@@ -63,12 +64,12 @@ def test_a_list_keeps_the_folders_in_which_its_sounds_differ(tree: Path) -> None
             expand([], "list.txt")
 
 
-def test_two_sounds_of_one_name_get_their_folders(tree: Path) -> None:
+def test_two_recordings_of_one_name_get_their_folders(tree: Path) -> None:
     (tree / "a.wav").write_bytes(b"")
     assert names(expand(["a.wav", "calls/a.wav"])) == {"a.wav": "a", "calls/a.wav": "calls/a"}
 
 
-def test_names_that_stay_alike_are_refused(tree: Path) -> None:
+def test_names_that_remain_duplicates_are_refused(tree: Path) -> None:
     for name in ("q/a.wav", "r/a.wav", "inner/q/a.wav"):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_bytes(b"")
@@ -78,4 +79,4 @@ def test_names_that_stay_alike_are_refused(tree: Path) -> None:
 
 def test_a_list_may_begin_with_a_byte_order_mark(tree: Path) -> None:
     (tree / "list.txt").write_bytes(b"\xef\xbb\xbfcalls/a.wav\r\n")
-    assert [each.source for each in expand([], "list.txt")] == ["calls/a.wav"]
+    assert [recording.source for recording in expand([], "list.txt")] == ["calls/a.wav"]

@@ -1,4 +1,4 @@
-"""Files of transcripts in a folder."""
+"""Transcript files in an output folder."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ from asr.transcription.outputs import is_done, write_all
 TRANSCRIPT = Transcript((Word("hello", 0.1, 0.5, 0.9),), 1.0)
 
 
-def test_a_file_a_format_in_a_folder_like_that_of_the_recording(tmp_path: Path) -> None:
+def test_one_file_per_format_in_a_folder_like_that_of_the_recording(tmp_path: Path) -> None:
     source = tmp_path / "talk.wav"
     source.touch()
     recording, out = Input(str(source), "monday/talk"), tmp_path / "out"
@@ -27,7 +27,7 @@ def test_a_file_a_format_in_a_folder_like_that_of_the_recording(tmp_path: Path) 
     assert not is_done(recording, out, ["txt"])
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
-    with pytest.raises(AsrError, match=r"The folder '.*out' cannot be made: "):
+    with pytest.raises(AsrError, match=r"Cannot create the folder '.*out': "):
         write_all(TRANSCRIPT, Input("talk.wav", "talk"), tmp_path / "out", ["txt"])

@@ -1,4 +1,4 @@
-"""From a sound file to words with times, through the public functions, on the toy that reads tones."""
+"""From audio files to words with times, through the public functions, with the toy model that reads tones."""
 
 import io
 import json
@@ -32,10 +32,10 @@ def transcriber(smoke_model: Path):
 
 
 def test_words_and_their_times(transcriber, tmp_path: Path) -> None:
-    """Two words with a long gap: the times must lie in the sounds."""
+    """Two words with a long gap: the times must be within the tones."""
     a, b = np.concatenate([tone(400), tone(1100)]), tone(1700)
     samples = np.concatenate([np.zeros(1920), a, np.zeros(1920), b, np.zeros(1920)])
-    samples += silence(len(samples) / RATE)  # the toy has never heard sound without noise
+    samples += silence(len(samples) / RATE)  # the toy was only trained with noise
     soundfile.write(tmp_path / "x.wav", samples, RATE)
     transcript = transcriber.transcribe(tmp_path / "x.wav")
     assert transcript.text == "ac d"
@@ -73,7 +73,7 @@ def test_threads_share_a_transcriber(transcriber, smoke_corpus: Path) -> None:
     assert [t.text for t in transcripts] == [u.text for u in utterances]
 
 
-def test_a_batch_gives_what_each_gives_alone(smoke_model: Path, smoke_corpus: Path) -> None:
+def test_a_batch_gives_the_same_log_probs_as_single_runs(smoke_model: Path, smoke_corpus: Path) -> None:
     model = OnnxModel(smoke_model)
     waveforms = [soundfile.read(u.audio_filepath, dtype="float32")[0] for u in read(smoke_corpus / "dev.jsonl")]
     for together, alone in zip(model.log_probs(waveforms), map(model.log_probs, [[w] for w in waveforms]), strict=True):
@@ -85,8 +85,8 @@ def test_silence_has_no_words(transcriber) -> None:
         assert transcriber.transcribe(waveform.astype(np.float32)).text == ""
 
 
-def test_a_minute_of_sound_reads_like_its_parts(transcriber, smoke_corpus: Path) -> None:
-    """Longer than a window: words on both sides of each seam are there once."""
+def test_a_long_recording_gives_the_text_of_its_parts(transcriber, smoke_corpus: Path) -> None:
+    """Longer than a window: words on both sides of each seam appear once."""
     parts, texts, duration_s = [], [], 0.0
     for utterance in 6 * read(smoke_corpus / "dev.jsonl"):
         parts += [soundfile.read(utterance.audio_filepath)[0], silence(0.12)]
@@ -114,7 +114,7 @@ def test_the_public_function_and_json(smoke_model: Path, smoke_corpus: Path) -> 
         (b"RIFF....WAVE", "not a whole ONNX file"),
     ],
 )
-def test_a_bad_model_is_one_sentence(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_a_bad_model_is_reported_in_one_sentence(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "model.onnx"
     if content is not None:
         path.write_bytes(content)
@@ -147,7 +147,7 @@ def test_a_missing_file_is_an_audio_error(transcriber, tmp_path: Path) -> None:
         transcriber.transcribe(tmp_path / "missing.wav")
 
 
-def test_less_than_a_frame_holds_no_word(transcriber) -> None:
+def test_less_than_a_frame_contains_no_word(transcriber) -> None:
     assert transcriber.transcribe(np.full(10, 0.5, np.float32)).words == ()
 
 
@@ -167,15 +167,15 @@ def test_samples_of_any_kind_agree_with_the_file(transcriber, smoke_corpus: Path
     utterance = read(smoke_corpus / "dev.jsonl")[0]
     samples, rate = soundfile.read(utterance.audio_filepath, dtype="int16")
     left = np.stack([samples, np.zeros_like(samples)], axis=1)
-    for given, options in (
+    for variant, options in (
         (samples, {}),
         (samples / 32768.0, {"sample_rate": rate}),
         (np.repeat(samples, 2), {"sample_rate": 2 * rate}),
         (left, {"channel": 1}),
     ):
-        found = transcriber.transcribe(given, **options)
-        assert found.text == utterance.text
-        assert found.duration_s == pytest.approx(len(samples) / rate, abs=1e-4)
+        transcript = transcriber.transcribe(variant, **options)
+        assert transcript.text == utterance.text
+        assert transcript.duration_s == pytest.approx(len(samples) / rate, abs=1e-4)
     assert transcriber.transcribe(left, channel=2).text == ""
 
 
@@ -186,51 +186,53 @@ def test_samples_of_any_kind_agree_with_the_file(transcriber, smoke_corpus: Path
         (np.zeros(0), {}, r"shape \(0,\)"),
         (np.zeros(9, complex), {}, "type complex128"),
         (np.full(9, np.nan), {}, "not a number"),
-        (np.zeros(9), {"channel": 2}, "have 1 channels, and channel 2"),
+        (np.zeros(9), {"channel": 2}, "have 1 channels, but channel 2"),
         (np.zeros(9), {"sample_rate": -1}, "rate is -1 Hz"),
     ],
 )
-def test_bad_samples_are_one_sentence(transcriber, samples: np.ndarray, options: dict, message: str) -> None:
+def test_bad_samples_are_reported_in_one_sentence(
+    transcriber, samples: np.ndarray, options: dict, message: str
+) -> None:
     with pytest.raises(AudioError, match=message):
         transcriber.transcribe(samples, **options)
 
 
-def test_words_come_while_the_sound_goes_on(smoke_model: Path, smoke_corpus: Path, monkeypatch) -> None:
-    """The first words of a long recording are there before its end has been read."""
+def test_words_are_yielded_while_the_audio_is_read(smoke_model: Path, smoke_corpus: Path, monkeypatch) -> None:
+    """The first words of a long recording are available before its end has been read."""
     transcriber = asr.load(smoke_model)
     parts = [soundfile.read(u.audio_filepath, dtype="float32")[0] for u in 12 * read(smoke_corpus / "dev.jsonl")]
     waveform = np.concatenate([np.concatenate([part, silence(0.12).astype(np.float32)]) for part in parts])
-    taken = []
+    read_offsets = []
 
     def blocks(*_: object, **__: object):
         for first in range(0, len(waveform), RATE):
-            taken.append(first)
+            read_offsets.append(first)
             yield waveform[first : first + RATE]
 
     monkeypatch.setattr(transcriber, "_blocks", blocks)
     words = transcriber.words("anything")
     first = next(words)
-    assert len(taken) < 0.7 * len(waveform) / RATE
+    assert len(read_offsets) < 0.7 * len(waveform) / RATE
     assert (first, *words) == transcriber.transcribe("anything").words
 
 
 def test_many_files_in_processes(smoke_model: Path, smoke_corpus: Path, tmp_path: Path) -> None:
     utterances = read(smoke_corpus / "dev.jsonl")[:4]
-    (tmp_path / "bad.wav").write_text("no sound")
+    (tmp_path / "bad.wav").write_text("no audio")
     paths = [*(u.audio_filepath for u in utterances), tmp_path / "bad.wav"]
-    found = dict(asr.transcribe_all(paths, smoke_model, workers=2, beam=4))
-    assert isinstance(found.pop(str(tmp_path / "bad.wav")), AudioError)
-    texts = {path: transcript.text for path, transcript in found.items() if isinstance(transcript, asr.Transcript)}
+    results = dict(asr.transcribe_all(paths, smoke_model, workers=2, beam=4))
+    assert isinstance(results.pop(str(tmp_path / "bad.wav")), AudioError)
+    texts = {path: transcript.text for path, transcript in results.items() if isinstance(transcript, asr.Transcript)}
     assert texts == {str(u.audio_filepath): u.text for u in utterances}
     with pytest.raises(ModelError):
         next(asr.transcribe_all(paths, tmp_path / "no.onnx"))
 
 
-def test_another_channel_than_a_number_or_split_is_refused() -> None:
+def test_a_channel_other_than_a_number_or_split_is_refused() -> None:
     with pytest.raises(AsrError, match="no channel 'both'"):
         asr.load("an4").transcribe(np.zeros(16_000, np.float32), channel="both")  # type: ignore[arg-type]
 
 
-def test_samples_that_lie_on_their_side_are_refused() -> None:
+def test_transposed_samples_are_refused() -> None:
     with pytest.raises(AsrError, match=r"\(2, 16000\) would have 16,000 channels"):
         asr.load("an4").transcribe(np.zeros((2, 16_000), np.float32))

@@ -1,4 +1,4 @@
-"""Sounds in several processes: all results, errors that cost one sound, crashes that cost one sound."""
+"""Several processes: all results arrive, and errors and crashes affect only one recording."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from asr.transcription.workers import transcribe_all
 
 
 class Fake:
-    """Obeys the name of a sound."""
+    """A transcriber that acts according to the name of the recording."""
 
     def __init__(self, greeting: str) -> None:
         self.greeting = greeting
@@ -38,37 +38,37 @@ def load(greeting: str) -> Fake:
 
 
 def run(sources: list[str], workers: int, **options) -> dict[int, Transcript | AsrError]:
-    found = list(transcribe_all(sources, partial(load, "hi"), workers=workers, **options))  # type: ignore[arg-type]
-    assert sorted(number for number, _ in found) == list(range(len(sources))), "each once"
-    return dict(found)
+    results = list(transcribe_all(sources, partial(load, "hi"), workers=workers, **options))  # type: ignore[arg-type]
+    assert sorted(index for index, _ in results) == list(range(len(sources))), "each recording once"
+    return dict(results)
 
 
-def test_every_sound_is_transcribed_with_what_was_wished() -> None:
-    heard: dict[str, float] = {}
-    found = run(
+def test_every_recording_is_transcribed_with_the_options() -> None:
+    reported_s: dict[str, float] = {}
+    results = run(
         [f"s{n}" for n in range(7)],
         2,
         channel="split",
-        progress=lambda source, seconds, total: heard.update({source: seconds}),
+        progress=lambda source, seconds, total: reported_s.update({source: seconds}),
     )
-    for number, result in found.items():
+    for index, result in results.items():
         assert isinstance(result, Transcript)
-        assert result.words[0].text == f"hi-s{number}-split"
-    assert len({result.words[1].text for result in found.values() if isinstance(result, Transcript)}) <= 2
-    assert heard == dict.fromkeys((f"s{n}" for n in range(7)), 2.0)
+        assert result.words[0].text == f"hi-s{index}-split"
+    assert len({result.words[1].text for result in results.values() if isinstance(result, Transcript)}) <= 2
+    assert reported_s == dict.fromkeys((f"s{n}" for n in range(7)), 2.0)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_crash_costs_one_sound(workers: int) -> None:
+def test_a_crash_affects_one_recording(workers: int) -> None:
     sources = ["a", "crash1", "bad", "crash2", "b", "exit", "c"]
-    found = run(sources, workers)
-    assert [isinstance(found[n], Transcript) for n in range(7)] == [s in "abc" for s in sources]
-    assert str(found[1]).startswith("'crash1' brought down the program that read it (signal 11): ")
-    assert "(exit status 7)" in str(found[5])
-    assert str(found[2]) == "bad is bad."
+    results = run(sources, workers)
+    assert [isinstance(results[n], Transcript) for n in range(7)] == [s in "abc" for s in sources]
+    assert str(results[1]).startswith("'crash1' crashed the process that was reading it (signal 11): ")
+    assert "(exit status 7)" in str(results[5])
+    assert str(results[2]) == "bad is bad."
 
 
-def test_whoever_stops_asking_leaves_no_process() -> None:
+def test_closing_the_iterator_leaves_no_process() -> None:
     import multiprocessing
 
     results = transcribe_all(["a", "b", "c"], partial(load, "hi"), workers=2)  # type: ignore[arg-type]
@@ -77,9 +77,9 @@ def test_whoever_stops_asking_leaves_no_process() -> None:
     assert multiprocessing.active_children() == []
 
 
-def test_a_worker_does_not_hear_ctrl_c() -> None:
-    """The terminal sends it to all processes, and a traceback from each would be shown."""
-    before = signal.getsignal(signal.SIGINT)
-    (found,) = run(["ctrl-c"], workers=1).values()
-    assert isinstance(found, Transcript)
-    assert signal.getsignal(signal.SIGINT) is before
+def test_a_worker_ignores_ctrl_c() -> None:
+    """The terminal sends SIGINT to all processes, and each would print a traceback."""
+    handler = signal.getsignal(signal.SIGINT)
+    (result,) = run(["ctrl-c"], workers=1).values()
+    assert isinstance(result, Transcript)
+    assert signal.getsignal(signal.SIGINT) is handler
