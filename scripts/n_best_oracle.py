@@ -37,7 +37,7 @@ def main() -> None:
     )
     search = BeamSearch(model.description.tokenizer, options, ngram=build.own_language_model(model.description))
     utterances = [utterance for path in given.manifests for utterance in manifest.read(path)]
-    heard = tuning.listen(model, utterances)
+    heard = tuning.run_model(model, utterances)
     first = best = words = 0
     for rows, reference in zip(heard.log_probs, heard.references, strict=True):
         counts = [score([reference], [each.text]).words for each in search.decode(rows, given.texts)]

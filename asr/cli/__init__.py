@@ -9,21 +9,21 @@ from asr.errors import AsrError, MissingExtra
 from asr.version import __version__
 
 COMMANDS = {
-    "transcribe": "Turn sound files into text.",
-    "align": "Find when each word of a known text is spoken.",
-    "info": "Say what a model file says of itself.",
-    "prepare": "Turn a corpus into manifests.",
-    "data": "Say what manifests hold, and what is wrong with them.",
+    "transcribe": "Transcribe audio and video files.",
+    "align": "Align a known text with its recording: the time of each word.",
+    "info": "Show what a model file contains.",
+    "prepare": "Convert a corpus to manifests.",
+    "data": "Summarise and validate manifests.",
     "train": "Train a model from a recipe.",
-    "recipe": "Show, compare and describe recipes.",
-    "lm": "Train, pack and measure language models.",
-    "tune": "Find the weights of a language model on a dev part.",
-    "export": "Turn a training run into one .onnx file.",
+    "recipe": "Show, compare and document recipes.",
+    "lm": "Train, pack and evaluate language models.",
+    "tune": "Tune the decoding of a model on a dev set.",
+    "export": "Export a training run to one .onnx file.",
     "evaluate": "Measure a model's word error rate on a manifest.",
-    "compare": "Say whether one of two evaluated systems is better.",
-    "score": "Compare two text files: reference and hypothesis.",
+    "compare": "Compare two evaluated systems, with significance tests.",
+    "score": "Score a hypothesis text against its reference.",
 }
-"""Name -> the one line that `asr --help` shows; the command itself is `asr.cli.NAME:NAME`."""
+"""Command name -> its line in `asr --help`; the command itself is `asr.cli.NAME:NAME`."""
 
 TRAIN_PACKAGES = {
     "torch",
@@ -39,11 +39,11 @@ TRAIN_PACKAGES = {
 
 
 RENAMED = {"least-confidence": "min-confidence"}
-"""Options by the names of the release before -> their names; they are still understood, and not shown."""
+"""Hidden aliases for one release: old option name -> current name."""
 
 
 class LazyGroup(click.Group):
-    """A click group that knows its commands by name and imports one when it is asked for."""
+    """A click group that imports a command only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -59,16 +59,16 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Add the nearest command to click's "No such command"."""
+        """Add the closest command name to click's "No such command" error."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             import difflib
 
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1) if args else []
-            if not near:
+            matches = difflib.get_close_matches(args[0], COMMANDS, n=1) if args else []
+            if not matches:
                 raise
-            raise click.UsageError(f"{error.message} Did you mean `{near[0]}`?", ctx) from None
+            raise click.UsageError(f"{error.message} Did you mean `{matches[0]}`?", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table above, so that `asr --help` imports none of them."""
@@ -76,7 +76,7 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a user's mistake becomes one sentence and exit status 1."""
+        """Run the command and report a user error as one sentence with exit status 1."""
         try:
             return super().invoke(ctx)
         except (AsrError, ImportError, OSError) as error:
@@ -84,35 +84,35 @@ class LazyGroup(click.Group):
 
 
 def _as_click_error(error: Exception, what: str) -> Exception:
-    """The one place where domain errors become the command line's."""
+    """Convert a domain error into a click error; the only place that does."""
     if isinstance(error, AsrError):
         return click.ClickException(str(error))
     if isinstance(error, BrokenPipeError):
-        return error  # click ends quietly when nobody reads
+        return error  # click exits quietly on a closed pipe
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
         return click.ClickException(str(MissingExtra(what, "train", package))) if package in TRAIN_PACKAGES else error
     sentence = _reason(error)
-    if package := _being_imported(error):
+    if package := _failing_import(error):
         sentence = (
             f"{what} needs the package {package}, which is installed but cannot be loaded ({sentence}), usually "
-            "because its version does not fit another package's: `pip install -c constraints.txt '.[train]'` in a "
-            "checkout of asr installs versions that fit."
+            "because its version is incompatible with another package: `pip install -c constraints.txt '.[train]'` "
+            "in a checkout of asr installs compatible versions."
         )
     elif isinstance(error, OSError) and error.filename:
-        sentence = f"'{error.filename}' cannot be read or written ({error.strerror}): choose another place."
+        sentence = f"'{error.filename}' cannot be read or written ({error.strerror}): choose another path."
     return click.ClickException(sentence)
 
 
 def _reason(error: Exception) -> str:
-    """What an exception says, on one line."""
+    """The message of an exception on one line, without the final full stop."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
-def _being_imported(error: Exception) -> str | None:
-    """The installed package whose code was being loaded when the error arose: the innermost one, else None.
+def _failing_import(error: Exception) -> str | None:
+    """The innermost installed package that was being imported when the error was raised, or None.
 
-    A compiled library that does not fit raises an OSError or ImportError on behalf of the package.
+    An incompatible compiled library raises an OSError or ImportError inside the package that loads it.
     """
     package, trace = None, error.__traceback__
     while trace is not None:

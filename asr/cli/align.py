@@ -13,29 +13,31 @@ from asr.transcript.formats import FORMATS
 @click.argument("audio")
 @click.argument("text")
 @click.option("--model", help="An .onnx file or a shipped model.  [default: english]")
-@click.option("--format", "format_", type=click.Choice(list(FORMATS)), default="json", show_default=True)
 @click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write this file instead of standard output."
+    "--format", "format_", type=click.Choice(list(FORMATS)), default="json", show_default=True, help="Output format."
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead of standard output."
 )
 def align(audio: str, text: str, model: str | None, format_: str, output: Path | None) -> None:
-    """Find when each word of a known text is spoken.
+    """Align a known text with its recording: the time of each word.
 
-    AUDIO is any sound file, TEXT a text file in UTF-8 that holds what is spoken in it; "-" is standard input. Words
-    keep their spelling. Numbers and signs must be written out as they are spoken. A word lasts as long as the sound
-    around its letters stays loud; its confidence is low where something else was said.
+    AUDIO is an audio file, TEXT its transcript in UTF-8; "-" reads TEXT from standard input. Words keep their
+    spelling; numbers and symbols must be written out as they are spoken. The start and end of a word are placed where
+    the audio around its letters falls silent. A low confidence marks words that were not spoken.
 
     \b
     Example:
       asr align chapter.mp3 chapter.txt --format srt > chapter.srt
     """
     import asr
-    from asr import audio as sound
+    from asr import audio as audio_files
     from asr.transcript.transcript import write
     from asr.transcription.aligner import align_text
 
     lines, name = _lines(text)
     loaded = asr.load(model, beam=0).model
-    waveform = sound.load(audio, loaded.description.sample_rate)
+    waveform = audio_files.load(audio, loaded.description.sample_rate)
     transcript = align_text(loaded, waveform, lines, text=name, source=audio)
     if output:
         write(transcript, output, format_)
@@ -44,7 +46,7 @@ def align(audio: str, text: str, model: str | None, format_: str, output: Path |
 
 
 def _lines(text: str) -> tuple[list[str], str]:
-    """The lines of a text file, and what messages call it."""
+    """Read a text file or standard input; return its lines and its name in messages."""
     name = "standard input" if text == "-" else f"'{text}'"
     try:
         content = sys.stdin.buffer.read() if text == "-" else Path(text).read_bytes()

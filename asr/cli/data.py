@@ -1,4 +1,4 @@
-"""`asr data`: what manifests hold, and what is wrong with them."""
+"""`asr data`: summarise and validate manifests."""
 
 import json
 import time
@@ -24,7 +24,7 @@ MANIFESTS = click.argument("manifests", nargs=-1, required=True, type=click.Path
 
 @click.group()
 def data() -> None:
-    """Say what manifests hold, and what is wrong with them.
+    """Summarise and validate manifests.
 
     \b
     Example:
@@ -36,11 +36,11 @@ def data() -> None:
 @MANIFESTS
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def stats(manifests: tuple[Path, ...], as_json: bool) -> None:
-    """Count and measure what manifests hold.
+    """Print statistics of manifests.
 
-    Utterances, hours, speakers, words and characters are counted for each manifest and in all.
-    Texts are taken as they stand: "The" and "the" are two words, and the alphabet has every character that occurs.
-    Speakers of one name are one speaker, also in different manifests.
+    One row per manifest and a total: utterances, hours, speakers, words and characters. Texts are not normalised:
+    "The" and "the" are two words, and the alphabet lists every character that occurs. A speaker id that occurs in
+    several manifests counts as one speaker.
 
     \b
     Example:
@@ -48,48 +48,57 @@ def stats(manifests: tuple[Path, ...], as_json: bool) -> None:
     """
     from asr.data.statistics import summarise
 
-    read = [manifest.read(path) for path in manifests]
-    parts = [summarise(utterances) for utterances in read]
-    together = summarise([utterance for utterances in read for utterance in utterances])
+    utterances = [manifest.read(path) for path in manifests]
+    statistics = [(str(path), summarise(read)) for path, read in zip(manifests, utterances, strict=True)]
+    total = summarise([utterance for read in utterances for utterance in read])
     if as_json:
-        each = [{"manifest": str(path)} | asdict(part) for path, part in zip(manifests, parts, strict=True)]
-        click.echo(json.dumps({"manifests": each, "all": asdict(together)}, ensure_ascii=False))
+        rows = [{"manifest": name} | asdict(summary) for name, summary in statistics]
+        click.echo(json.dumps({"manifests": rows, "all": asdict(total)}, ensure_ascii=False))
         return
-    named = [(str(path), part) for path, part in zip(manifests, parts, strict=True)]
-    _show_statistics([*named, ("all", together)] if len(named) > 1 else named)
+    _show_statistics([*statistics, ("all", total)] if len(statistics) > 1 else statistics)
 
 
 @data.command()
 @MANIFESTS
-@click.option("--alphabet", metavar="CHARACTERS", help="What a normalised text may hold.  [default: a-z, space, ']")
+@click.option(
+    "--alphabet", metavar="CHARACTERS", help="Characters allowed in normalised text.  [default: a-z, space, ']"
+)
 @click.option(
     "--frame-shift-ms",
     type=click.Choice(["20", "40", "80"]),
     default="40",
     show_default=True,
-    help="The model's, for what is too short.",
+    help="Frame shift of the model, for the check `too-short`.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
     default=cores,
-    show_default="one a core",
+    show_default="one per core",
     metavar="N",
-    help="Files to read at a time.",
+    help="Number of files to read in parallel.",
 )
-@click.option("--show", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Lines a kind.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every finding in it.")
+@click.option(
+    "--show",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Findings to show per kind.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all findings.")
 def validate(
     manifests: tuple[Path, ...], *, alphabet: str | None, frame_shift_ms: str, workers: int, show: int, as_json: bool
 ) -> None:
-    """Read every sound file and name what is wrong.
+    """Check manifests and every audio file in them.
 
-    Sound: unreadable; duration (off by more than 0.1 s); silent (RMS below -60 dBFS); clipped (more than 0.1 % of the
-    samples within 1 % of full scale); too-short (for its text, under CTC). Text: empty; alphabet (other characters are
-    left after normalisation). Several utterances: duplicate-id (in two manifests); duplicate-audio (equal samples,
-    other id); shared-speaker (in two splits, or in two manifests where no split is given).
+    Audio: unreadable; duration (off by more than 0.1 s); silent (RMS below -60 dBFS); clipped (more than 0.1 % of the
+    samples within 1 % of full scale); too-short (fewer frames than CTC needs for the text). Text: empty; alphabet
+    (characters outside the alphabet after normalisation). Across utterances: duplicate-id (in two manifests);
+    duplicate-audio (identical samples, different id); shared-speaker (in two splits, or in two manifests without
+    splits).
 
-    The exit status is 1 when anything is found.
+    The exit status is 1 if there are findings.
 
     \b
     Example:
@@ -112,48 +121,48 @@ def validate(
     elapsed_s = time.monotonic() - started
     if as_json:
         report = {"manifests": [str(path) for path in manifests], "utterances": len(entries), "duration_s": duration_s}
-        click.echo(json.dumps(report | {"findings": [asdict(each) for each in findings]}, ensure_ascii=False))
+        click.echo(json.dumps(report | {"findings": [asdict(finding) for finding in findings]}, ensure_ascii=False))
     else:
         for kind, meaning in validation.KINDS.items():
             _show_findings(f"{kind}: {meaning}", [finding for finding in findings if finding.kind == kind], show)
         hours = duration_s / 3600
         click.echo(
             f"{len(findings):,} finding{'' if len(findings) == 1 else 's'} in {len(entries):,} utterances; "
-            f"{hours:.2f} hours of sound in {elapsed_s:.1f} s, {hours / elapsed_s:.2f} hours per second."
+            f"{hours:.2f} hours of audio in {elapsed_s:.1f} s, {hours / elapsed_s:.2f} hours per second."
         )
     if findings:
         click.get_current_context().exit(1)
 
 
-def _show_statistics(parts: Sequence[tuple[str, "Statistics"]]) -> None:
+def _show_statistics(statistics: Sequence[tuple[str, "Statistics"]]) -> None:
     rows = [
         ("", "utterances", "hours", "speakers", "shortest", "median", "longest", "words", "distinct", "characters/s")
     ]
     rows += [
         (
             name,
-            f"{part.utterances:,}",
-            f"{part.duration_s / 3600:.2f}",
-            f"{part.speakers:,}" if part.speakers else "-",
-            *(f"{seconds:.2f} s" for seconds in (part.shortest_s, part.median_s, part.longest_s)),
-            f"{part.words:,}",
-            f"{part.distinct_words:,}",
-            f"{part.characters_per_second:.1f}",
+            f"{summary.utterances:,}",
+            f"{summary.duration_s / 3600:.2f}",
+            f"{summary.speakers:,}" if summary.speakers else "-",
+            *(f"{seconds:.2f} s" for seconds in (summary.shortest_s, summary.median_s, summary.longest_s)),
+            f"{summary.words:,}",
+            f"{summary.distinct_words:,}",
+            f"{summary.characters_per_second:.1f}",
         )
-        for name, part in parts
+        for name, summary in statistics
     ]
     _show_table(rows)
-    for name, part in parts:
-        characters = " ".join(f"{_visible(character)}={count}" for character, count in part.alphabet.items())
+    for name, summary in statistics:
+        characters = " ".join(f"{_visible(character)}={count}" for character, count in summary.alphabet.items())
         click.echo()
-        line = f"{name}, {len(part.alphabet)} characters: {characters}"
+        line = f"{name}, {len(summary.alphabet)} characters: {characters}"
         click.echo(fill(line, 100, break_on_hyphens=False, break_long_words=False))
 
 
 def _visible(character: str) -> str:
-    """A character as a person can see it: letters, digits and signs as they are, others by code point."""
-    seen = unicodedata.category(character)[0] in "LNPS"
-    return character if seen else "space" if character == " " else f"U+{ord(character):04X}"
+    """A human-readable character: letters, digits and symbols as they are, others by code point."""
+    is_visible = unicodedata.category(character)[0] in "LNPS"
+    return character if is_visible else "space" if character == " " else f"U+{ord(character):04X}"
 
 
 def _show_findings(title: str, findings: Sequence["Finding"], show: int) -> None:
@@ -162,12 +171,12 @@ def _show_findings(title: str, findings: Sequence["Finding"], show: int) -> None
     click.echo(f"{title} ({len(findings):,})")
     _show_table([(f"  {finding.id}", finding.manifest, finding.value) for finding in findings[:show]], numbers=False)
     if len(findings) > show:
-        click.echo(f"  and {len(findings) - show:,} more: see them with --show {len(findings)} or --json")
+        click.echo(f"  and {len(findings) - show:,} more: show them with --show {len(findings)} or --json")
     click.echo()
 
 
 def _show_table(rows: Sequence[Sequence[str]], numbers: bool = True) -> None:
-    """Columns side by side, the first to the left; the others to the right if they are numbers."""
+    """Print columns, the first one left-aligned, the others right-aligned if `numbers`."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     aligned = str.rjust if numbers else str.ljust
     for first, *rest in rows:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asr.text import Tokenizer
 
 MEDIA = 50
-"""About 6 MB of page when they last 10 s each."""
+"""Default of --media: adds about 6 MB to the page if utterances last 10 s."""
 
 
 @click.command()
@@ -28,7 +28,7 @@ MEDIA = 50
     "-o",
     "--output-dir",
     type=click.Path(path_type=Path),
-    help="Write index.html, report.json, report.md, ref.trn and hyp.trn into this folder.",
+    help="Write index.html, report.json, report.md, ref.trn and hyp.trn to this folder.",
 )
 @click.option(
     "--media",
@@ -36,13 +36,15 @@ MEDIA = 50
     default=MEDIA,
     show_default=True,
     metavar="N",
-    help="With -o: let index.html play and picture the N utterances with the most errors.",
+    help="With -o: embed audio and spectrograms of the N utterances with the most errors in index.html.",
 )
 @options.decoding
 @options.align
 @options.max_wer
-@click.option("--json", "as_json", is_flag=True, help="Print report.json instead of a table.")
-@click.option("--keep", is_flag=True, help="Write the score of each corpus into MODEL's file, for its card (asr info).")
+@click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the table.")
+@click.option(
+    "--keep", is_flag=True, help="Store the score of each corpus in the model file; `asr info` shows stored scores."
+)
 def evaluate(
     model: str,
     manifests: tuple[Path, ...],
@@ -55,14 +57,14 @@ def evaluate(
     keep: bool,
     decoding: DecodingOptions,
 ) -> None:
-    """Measure the word and character error rates of MODEL on the utterances of one or more manifests.
+    """Measure the word and character error rates of a model on manifests.
 
     MODEL is an .onnx file, the name of a shipped model, a run folder or a .safetensors checkpoint (the last two need
-    the extra `train`). Texts are found as `asr transcribe` finds them: as the model was tuned (`asr tune`), else
-    greedily. References are normalised to the model's alphabet.
+    the extra `train`). Decoding is the same as in `asr transcribe`: with the settings tuned by `asr tune`, otherwise
+    greedy. References are normalised to the model's alphabet.
 
-    With -o the evaluation leaves a report: a page that shows every error and needs no network (its spectrograms need
-    the extra `report`), a summary in Markdown, everything as JSON, and trn files for sclite.
+    -o writes a report: an HTML page that shows every error and works offline (its spectrograms need the extra
+    `report`), a Markdown summary, all results as JSON, and trn files for sclite.
 
     \b
     Example:
@@ -84,18 +86,18 @@ def evaluate(
         output_folder.prepare(output_dir)
     loaded = load(model)
     if keep and (model in models.shipped() or not isinstance(loaded, OnnxModel)):
-        raise click.UsageError(f"--keep writes into an .onnx file of your own, and {model!r} is none.")
-    threads = cores() if isinstance(loaded, OnnxModel) else 1  # torch has threads of its own
+        raise click.UsageError(f"--keep changes the model file and needs an .onnx file of your own, not {model!r}.")
+    threads = cores() if isinstance(loaded, OnnxModel) else 1  # torch has its own thread pool
     decoder = build.make(loaded.description, decoding)
     if decoder.remark:
         click.echo(f"Note: {decoder.remark}", err=True)
-    read = corpora.read(manifests)
-    duration_s = sum(utterance.duration for corpus in read for utterance in corpus.utterances)
+    test_corpora = corpora.read(manifests)
+    duration_s = sum(utterance.duration for corpus in test_corpora for utterance in corpus.utterances)
     result = None
     with bar() as progress:
         evaluated = evaluation.evaluate(
             loaded,
-            read,
+            test_corpora,
             decoder,
             rule=rule,
             threads=threads,
@@ -114,22 +116,23 @@ def evaluate(
     else:
         click.echo(f"{render(score)}\nDecoding: {decoder.about}.")
         if decoding.hot_words:
-            click.echo(_hot_words(loaded.description.tokenizer, score, decoding.hot_words))
+            click.echo(_hot_word_recall(loaded.description.tokenizer, score, decoding.hot_words))
         speed = f"{duration_s / evaluated.elapsed_s:.0f} times real time"
-        click.echo(f"{duration_s:,.0f} s of sound in {evaluated.elapsed_s:.1f} s: {speed}.")
-        for what, place in (("Report:", output_dir and output_dir / "index.html"), ("Kept in", keep and model)):
-            if place:
-                click.echo(f"{what} {place}")
+        click.echo(f"{duration_s:,.0f} s of audio in {evaluated.elapsed_s:.1f} s: {speed}.")
+        if output_dir is not None:
+            click.echo(f"Report: {output_dir / 'index.html'}")
+        if keep:
+            click.echo(f"Scores stored in {model}")
     options.check_max_wer(score, max_wer)
 
 
-def _hot_words(tokenizer: "Tokenizer", score: "Score", words: "Iterable[str]") -> str:
-    """How often the hot words were found. With a boost of 0 they are only counted."""
+def _hot_word_recall(tokenizer: "Tokenizer", score: "Score", words: "Iterable[str]") -> str:
+    """Recall and false alarms of the hot words. A boost of 0 measures them without boosting."""
     from asr.scoring.breakdown import recall
 
-    found = recall(score, {tokenizer.normalise(word) for word in words})
-    share = f" ({100 * found.found / found.said:.1f} %)" if found.said else ""
-    return f"Hot words: {found.said} said, {found.found} of them found{share}, {found.false} more where none was said."
+    hot = recall(score, {tokenizer.normalise(word) for word in words})
+    share = f" ({100 * hot.found / hot.said:.1f} %)" if hot.said else ""
+    return f"Hot words: {hot.found} of {hot.said} recognised{share}, {hot.false} false alarms."
 
 
 def load(model: str) -> "LogProbModel":
@@ -146,7 +149,7 @@ def load(model: str) -> "LogProbModel":
 
 
 def _command(model: str, manifests: "Sequence[Path]", rule: Rule, decoding: DecodingOptions) -> str:
-    """The command that gives a report's numbers again."""
+    """The command that reproduces the numbers of a report."""
     import shlex
 
     words = ["asr", "evaluate", model, *map(str, manifests), *(() if rule == "fewest" else ("--align", rule))]

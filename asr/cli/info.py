@@ -5,9 +5,11 @@ import click
 
 @click.command()
 @click.argument("model", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, the whole recipe in it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, including the recipe.")
 def info(model: str | None, as_json: bool) -> None:
-    """Say what MODEL, an .onnx file or the name of a shipped model, says of itself; without MODEL, the default one.
+    """Show what a model file contains: licence, size, scores, decoding settings and recipe.
+
+    MODEL is an .onnx file or the name of a shipped model.  [default: english]
 
     \b
     Example:

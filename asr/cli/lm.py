@@ -1,4 +1,4 @@
-"""`asr lm`: language models."""
+"""`asr lm`: train, pack and evaluate language models."""
 
 import json
 from dataclasses import asdict
@@ -16,14 +16,21 @@ if TYPE_CHECKING:
 
 TEXTS = click.argument("texts", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="TEXT...")
 MODEL = click.argument("model", type=click.Path(path_type=Path), metavar="LM")
-OUTPUT = click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+OUTPUT = click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="File to write.",
+)
 NORMALISE = click.option(
-    "--normalise", is_flag=True, help="Take the text as the recogniser would write it: lower case, no punctuation."
+    "--normalise", is_flag=True, help="Normalise the text as the recogniser writes it: lower case, no punctuation."
 )
 
 
 class Prune(click.Command):
-    """Lets `--prune` take as many numbers as follow it."""
+    """A command whose option `--prune` takes a variable number of values."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--prune" in args:
@@ -40,12 +47,14 @@ def _thresholds(context: click.Context, parameter: click.Parameter, value: str) 
     try:
         return [int(number) for number in value.split()]
     except ValueError:
-        raise click.BadParameter(f"{value!r} has to be numbers, such as 0 0 1.", context, parameter) from None
+        raise click.BadParameter(
+            f"{value!r} is not a list of whole numbers such as 0 0 1.", context, parameter
+        ) from None
 
 
 @click.group()
 def lm() -> None:
-    """Train and measure language models, which know what words make sense together.
+    """Train, pack and evaluate language models.
 
     \b
     Example:
@@ -56,20 +65,28 @@ def lm() -> None:
 @lm.command(cls=Prune)
 @TEXTS
 @OUTPUT
-@click.option("--order", type=click.IntRange(2, 6), default=3, show_default=True, metavar="N", help="Words in a row.")
+@click.option("--order", type=click.IntRange(2, 6), default=3, show_default=True, metavar="N", help="N-gram order.")
 @click.option(
     "--prune",
     default="0",
     show_default=True,
     callback=_thresholds,
     metavar="N...",
-    help="For each order from 1 up: leave out n-grams that the text has so often or less. The last number holds for "
+    help="Pruning threshold per order, from 1 up: remove n-grams that occur N times or less. The last number holds for "
     "all higher orders.",
 )
 @click.option(
-    "--vocabulary", type=click.Path(path_type=Path), metavar="FILE", help="Only the words in this list, one a line."
+    "--vocabulary",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Limit the vocabulary to the words of this list, one per line.",
 )
-@click.option("--vocabulary-size", type=click.IntRange(min=1), metavar="N", help="Only the N most frequent words.")
+@click.option(
+    "--vocabulary-size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Limit the vocabulary to the N most frequent words.",
+)
 @NORMALISE
 def train(
     texts: tuple[Path, ...],
@@ -83,11 +100,11 @@ def train(
 ) -> None:
     """Train an n-gram model on text and write it as an ARPA file.
 
-    TEXT is UTF-8 with a sentence a line, plain or packed by gzip or xz, and may be larger than memory: temporary files
-    go where TMPDIR says. The smoothing is interpolated modified Kneser-Ney, with counts, discounts and pruning as in
-    KenLM's lmplz. An output named .gz or .xz is packed.
+    TEXT is UTF-8 with one sentence per line, plain or compressed (gzip, xz). It may be larger than memory: temporary
+    files go to TMPDIR. The smoothing is interpolated modified Kneser-Ney, with counts, discounts and pruning as in
+    KenLM's lmplz. If the name of the output ends in .gz or .xz, it is compressed.
 
-    Without --normalise words are what stands between white space, as it stands.
+    Without --normalise, words are separated by white space and otherwise unchanged.
 
     \b
     Example:
@@ -96,7 +113,7 @@ def train(
     from asr.lm.estimation.train_ngram import train as train_ngram
 
     if vocabulary and vocabulary_size:
-        raise click.UsageError("--vocabulary and --vocabulary-size are two ways to choose the words: give one.")
+        raise click.UsageError("--vocabulary and --vocabulary-size are mutually exclusive: give one of them.")
     options.check_output(output)
     with bar() as progress:
         orders = train_ngram(
@@ -110,14 +127,15 @@ def train(
             progress=progress,
         )
     click.echo("order      n-grams         kept      D1      D2     D3+")
-    for number, each in enumerate(orders, start=1):
-        amounts = "".join(f"{amount:8.4f}" for amount in each.discounts)
-        click.echo(f"{number:5}{each.counted:13,}{each.kept:13,}{amounts}{'' if each.estimated else '  not estimated'}")
+    for number, order_stats in enumerate(orders, start=1):
+        discounts = "".join(f"{discount:8.4f}" for discount in order_stats.discounts)
+        remark = "" if order_stats.estimated else "  not estimated"
+        click.echo(f"{number:5}{order_stats.counted:13,}{order_stats.kept:13,}{discounts}{remark}")
     click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
-    if fixed := [str(number) for number, each in enumerate(orders, start=1) if not each.estimated]:
+    if fixed := [str(number) for number, stats in enumerate(orders, start=1) if not stats.estimated]:
         click.echo(
             f"Note: the text is too small or too regular to estimate the discounts of order {', '.join(fixed)}; "
-            "fixed ones were taken.",
+            "default values were used.",
             err=True,
         )
 
@@ -125,15 +143,15 @@ def train(
 @lm.command()
 @MODEL
 @OUTPUT
-@click.option("--small", is_flag=True, help="About a tenth of the size, rounded, and slower to open.")
+@click.option("--small", is_flag=True, help="Compressed and rounded: about a tenth of the size, slower to open.")
 def pack(model: Path, output: Path, small: bool) -> None:
-    """Turn an n-gram model into one file that opens at once.
+    """Convert an n-gram model to a binary file that opens instantly.
 
-    LM is an ARPA file (plain, gzip or xz) or a packed one. The packed file is mapped into memory, so that nothing is
-    read that is not needed, and several processes share it; no number is changed.
+    LM is an ARPA file (plain, gzip or xz) or a packed file. The packed file is memory-mapped: only the pages that are
+    needed are read, and processes share them. All values are exact.
 
-    With --small it is made for shipping: packed by xz, about two bytes an n-gram, with probabilities and back-off
-    weights rounded, by 3 % at most. `asr lm perplexity` says what that costs.
+    --small makes a file for distribution: compressed by xz to about two bytes per n-gram, with probabilities and
+    back-off weights rounded by at most 3 %. `asr lm perplexity` measures the effect.
 
     \b
     Example:
@@ -156,18 +174,18 @@ def pack(model: Path, output: Path, small: bool) -> None:
 def perplexity(model: Path, texts: tuple[Path, ...], *, normalise: bool, as_json: bool) -> None:
     """Measure how well a language model predicts text.
 
-    LM is an n-gram model, ARPA (plain, gzip or xz) or packed, or an LSTM's .onnx file; TEXT has a sentence a line. The
-    end of a sentence counts as a word, and as a character.
+    LM is an n-gram model (ARPA: plain, gzip or xz; or packed) or an LSTM (.onnx). TEXT has one sentence per line. The
+    end of a sentence counts as one word and one character.
 
-    An n-gram model gives words outside its vocabulary the probability of <unk>, which pays for no spelling; the second
-    row leaves them out. An LSTM pays for the spelling of every word, and lines that it cannot spell are left out. Bits
-    a character compare the two; perplexities of models with different vocabularies do not compare.
+    An n-gram model scores all out-of-vocabulary words as <unk>, without the cost of their spelling; the second row
+    excludes them. An LSTM spells every word; lines with characters outside its alphabet are skipped. Compare the two
+    by bits per character; perplexities are comparable only between models with the same vocabulary.
 
     \b
     Example:
       asr lm perplexity lm.bin dev.txt
     """
-    rows, numbers, remark = (_spelled if model.suffix == ".onnx" else _foretold)(model, texts, normalise)
+    rows, numbers, remark = (_measure_lstm if model.suffix == ".onnx" else _measure_ngram)(model, texts, normalise)
     if as_json:
         numbers |= {
             name.partition(" ")[0]: asdict(part)
@@ -180,14 +198,16 @@ def perplexity(model: Path, texts: tuple[Path, ...], *, normalise: bool, as_json
         }
         click.echo(json.dumps(numbers, indent=2))
         return
-    click.echo("             perplexity  bits a word  bits a character")
+    click.echo("             perplexity  bits per word  bits per character")
     for name, part in rows.items():
-        click.echo(f"{name:11}{part.perplexity:12.2f}{part.bits_per_word:13.3f}{part.bits_per_character:18.4f}")
+        click.echo(f"{name:11}{part.perplexity:12.2f}{part.bits_per_word:15.3f}{part.bits_per_character:20.4f}")
     click.echo(f"\n{numbers['sentences']:,} sentences, {numbers['words']:,} words, {remark}")
 
 
-def _foretold(model: Path, texts: tuple[Path, ...], normalise: bool) -> "tuple[dict[str, Part], dict[str, Any], str]":
-    """What an n-gram model makes of text: the rows of the table, all numbers, and a remark."""
+def _measure_ngram(
+    model: Path, texts: tuple[Path, ...], normalise: bool
+) -> "tuple[dict[str, Part], dict[str, Any], str]":
+    """Evaluate an n-gram model: the rows of the table, the numbers for JSON, and a remark."""
     from asr.lm import packed
     from asr.lm.perplexity import measure
 
@@ -198,8 +218,10 @@ def _foretold(model: Path, texts: tuple[Path, ...], normalise: bool) -> "tuple[d
     return {"all words": result.all, "known words": result.known}, asdict(result), remark
 
 
-def _spelled(model: Path, texts: tuple[Path, ...], normalise: bool) -> "tuple[dict[str, Part], dict[str, Any], str]":
-    """The same of an LSTM, for which text is always normalised."""
+def _measure_lstm(
+    model: Path, texts: tuple[Path, ...], normalise: bool
+) -> "tuple[dict[str, Part], dict[str, Any], str]":
+    """Evaluate an LSTM, for which text is always normalised; returns the same as `_measure_ngram`."""
     from asr.lm.lstm import OnnxLanguageModel
     from asr.lm.perplexity import measure_speller
 
@@ -208,14 +230,19 @@ def _spelled(model: Path, texts: tuple[Path, ...], normalise: bool) -> "tuple[di
         result = measure_speller(
             loaded, loaded.description.tokenizer, texts, lambda share: progress("reading", share, 1.0)
         )
-    return {"all words": result.all}, asdict(result), f"{result.left_out:,} lines left out"
+    return {"all words": result.all}, asdict(result), f"{result.left_out:,} lines skipped"
 
 
 @lm.command()
 @MODEL
-@click.option("--prompt", default="", metavar="TEXT", help="What the text begins with.")
+@click.option("--prompt", default="", metavar="TEXT", help="Beginning of the text.")
 @click.option(
-    "--length", default=300, show_default=True, type=click.IntRange(min=1), metavar="N", help="Tokens to add."
+    "--length",
+    default=300,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of tokens to generate.",
 )
 @click.option(
     "--temperature",
@@ -223,29 +250,27 @@ def _spelled(model: Path, texts: tuple[Path, ...], normalise: bool) -> "tuple[di
     show_default=True,
     type=click.FloatRange(min=0),
     metavar="T",
-    help="1 draws from the model's own distribution, less is more cautious, 0 always takes the likeliest token.",
+    help="Sampling temperature: 1 samples from the model's distribution, less is more cautious, 0 is greedy.",
 )
-@click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(min=0), metavar="N", help="Another, other text."
-)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), metavar="N", help="Random seed.")
 def generate(model: Path, *, prompt: str, length: int, temperature: float, seed: int) -> None:
-    """Let an LSTM language model write.
+    """Generate text with an LSTM language model.
 
-    LM is an .onnx file that `asr export` made from a language model's run. Each token is drawn from what the model
-    expects after all before it; a line is a sentence.
+    LM is an .onnx file that `asr export` made from a language model run. Tokens are sampled one at a time, each given
+    all tokens before it. Each line is a sentence.
 
     \b
     Example:
       asr lm generate lm.onnx --prompt "the captain"
     """
     from asr.lm.lstm import OnnxLanguageModel
-    from asr.lm.sampling import generate as write
+    from asr.lm.sampling import generate as sample
 
     if model.is_file() and model.suffix != ".onnx":
         raise ModelError(
-            f"'{model}' is not an .onnx file, and only an LSTM language model can write: `asr train "
-            "recipes/lm/english.yaml` and `asr export` make one."
+            f"'{model}' is not an .onnx file, and only an LSTM language model can generate text: make one with `asr "
+            "train recipes/lm/english.yaml` and `asr export`."
         )
-    loaded = OnnxLanguageModel(model, threads=1)  # one token at a time leaves nothing to share
+    loaded = OnnxLanguageModel(model, threads=1)  # one token at a time: nothing to parallelise
     tokenizer = loaded.description.tokenizer
-    click.echo("\n".join(write(loaded, tokenizer, prompt, length, temperature=temperature, seed=seed)))
+    click.echo("\n".join(sample(loaded, tokenizer, prompt, length, temperature=temperature, seed=seed)))

@@ -1,4 +1,4 @@
-"""Options that more than one command has."""
+"""Options shared by several commands."""
 
 import dataclasses
 import functools
@@ -18,59 +18,61 @@ align = click.option(
     type=click.Choice(["fewest", "sclite"]),
     default="fewest",
     show_default=True,
-    help="How words are aligned: by the fewest edits, or with the weights and choices of NIST's sclite.",
+    help="Word alignment: with the fewest edits, or as in NIST's sclite.",
 )
 
 max_wer = click.option(
     "--max-wer",
     type=click.FloatRange(min=0),
     metavar="PERCENT",
-    help="End with exit status 1 if the word error rate is above this.",
+    help="Exit with status 1 if the word error rate is above PERCENT.",
 )
 
 
 def check_output(path: Path | None) -> None:
-    """Refuse, before any work, a file that could not be written after it."""
+    """Raise AsrError if a file cannot be written because its folder does not exist; called before any work."""
     if path is not None and not path.absolute().parent.is_dir():
-        raise AsrError(f"'{path}' cannot be written, for there is no folder '{path.parent}': make it first.")
+        raise AsrError(
+            f"'{path}' cannot be written because the folder '{path.parent}' does not exist: create it first."
+        )
 
 
 def check_max_wer(score: Score, max_wer: float | None) -> None:
-    """Say no to a score above the limit of `--max-wer`, in percent; None is no limit.
+    """Check a score against the limit of `--max-wer`, in percent; None means no limit.
 
     Raises:
-        ScoreError: the word error rate is above the limit, or there is none, for want of a reference word.
+        ScoreError: the word error rate is above the limit, or undefined because the references contain no words.
     """
     rate = score.words.rate
     if max_wer is None:
         return
     if rate is None:
-        raise ScoreError(f"The references have no word, so that there is no WER for --max-wer {max_wer:g} to limit.")
+        raise ScoreError("The references contain no words, so the WER is undefined and --max-wer cannot be checked.")
     if 100 * rate > max_wer:
-        raise ScoreError(f"The WER of {100 * rate:.2f} % is above the limit of --max-wer, {max_wer:g} %.")
+        raise ScoreError(f"The WER of {100 * rate:.2f} % is above the limit of {max_wer:g} % (--max-wer).")
 
 
 def _hot_words(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
-    """WORD or WORD=BOOST -> word and boost."""
-    found = {}
+    """Parse WORD or WORD=BOOST into a mapping from word to boost."""
+    boosts = {}
     for value in values:
-        word, given, boost = value.partition("=")
+        word, separator, boost = value.partition("=")
         try:
-            found[word] = float(boost) if given else BOOST
+            boosts[word] = float(boost) if separator else BOOST
         except ValueError:
             raise click.BadParameter(
                 f"{value!r}: the boost {boost!r} is not a number; write it like {word}=12.", context, parameter
             ) from None
-    return found
+    return boosts
 
 
 def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how text is found; the command gets them as `decoding`, a `DecodingOptions`."""
+    """Add the decoding options to a command, which receives them as `decoding`, a `DecodingOptions`."""
 
     @functools.wraps(command)
-    def gathering(*args: Any, **values: Any) -> Any:
-        chosen = {field.name: values.pop(field.name) for field in dataclasses.fields(DecodingOptions)}
-        return command(*args, decoding=DecodingOptions(**chosen), **values)
+    def with_decoding(*args: Any, **values: Any) -> Any:
+        fields = {field.name: values.pop(field.name) for field in dataclasses.fields(DecodingOptions)}
+        return command(*args, decoding=DecodingOptions(**fields), **values)
 
     for option in reversed(
         (
@@ -78,22 +80,22 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--beam",
                 type=click.IntRange(0, 10_000),
                 metavar="N",
-                help="Keep N prefixes in a beam search; 0 decodes greedily.  [default: as the model was tuned]",
+                help="Beam width: number of prefixes kept; 0 decodes greedily.  [default: as tuned]",
             ),
             click.option(
                 "--lm",
                 type=click.Path(path_type=Path),
                 metavar="FILE",
-                help="A language model in the place of the model's own: n-grams, ARPA or packed, or an LSTM, .onnx.",
+                help="Language model to use instead of the embedded one: n-gram (ARPA or packed) or LSTM (.onnx).",
             ),
             click.option(
-                "--no-lm", is_flag=True, help="Use no language model in the search, not even the model's own."
+                "--no-lm", is_flag=True, help="Use no language model in the search, not even the embedded one."
             ),
             click.option(
                 "--rescore",
                 type=click.Path(path_type=Path),
                 metavar="FILE",
-                help="An LSTM language model, .onnx, that chooses among the best texts.",
+                help="LSTM language model (.onnx) that rescores the n-best list.",
             ),
             click.option(
                 "--hot-word",
@@ -101,17 +103,17 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
                 multiple=True,
                 callback=_hot_words,
                 metavar="WORD[=BOOST]",
-                help="A word to listen for; may be repeated. A higher boost finds it more often, and where it is not.  "
-                "[default boost: 12]",
+                help="Word to boost; may be repeated. A higher boost recognises it more often, with more false "
+                "alarms.  [default boost: 12]",
             ),
             click.option(
                 "--min-confidence",
                 type=click.FloatRange(0, 1),
                 metavar="C",
-                help="Leave out a stretch of speech in which the words' mean confidence is below C, such as music; 0 "
-                "leaves out none.  [default: as the model was tuned]",
+                help="Skip stretches, such as music, in which the mean word confidence is below C; 0 skips nothing.  "
+                "[default: as tuned]",
             ),
         )
     ):
-        gathering = option(gathering)
-    return gathering
+        with_decoding = option(with_decoding)
+    return with_decoding

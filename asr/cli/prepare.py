@@ -1,4 +1,4 @@
-"""`asr prepare`: turn a corpus into manifests."""
+"""`asr prepare`: convert a corpus to manifests."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,26 +12,26 @@ from asr.data.corpora import Corpus, an4, folder, jsonl, kaldi, librispeech, tab
 
 SOURCE = click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
 OUT = click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
-SEED = click.option("--seed", default=0, show_default=True, metavar="N", help="Another seed draws other dev speakers.")
+SEED = click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed of the dev split.")
 
 
 def dev_speakers(default: int) -> Any:
-    """The option --dev-speakers with a corpus's own default."""
+    """The option --dev-speakers, with a default that depends on the corpus."""
     return click.option(
         "--dev-speakers",
         type=click.IntRange(min=0),
         default=default,
         show_default=True,
         metavar="N",
-        help="Speakers of train to hold out as dev.",
+        help="Number of train speakers to hold out as the dev set.",
     )
 
 
 @click.group()
 def prepare() -> None:
-    """Turn a corpus into manifests, OUT/train.jsonl and so on: one line for each utterance.
+    """Convert a corpus to manifests (OUT/train.jsonl, ...) with one line per utterance.
 
-    Each kind of corpus is a command of its own. All is read and checked before the first manifest is written.
+    Each corpus format has its own command. The whole corpus is read and checked before the first manifest is written.
 
     \b
     Example:
@@ -47,8 +47,8 @@ def prepare() -> None:
 def prepare_an4(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     """CMU's AN4: spelled names, numbers, commands.
 
-    SRC is the official folder with etc/ and wav/ in it; the sound files (.wav, .flac or .sph) stay there. AN4 has no
-    dev part, so some speakers of train become one, women and men in proportion.
+    SRC is the official folder, which contains etc/ and wav/; the audio files (.wav, .flac or .sph) stay there. AN4 has
+    no dev set, so some train speakers are held out, women and men in proportion.
 
     \b
     Example:
@@ -68,20 +68,20 @@ def prepare_an4(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     default=0.1,
     show_default=True,
     metavar="SHARE",
-    help="Share of the utterances to hold out as dev.",
+    help="Fraction of the utterances to hold out as the dev set.",
 )
 @click.option(
     "--dev-speakers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Hold out so many speakers instead, for a model that new voices will use.",
+    help="Hold out N speakers instead, to measure the accuracy on unseen speakers.",
 )
 @SEED
 def prepare_folder(source: Path, out: Path, dev_share: float, dev_speakers: int | None, seed: int) -> None:
-    """Your own recordings: sound files, each with its text beside it.
+    """Your own recordings, with transcripts.
 
-    SRC is a folder with files such as hello.wav and hello.txt, in any format that is read and in any depth. Folders
-    right below SRC are taken for speakers. The sound files stay there.
+    SRC is a folder with pairs of an audio file and its transcript, such as hello.wav and hello.txt, at any depth and in
+    any supported audio format. The folders directly below SRC name the speakers. The audio files stay there.
 
     \b
     Example:
@@ -95,8 +95,8 @@ def prepare_folder(source: Path, out: Path, dev_share: float, dev_speakers: int 
         train, dev = ({u.speaker for u in utterances if u.split == split} - {None} for split in ("train", "dev"))
         if train & dev:
             corpus.notes.append(
-                "Speakers stand in both parts, so that dev says how well their voices are read; --dev-speakers holds "
-                "out others."
+                "Train and dev share speakers, so the dev set does not measure the accuracy on unseen speakers; hold "
+                "out whole speakers with --dev-speakers."
             )
     _finish(corpus, out, dev_speakers or 0, seed)
 
@@ -109,17 +109,17 @@ def prepare_folder(source: Path, out: Path, dev_share: float, dev_speakers: int 
     "parts",
     multiple=True,
     type=click.Choice(librispeech.PARTS),
-    help="Fetch this part into SRC if it is not there; may be given several times.",
+    help="Download this part to SRC if it is missing; may be repeated.",
 )
 def prepare_librispeech(source: Path, out: Path, parts: tuple[str, ...]) -> None:
     """LibriSpeech and Mini LibriSpeech: read books.
 
-    SRC is the folder LibriSpeech, or the one that holds it. Every part in it, such as dev-clean, becomes a manifest
-    of that name; the sound files stay there.
+    SRC is the folder LibriSpeech or its parent. Every part in it, such as dev-clean, becomes a manifest of that name;
+    the audio files stay there.
 
-    --download needs the extra `train`, whose package lhotse fetches PART.tar.gz from openslr.org into SRC, unpacks it
-    and leaves it there; broken off, it goes on where it stopped. train-clean-5 and dev-clean-2 are 0.3 and 0.1 GB,
-    each dev and test part 0.3 GB, train-clean-100 6 GB, train-clean-360 23 GB, train-other-500 30 GB.
+    --download needs the extra `train`: its package lhotse downloads PART.tar.gz from openslr.org to SRC, unpacks it
+    and keeps the archive. An interrupted download is resumed. Sizes: train-clean-5 0.3 GB, dev-clean-2 0.1 GB, each
+    dev or test part 0.3 GB, train-clean-100 6 GB, train-clean-360 23 GB, train-other-500 30 GB.
 
     \b
     Example:
@@ -139,11 +139,11 @@ def prepare_librispeech(source: Path, out: Path, parts: tuple[str, ...]) -> None
 def prepare_csv(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     """Common Voice, or any table with a header.
 
-    SRC is a .tsv file (tabs, quotation marks mean nothing) or a .csv file (commas). One column has the sound file's
-    path from the folder of SRC: audio, path or audio_filepath. One has the text: text, sentence or transcript. There
-    may be id, offset and duration in seconds, speaker or client_id, its gender, age and accent, and split; without
-    split, a file named train, dev, test or validated is that split. Common Voice's files are read as they are, with
-    their clips in clips/ beside them.
+    SRC is a .tsv file (tab-separated, no quoting) or a .csv file (comma-separated). One column has the path of the
+    audio file relative to the folder of SRC: audio, path or audio_filepath. One has the text: text, sentence or
+    transcript. Optional columns: id, offset and duration in seconds, speaker or client_id, gender, age, accent, split.
+    Without the column split, a file named train, dev, test or validated is that split. Common Voice's files are read
+    unchanged, with the audio files in clips/ next to them.
 
     \b
     Example:
@@ -160,11 +160,11 @@ def prepare_csv(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
 @dev_speakers(default=0)
 @SEED
 def prepare_kaldi(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
-    """One of Kaldi's data folders.
+    """A Kaldi data folder.
 
-    SRC has wav.scp and text, and may have segments, utt2spk and spk2gender; its name is the split. Relative paths in
-    wav.scp count from the current folder, as in Kaldi. A command in wav.scp (a line that ends in "|") is not run but
-    refused.
+    SRC contains wav.scp and text, optionally segments, utt2spk and spk2gender; its name is the split. Relative paths
+    in wav.scp are relative to the current folder, as in Kaldi. A command in wav.scp (a line that ends in "|") is never
+    run; it is an error.
 
     \b
     Example:
@@ -181,12 +181,12 @@ def prepare_kaldi(source: Path, out: Path, dev_speakers: int, seed: int) -> None
 @dev_speakers(default=0)
 @SEED
 def prepare_jsonl(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
-    """Any corpus described by one JSON object a line.
+    """Any corpus described by one JSON object per line.
 
-    SRC is a .jsonl file. Its rows have "audio", a path from the folder of SRC, and "text"; they may have "id",
-    "offset" and "duration" in seconds, "speaker", its "gender", "age" and "accent", and "split". NeMo's
-    "audio_filepath" will do for "audio". With "tar", a path from the folder of SRC, "audio" is a member of that tar,
-    and is unpacked into OUT/audio.
+    SRC is a .jsonl file. Each row has "audio", a path relative to the folder of SRC, and "text". Optional keys: "id",
+    "offset" and "duration" in seconds, "speaker", "gender", "age", "accent", "split". "audio_filepath" (NeMo) may
+    replace "audio". If a row has "tar", a path relative to the folder of SRC, "audio" is a member of that tar archive
+    and is unpacked to OUT/audio.
 
     \b
     Example:
@@ -198,19 +198,19 @@ def prepare_jsonl(source: Path, out: Path, dev_speakers: int, seed: int) -> None
 
 
 def _finish(corpus: Corpus, out: Path, dev_speakers: int = 0, seed: int = 0) -> None:
-    """Hold out, write, and say what was written and what was left out."""
+    """Hold out a dev set, write the manifests, and print a table and notes on skipped files."""
     utterances = corpora.hold_out(corpus.utterances, dev_speakers, seed) if dev_speakers else corpus.utterances
     before = set(out.glob("*.jsonl"))
     files = corpora.write(utterances, out)
 
     width = max(len(split) for split in (*files, "split"))
     click.echo(f"{'split':{width}}  utterances  speakers   hours  manifest")
-    for split, part in corpora.split_up(utterances).items():
-        speakers = len({utterance.speaker for utterance in part} - {None})
-        hours = sum(utterance.duration for utterance in part) / 3600
-        click.echo(f"{split:{width}}  {len(part):10,}  {speakers or '-':>8}  {hours:6.2f}  {files[split]}")
+    for split, members in corpora.split_up(utterances).items():
+        speakers = len({utterance.speaker for utterance in members} - {None})
+        hours = sum(utterance.duration for utterance in members) / 3600
+        click.echo(f"{split:{width}}  {len(members):10,}  {speakers or '-':>8}  {hours:6.2f}  {files[split]}")
 
-    if left := sorted(str(path) for path in before.difference(files.values())):
-        corpus.notes.append(f"{', '.join(left)} was there before and is not of this run.")
+    if stale := sorted(str(path) for path in before.difference(files.values())):
+        corpus.notes.append(f"{', '.join(stale)} existed before and was not written by this run.")
     for note in corpus.notes:
         click.echo(f"Note: {note}", err=True)

@@ -1,4 +1,4 @@
-"""The progress bar of every command: on standard error, while that is a terminal."""
+"""The progress bar of all commands: shown on standard error if that is a terminal."""
 
 import os
 import sys
@@ -11,10 +11,10 @@ import click
 
 
 class Bar:
-    """A `Progress` that draws one line, and prints what is to stand above it."""
+    """A `Progress` that draws one line, and prints text above it."""
 
     def __init__(self, drawn: Any, real_time: bool) -> None:
-        """`drawn`: rich's progress, None to show nothing. `real_time`: amounts are seconds of audio; show the speed."""
+        """`drawn`: rich's progress bar, None shows nothing. `real_time`: amounts are seconds of audio; show speed."""
         self._drawn, self._real_time = drawn, real_time
         self._task, self._started = "", time.monotonic()
         self._line = None if drawn is None else drawn.add_task("", total=None, speed="")
@@ -34,7 +34,7 @@ class Bar:
         self._drawn.update(self._line, completed=done, total=total, speed=speed)
 
     def print(self, text: str, err: bool = False) -> None:
-        """Write to standard output, or standard error, without breaking the bar."""
+        """Write to standard output or standard error without disturbing the bar."""
         if self._drawn is not None and (err or sys.stdout.isatty()):
             self._drawn.console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
         else:
@@ -43,8 +43,8 @@ class Bar:
 
 @contextmanager
 def bar(real_time: bool = False) -> Iterator[Bar]:
-    """Show a bar while the block runs; outside a terminal only what it prints."""
-    if not (sys.stderr.isatty() or os.environ.get("FORCE_COLOR")):  # rich takes a while to import
+    """Show a bar while the block runs; outside a terminal, only printed text is shown."""
+    if not (sys.stderr.isatty() or os.environ.get("FORCE_COLOR")):  # rich is slow to import
         yield Bar(None, real_time)
         return
     from rich.console import Console

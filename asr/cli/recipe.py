@@ -1,4 +1,4 @@
-"""`asr recipe`: look at recipes without running them."""
+"""`asr recipe`: inspect recipes without running them."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ OVERRIDES = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 
 @click.group()
 def recipe() -> None:
-    """Show a recipe with all its defaults, compare two, or print the schema of all keys.
+    """Show, compare and document recipes.
 
     \b
     Example:
@@ -22,7 +22,9 @@ def recipe() -> None:
 @RECIPE
 @OVERRIDES
 def show(recipe: Path, overrides: tuple[str, ...]) -> None:
-    """Print RECIPE as a run would use it: what it extends, its overrides and every default written out.
+    """Print RECIPE as a run would use it.
+
+    Base recipes, overrides and all default values are resolved.
 
     \b
     Example:
@@ -37,7 +39,9 @@ def show(recipe: Path, overrides: tuple[str, ...]) -> None:
 @RECIPE
 @click.argument("other", type=click.Path(path_type=Path))
 def diff(recipe: Path, other: Path) -> None:
-    """Print the keys in which two recipes differ, with both values; exit status 1 if there are any, as diff has it.
+    """Print the differences between two recipes.
+
+    One line per key, with both values. The exit status is 1 if the recipes differ.
 
     \b
     Example:
@@ -45,16 +49,18 @@ def diff(recipe: Path, other: Path) -> None:
     """
     from asr.recipe.files import differences, load_recipe
 
-    found = differences(load_recipe(recipe), load_recipe(other))
-    for key, (one, two) in found.items():
-        click.echo(f"{key}: {one!r} -> {two!r}")
-    if found:
+    changes = differences(load_recipe(recipe), load_recipe(other))
+    for key, (old, new) in changes.items():
+        click.echo(f"{key}: {old!r} -> {new!r}")
+    if changes:
         raise SystemExit(1)
 
 
 @recipe.command()
 def schema() -> None:
-    """Print the JSON schema of recipes, with a description of every key; editors complete and check with it.
+    """Print the JSON schema of recipes.
+
+    It describes every key; editors use it for completion and validation.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`asr score`: compare two text files."""
+"""`asr score`: score a hypothesis text against its reference."""
 
 import json
 from pathlib import Path
@@ -17,22 +17,22 @@ from asr.scoring.wer import score as score_texts
 @click.argument("hypothesis", metavar="HYP", type=click.Path(path_type=Path))
 @options.align
 @options.max_wer
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; its rates are fractions, 0.05 for 5 %.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; rates are fractions (0.05 for 5 %).")
 def score(reference: Path, hypothesis: Path, rule: Rule, max_wer: float | None, as_json: bool) -> None:
-    """Compare the text that was said (REF) with the text that was recognised (HYP).
+    """Score a hypothesis text (HYP) against its reference (REF): word, character and sentence error rates.
 
-    Both are UTF-8 text files with one utterance a line; line 1 is compared with line 1, and so on. Files that end in
-    .trn ("one two (ann-001)") or .ctm ("file channel start duration word") are matched by their ids, in any order. Each
-    id must be on both sides and only once; but a ctm file, in which silence leaves no line, may lack some. A speaker is
-    the part of a trn id before the first "-" or, without one, the first "_".
+    Both are UTF-8 text files with one utterance per line, compared line by line. Files that end in .trn ("one two
+    (ann-001)") or .ctm ("file channel start duration word") are matched by id, in any order. Each id must occur exactly
+    once in both files; only a ctm file, in which silence has no line, may lack ids. In trn ids, the speaker is the part
+    before the first "-" or, without one, before the first "_".
 
-    The text is compared as it is, in any script: "The" and "the" differ, and so do "end" and "end."; words are what
-    white space separates. Words beside an empty reference are insertions, words beside an empty hypothesis deletions.
-    Errors are summed over all utterances; character errors are always the fewest edits, spaces counted.
+    Texts are not normalised: "The" and "the" differ, and so do "end" and "end."; words are separated by white space.
+    Words of an utterance with an empty reference are insertions, with an empty hypothesis deletions. Errors are summed
+    over all utterances. Character errors always use the fewest edits; spaces count as characters.
 
     \b
     Example:
-      asr score said.txt recognised.txt
+      asr score reference.txt hypothesis.txt
     """
     texts = read_pair(reference, hypothesis)
     result = score_texts(texts.references, texts.hypotheses, ids=texts.ids, speakers=texts.speakers, rule=rule)

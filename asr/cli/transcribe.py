@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ChannelType(click.ParamType):
-    """A number from 1, or the word `split`."""
+    """A channel number, counted from 1, or the word `split`."""
 
     name = "channel"
 
@@ -32,7 +32,7 @@ class ChannelType(click.ParamType):
         if value == "split" or isinstance(value, int):
             return value
         if not value.isdecimal() or not int(value):
-            self.fail(f"{value!r} is neither the number of a channel, from 1, nor the word split.", param, ctx)
+            self.fail(f"{value!r} is neither a channel number (1, 2, ...) nor the word split.", param, ctx)
         return int(value)
 
 
@@ -46,25 +46,37 @@ class ChannelType(click.ParamType):
     multiple=True,
     default=["txt"],
     show_default=True,
-    help="May be repeated, with --output-dir.",
+    help="Output format; may be repeated with --output-dir.",
 )
 @click.option(
     "--output-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write files into this folder, made if need be, in folders like those of the inputs, instead of printing.",
+    help="Write files to this folder, in the folder structure of the inputs, instead of printing; created if missing.",
 )
 @click.option(
-    "--list", "listed", metavar="FILE", help='Also the sounds whose paths FILE holds, one a line; "-" reads it.'
+    "--list",
+    "listed",
+    metavar="FILE",
+    help='Also transcribe the paths listed in FILE, one per line; "-" reads the list from standard input.',
 )
-@click.option("--resume", is_flag=True, help="With --output-dir: leave out what is written and newer than its sound.")
-@click.option("--channel", type=ChannelType(), metavar="N|split", help="Hear channel N alone, or each as a speaker.")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes.  [default: one for each core]")
+@click.option(
+    "--resume", is_flag=True, help="With --output-dir: skip inputs whose outputs exist and are newer than the input."
+)
+@click.option(
+    "--channel",
+    type=ChannelType(),
+    metavar="N|split",
+    help="Transcribe channel N only, or `split`: every channel as one speaker.  [default: the mix of all channels]",
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Number of processes.  [default: one per core]"
+)
 @click.option(
     "--device",
     type=click.Choice(["cpu", "cuda"]),
     default="cpu",
     show_default=True,
-    help="Where the model runs; cuda needs onnxruntime-gpu and a model that is not int8.",
+    help="Where the model runs; cuda needs onnxruntime-gpu and a float model (not int8).",
 )
 @options.decoding
 def transcribe(
@@ -80,13 +92,13 @@ def transcribe(
     device: "Device",
     decoding: DecodingOptions,
 ) -> None:
-    """Turn sounds into text.
+    """Transcribe audio and video files.
 
-    INPUTS are files, folders (with all sounds below them), patterns such as "calls/**/*.mp3", or "-" for standard
-    input. Any format that libsndfile or FFmpeg reads, videos too, any sample rate, any length. The text is lower case
-    without punctuation; it is found as the model was tuned (`asr tune`), else greedily.
+    INPUTS are files, folders (searched recursively), patterns such as "calls/**/*.mp3", or "-" for standard input. Any
+    format that libsndfile or FFmpeg can read, at any sample rate and of any length. The text is lower case without
+    punctuation. Decoding uses the settings tuned by `asr tune`; a model without them is decoded greedily.
 
-    A file that cannot be read is reported, the others go on, and the exit status is 1 then.
+    If a file cannot be read, the error is reported, the other files are still transcribed, and the exit status is 1.
 
     \b
     Example:
@@ -101,121 +113,130 @@ def transcribe(
     from asr.transcription.transcriber import open_transcriber
 
     if not inputs and listed is None:
-        raise click.UsageError("There is nothing to transcribe: name files, folders, or a list by --list.")
-    sounds = expand(inputs, listed)
-    if output_dir is None and (resume or len(formats) > 1 or (len(sounds) > 1 and formats != ("txt",))):
-        raise click.UsageError("Several documents in one stream are none, and it keeps nothing: give --output-dir.")
-    opened = partial(open_transcriber, models.find(models.DEFAULT if model is None else model), decoding, device=device)
-    transcriber = opened(threads=cores())
+        raise click.UsageError("There is nothing to transcribe: give files, folders, or a list of paths with --list.")
+    recordings = expand(inputs, listed)
+    if output_dir is None and (resume or len(formats) > 1 or (len(recordings) > 1 and formats != ("txt",))):
+        raise click.UsageError(
+            "Only one text format can go to standard output, and --resume needs files: use --output-dir."
+        )
+    open_model = partial(
+        open_transcriber, models.find(models.DEFAULT if model is None else model), decoding, device=device
+    )
+    transcriber = open_model(threads=cores())
     if transcriber.decoder.remark:
         click.echo(f"Note: {transcriber.decoder.remark}", err=True)
     if output_dir is not None:
         output_dir.mkdir(parents=True, exist_ok=True)
-    waiting = [sound for sound in sounds if not (resume and output_dir and outputs.is_done(sound, output_dir, formats))]
-    work = _one_by_one(transcriber, waiting, channel)
-    if len(waiting) > 1 and workers != 1 and all(sound.source != "-" for sound in waiting):
-        work = _in_processes(partial(opened, threads=1), waiting, workers, channel)
+    pending = [r for r in recordings if not (resume and output_dir and outputs.is_done(r, output_dir, formats))]
+    run = _sequential(transcriber, pending, channel)
+    if len(pending) > 1 and workers != 1 and all(recording.source != "-" for recording in pending):
+        run = _parallel(partial(open_model, threads=1), pending, workers, channel)
 
     started = time.monotonic()
-    failed, heard_s = 0, 0.0
+    failed, transcribed_s = 0, 0.0
     with bar(real_time=True) as shown:
-        say, progress = shown.print, _in_all(waiting, shown if shown.is_drawn else silent)
-        for sound, found in _in_order(work(progress), waiting, output_dir is None):
+        progress = _total_progress(pending, shown if shown.is_drawn else silent)
+        for recording, result in _ordered(run(progress), pending, output_dir is None):
             try:
-                if isinstance(found, AsrError):
-                    raise found
-                heard_s += found.duration_s
-                for line in _deliver(sound, found, formats, output_dir, len(sounds) > 1):
-                    say(line)
-                if not found.words and (least := transcriber.decoder.min_confidence):
-                    what = f"{click.format_filename(sound.source)}: no words, or none surer than {least:g}"
-                    say(f"Note: {what}; --min-confidence 0 shows all.\n", err=True)
+                if isinstance(result, AsrError):
+                    raise result
+                transcribed_s += result.duration_s
+                for line in _write(recording, result, formats, output_dir, len(recordings) > 1):
+                    shown.print(line)
+                if not result.words and (threshold := transcriber.decoder.min_confidence):
+                    name = click.format_filename(recording.source)
+                    reason = f"no words with a confidence of {threshold:g} or more"
+                    shown.print(f"Note: {name}: {reason}; --min-confidence 0 shows all words.\n", err=True)
             except AsrError as error:
                 failed += 1
-                say(f"Error: {error}\n", err=True)
-    if len(sounds) > 1:
-        click.echo(_summary(len(waiting) - failed, failed, len(sounds) - len(waiting), heard_s, started), err=True)
+                shown.print(f"Error: {error}\n", err=True)
+    if len(recordings) > 1:
+        skipped = len(recordings) - len(pending)
+        click.echo(_summary(len(pending) - failed, failed, skipped, transcribed_s, started), err=True)
     if failed:
         sys.exit(1)
 
 
-Found = Iterator[tuple[int, "Transcript | AsrError"]]
+Results = Iterator[tuple[int, "Transcript | AsrError"]]
+"""Index of the recording and its result, in the order in which they are finished."""
 
 
-def _one_by_one(
-    transcriber: "Transcriber", sounds: Sequence["Input"], channel: "Channel"
-) -> Callable[[Progress], Found]:
-    """In this process, which starts at once and hears several parts of a long sound at a time."""
+def _sequential(
+    transcriber: "Transcriber", recordings: Sequence["Input"], channel: "Channel"
+) -> Callable[[Progress], Results]:
+    """Transcribe in this process: no start-up cost, and the windows of a long recording run in parallel threads."""
 
-    def work(progress: Progress) -> Found:
-        for number, sound in enumerate(sounds):
+    def run(progress: Progress) -> Results:
+        for index, recording in enumerate(recordings):
             try:
 
-                def of_this(_task: str, done: float, total: float | None, source: str = sound.source) -> None:
+                def by_source(_task: str, done: float, total: float | None, source: str = recording.source) -> None:
                     progress(source, done, total)
 
-                yield number, transcriber.transcribe(sound.source, channel=channel, progress=of_this)
+                yield index, transcriber.transcribe(recording.source, channel=channel, progress=by_source)
             except AsrError as error:
-                yield number, error
+                yield index, error
 
-    return work
+    return run
 
 
-def _in_processes(
-    load: "Load", sounds: Sequence["Input"], workers: int | None, channel: "Channel"
-) -> Callable[[Progress], Found]:
-    """In several processes, each with one thread."""
+def _parallel(
+    load: "Load", recordings: Sequence["Input"], workers: int | None, channel: "Channel"
+) -> Callable[[Progress], Results]:
+    """Transcribe in several processes with one thread each."""
     from asr.parallel import cores
     from asr.transcription.workers import transcribe_all
 
-    count = min(workers or cores(), len(sounds))
-    sources = [sound.source for sound in sounds]
+    count = min(workers or cores(), len(recordings))
+    sources = [recording.source for recording in recordings]
     return lambda progress: transcribe_all(sources, load, workers=count, channel=channel, progress=progress)
 
 
-def _in_order(found: Found, sounds: Sequence["Input"], wanted: bool) -> "Iterator[tuple[Input, Transcript | AsrError]]":
-    """What is found as it comes, or in the order of the sounds."""
-    early: dict[int, Transcript | AsrError] = {}
-    following = 0
-    for number, result in found:
-        if not wanted:
-            yield sounds[number], result
+def _ordered(
+    results: Results, recordings: Sequence["Input"], keep_order: bool
+) -> "Iterator[tuple[Input, Transcript | AsrError]]":
+    """Yield each recording with its result, in the order of the recordings if `keep_order`, else as they finish."""
+    waiting: dict[int, Transcript | AsrError] = {}
+    next_index = 0
+    for index, result in results:
+        if not keep_order:
+            yield recordings[index], result
             continue
-        early[number] = result
-        while following in early:
-            yield sounds[following], early.pop(following)
-            following += 1
+        waiting[index] = result
+        while next_index in waiting:
+            yield recordings[next_index], waiting.pop(next_index)
+            next_index += 1
 
 
-def _deliver(
-    sound: "Input", found: "Transcript", formats: Sequence[str], output_dir: Path | None, many: bool
+def _write(
+    recording: "Input", transcript: "Transcript", formats: Sequence[str], output_dir: Path | None, label: bool
 ) -> Iterator[str]:
-    """Write files, and yield what is to be printed."""
+    """Write the output files, if there is a folder for them, and yield the lines to print."""
     from asr.transcription import outputs
 
     if output_dir is None:
-        yield (f"{click.format_filename(sound.source)}: " if many else "") + found.to(formats[0])
+        yield (f"{click.format_filename(recording.source)}: " if label else "") + transcript.to(formats[0])
         return
-    for target in outputs.write_all(found, sound, output_dir, formats):
+    for target in outputs.write_all(transcript, recording, output_dir, formats):
         yield f"{click.format_filename(target)}\n"
 
 
-def _summary(done: int, failed: int, left_out: int, heard_s: float, started: float) -> str:
+def _summary(done: int, failed: int, skipped: int, transcribed_s: float, started: float) -> str:
     from datetime import timedelta
 
     elapsed_s = time.monotonic() - started
-    files = f"{done} file{'' if done == 1 else 's'}"
-    parts = [f"{files}, {timedelta(seconds=round(heard_s))} h of sound in {timedelta(seconds=round(elapsed_s))} h"]
-    if heard_s:
-        parts[0] += f", {heard_s / max(elapsed_s, 1e-3):.0f} times real time"
-    parts += [f"{left_out} were there already"] if left_out else []
-    parts += [f"{failed} could not be transcribed"] if failed else []
+    audio, elapsed = (timedelta(seconds=round(seconds)) for seconds in (transcribed_s, elapsed_s))
+    parts = [f"{done} file{'' if done == 1 else 's'}, {audio} h of audio in {elapsed} h"]
+    if transcribed_s:
+        parts[0] += f", {transcribed_s / max(elapsed_s, 1e-3):.0f} times real time"
+    parts += [f"{skipped} already done and skipped"] if skipped else []
+    parts += [f"{failed} failed"] if failed else []
     return "; ".join(parts) + "."
 
 
-def _in_all(sounds: Sequence["Input"], shown: Progress) -> Progress:
-    """The `Progress` of single sounds, by their sources, as that of all together."""
-    total_s = sum(_duration_s(sound.source) for sound in sounds) if shown is not silent else 0.0
+def _total_progress(recordings: Sequence["Input"], shown: Progress) -> Progress:
+    """A `Progress` that is called with the source of a recording as its task and reports the sum over all of them."""
+    total_s = sum(_duration_s(recording.source) for recording in recordings) if shown is not silent else 0.0
     done_s: dict[str, float] = {}
 
     def progress(source: str, seconds: float, _total_s: float | None) -> None:
@@ -226,11 +247,11 @@ def _in_all(sounds: Sequence["Input"], shown: Progress) -> Progress:
 
 
 def _duration_s(source: str) -> float:
-    """The seconds of a sound, as its header says; a guess if it does not."""
+    """The duration of a recording in seconds, from its header; a guess for a stream, 0 if it cannot be read."""
     from asr import audio
 
     try:
-        is_stream = source == "-" or Path(source).is_fifo()  # asking would use it up
+        is_stream = source == "-" or Path(source).is_fifo()  # reading the header would consume it
         return 60.0 if is_stream else audio.duration_s(Path(source))
     except AsrError:
         return 0.0

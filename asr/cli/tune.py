@@ -17,44 +17,47 @@ if TYPE_CHECKING:
 @click.argument("model")
 @click.argument("manifests", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MANIFEST...")
 @click.option(
-    "--lm", type=click.Path(path_type=Path), metavar="FILE", help="An n-gram model, ARPA or packed, or an LSTM (.onnx)."
+    "--lm",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Language model to tune for: an n-gram model (ARPA or packed) or an LSTM (.onnx).",
 )
 @click.option(
     "--rescore",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Tune for an LSTM language model, .onnx, that chooses among the best texts, too.",
+    help="Also tune for an LSTM language model (.onnx) that rescores the n-best list.",
 )
 @click.option(
     "--beam",
     type=click.IntRange(1, 10_000),
     metavar="N",
-    help="Prefixes that the search keeps.  [default: 100; with an LSTM 16]",
+    help="Beam width: number of prefixes kept.  [default: 100, with an LSTM 16]",
 )
 @click.option(
     "--include-lm",
     is_flag=True,
-    help="Put the n-gram model, in its small form, into the model file: one file does all.",
+    help="Embed the n-gram model (packed as with `asr lm pack --small`) in the model file.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write the tuned model here instead of changing MODEL.",
+    help="Write the tuned model to FILE instead of changing MODEL.",
 )
 @click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
     metavar="C",
-    help="Let the model leave out stretches of speech in which the words' mean confidence is below C, such as music.  "
-    "[default: as before]",
+    help="Default of `asr transcribe --min-confidence` for this model: skip stretches, such as music, in which the "
+    "mean word confidence is below C.  [default: unchanged]",
 )
 @click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="PNG",
-    help="Draw the grid (needs the extra `report`).",
+    help="Draw the WER over the grid of weights (needs the extra `report`).",
 )
 def tune(
     model: str,
@@ -68,16 +71,17 @@ def tune(
     output: Path | None,
     picture: Path | None,
 ) -> None:
-    """Find what a language model should count for MODEL, an .onnx file, and keep it in the file.
+    """Tune the LM weight, word bonus and confidence of MODEL on a dev set.
 
-    MANIFEST names a dev part: speech of the kind to be recognised that was not trained on and is not the test part
-    either, for a score on it would flatter from then on. With --lm a grid of LM weights and word bonuses is searched;
-    untuned, a language model can make the text worse. Then one temperature is found that makes the confidence of words
-    say how likely they are right. From then on `asr transcribe --lm FILE` decodes with these weights, and without --lm
-    if the language model was put into the file.
+    MODEL is an .onnx file; the settings are stored in it. MANIFEST is a dev set: speech like the speech to be
+    recognised, neither trained on nor used for testing, because tuning biases its score.
 
-    Without --lm a model that has a language model inside is tuned for that. For another one only the temperature is
-    found, for greedy decoding.
+    With --lm, LM weight and word bonus are chosen by grid search; an untuned language model can increase the WER. Then
+    the temperature that calibrates the word confidence is fitted. `asr transcribe --lm FILE` uses these settings; with
+    --include-lm, `asr transcribe` uses them without --lm.
+
+    Without --lm, a model with an embedded language model is tuned for that one; for other models, only the temperature
+    for greedy decoding is fitted.
 
     \b
     Example:
@@ -96,39 +100,43 @@ def tune(
     options.check_output(output)
     options.check_output(picture)
     if output is None and model in models.shipped():
-        raise click.UsageError(f"The model {model!r} belongs to the program: give -o for a tuned copy of it.")
+        raise click.UsageError(f"{model!r} is a shipped model and is not overwritten: write the tuned copy with -o.")
     path = models.find(model)
     loaded = OnnxModel(path, threads=1)
-    first, kept = _language_model(loaded.description, lm, include_lm)
-    second = build.open_for_rescoring(loaded.description, rescore) if rescore is not None else None
-    if first is None and picture is not None:
-        raise click.UsageError("--picture draws the weights of a language model in the search: give it with --lm.")
-    if first is None and second is None:
+    first_pass_lm, embedded_lm = _language_model(loaded.description, lm, include_lm)
+    rescorer = build.open_for_rescoring(loaded.description, rescore) if rescore is not None else None
+    if first_pass_lm is None and picture is not None:
+        raise click.UsageError("--picture draws the weights of a language model and needs one: give it with --lm.")
+    if first_pass_lm is None and rescorer is None:
         width = 0
         if beam is not None:
             raise click.UsageError("--beam needs a language model: give it with --lm or --rescore.")
     else:
-        width = beam or build.default_width(first)
+        width = beam or build.default_width(first_pass_lm)
     with bar() as progress:
-        heard = tuning.listen(loaded, [u for each in manifests for u in manifest.read(each)], progress)
-        tuned = tuning.tune(heard, width=width, lm=first, second=second, progress=progress)
+        utterances = [utterance for path in manifests for utterance in manifest.read(path)]
+        dev_set = tuning.run_model(loaded, utterances, progress)
+        tuned = tuning.tune(dev_set, width=width, lm=first_pass_lm, rescorer=rescorer, progress=progress)
 
     click.echo(tables.table(tuned.stages))
     if tuned.trials:
         click.echo(tables.grid_of(tuned))
     click.echo(tables.confidence(tuned))
-    least = loaded.description.decoding.min_confidence if min_confidence is None else min_confidence
-    if least:
-        count, right = tuning.left_out(heard, tuned, least)
+    if min_confidence is None:
+        min_confidence = loaded.description.decoding.min_confidence
+    if min_confidence:
+        num_skipped, num_correct = tuning.skipped(dev_set, tuned, min_confidence)
         click.echo(
-            f"Below a confidence of {least:g} nothing is said: in {count} of {len(heard.utterances)} "
-            f"utterances, which loses {right} right words."
+            f"A minimum confidence of {min_confidence:g} skips {num_skipped} of {len(dev_set.utterances)} utterances, "
+            f"which loses {num_correct} correct words."
         )
-    names = {"manifests": [str(each) for each in manifests], "lm": lm and str(lm), "rescore": rescore and str(rescore)}
+    names = {"manifests": [str(path) for path in manifests], "lm": lm and str(lm), "rescore": rescore and str(rescore)}
     rates = {stage.name: stage.score.words.rate for stage in tuned.stages}
-    settings = replace(tuned.settings, min_confidence=least, tuned=names | {"dev_wer": rates})
+    settings = replace(tuned.settings, min_confidence=min_confidence, tuned=names | {"dev_wer": rates})
     target = output or path
-    rewrite.rewrite(path, target, replace(loaded.description, decoding=settings, language_model=kept).to_metadata())
+    rewrite.rewrite(
+        path, target, replace(loaded.description, decoding=settings, language_model=embedded_lm).to_metadata()
+    )
     click.echo(f"Wrote {target} ({target.stat().st_size / 1e6:.1f} MB).")
     if picture is not None:
         tables.draw(tuned, picture)
@@ -138,22 +146,23 @@ def tune(
 def _language_model(
     description: "AcousticDescription", lm: Path | None, include: bool
 ) -> "tuple[SearchModel | None, str]":
-    """What the search reads, and what of it is kept in the model's file."""
+    """The language model for the search, and the packed one to embed in the model file (base64)."""
     import base64
 
     from asr.decoding import build
     from asr.lm import packed
 
-    own = description.language_model
-    first = build.own_language_model(description) if lm is None else build.open_for_search(description, lm)
+    embedded = description.language_model
+    first_pass_lm = build.own_language_model(description) if lm is None else build.open_for_search(description, lm)
     if not include:
-        if lm is not None and own:
+        if lm is not None and embedded:
             raise click.UsageError(
-                f"The model {description.name!r} has a language model inside, which would be used with the weights of "
-                f"'{lm}': put that in its place (--include-lm), or tune the model as it was exported."
+                f"The model {description.name!r} has an embedded language model, which would be used with the weights "
+                f"tuned for '{lm}': replace it with --include-lm, or tune the model as it was exported."
             )
-        return first, own
-    if lm is None or first is None or first.unit != "word":
+        return first_pass_lm, embedded
+    if lm is None or first_pass_lm is None or first_pass_lm.unit != "word":
         raise click.UsageError("--include-lm needs an n-gram model: give it with --lm.")
-    contents = packed.dumps(first)
-    return packed.loads(contents, str(lm)), base64.b64encode(contents).decode()  # what is rounded is what is tuned for
+    contents = packed.dumps(first_pass_lm)
+    # Tune with the rounded model that is embedded.
+    return packed.loads(contents, str(lm)), base64.b64encode(contents).decode()

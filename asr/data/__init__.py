@@ -1,1 +1,1 @@
-"""Corpora, manifests and their checks (torch-free); batches and augmentation (torch)."""
+"""Corpora, manifests, and their validation and statistics; no torch."""

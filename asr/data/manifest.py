@@ -1,9 +1,9 @@
-"""Manifests: which stretch of which sound file says what, one JSON object a line.
+"""Manifests: segments of audio files with their transcripts, one JSON object per line.
 
     {"id": "19-227-0000", "audio_filepath": "audio/19-227-0000.opus", "duration": 15.025, "text": "CHAPTER THIRTY"}
 
-The keys are NeMo's, with `id`, `speaker` and `split` added, and `gender`, `age` and `accent` of the speaker, so a NeMo
-manifest reads as it is. Audio below the manifest's folder is stored by relative path, so that the folder can be moved.
+The keys are NeMo's plus `id`, `speaker`, `split`, and the speaker's `gender`, `age` and `accent`, so a NeMo manifest
+can be read as it is. Paths of audio files below the manifest's folder are relative, so that the folder can be moved.
 """
 
 import difflib
@@ -27,35 +27,35 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A stretch of sound and its transcript."""
+    """A segment of an audio file and its transcript."""
 
     id: str
     """Unique in its manifest."""
     audio_filepath: Path
-    """The sound file; absolute after reading."""
+    """The audio file; absolute after reading."""
     duration: float
-    """Length of the stretch in seconds, above 0."""
+    """Length of the segment in seconds, above 0."""
     text: str
-    """The transcript as the corpus has it, not normalised."""
+    """The transcript as in the corpus, not normalised."""
     offset: float = 0.0
-    """Where in the file the stretch begins, in seconds."""
+    """Start of the segment in the file, in seconds."""
     speaker: str | None = None
     split: str | None = None
-    """The part of the corpus: train, dev, test or another plain name."""
+    """The split of the corpus: train, dev, test or another plain name."""
     gender: str | None = None
-    """Of the speaker, as the two below: in the forms of `asr.data.traits`."""
+    """The speaker's gender; this and the two fields below are normalised by `asr.data.traits`."""
     age: str | None = None
     accent: str | None = None
 
 
-# Up to `claim_id`: the rules of a row, shared with `corpora`, whose JSONL corpora have partly other keys.
+# Up to `claim_id`: validation of rows, shared with `corpora`, whose JSONL corpora have partly different keys.
 
 
 def rows(path: Path) -> Iterator[tuple[str, Row]]:
     """Yield (where, object) for each line that is not blank; `where` names file and line.
 
     Raises:
-        DataError: no such file, a line that is not UTF-8 or not a JSON object, or no line at all.
+        DataError: the file does not exist or has no lines, or a line is not UTF-8 or not a JSON object.
     """
     empty = True
     try:
@@ -74,76 +74,76 @@ def rows(path: Path) -> Iterator[tuple[str, Row]]:
 
 def _parse(line: bytes, where: str) -> Row:
     try:
-        # All numbers become floats: an integer of 400 digits is then infinite and no OverflowError.
+        # All numbers are parsed as floats, so an integer of 400 digits is infinite instead of an OverflowError.
         row = json.loads(line.decode("utf-8-sig"), parse_int=float)
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: this is not UTF-8 text; save the file as UTF-8.") from error
     except json.JSONDecodeError as error:
         raise DataError(
-            f"{where}, column {error.colno}: this is not JSON ({error.msg}); each line has to be one object."
+            f"{where}, column {error.colno}: this is not JSON ({error.msg}); each line must be one object."
         ) from error
     if not isinstance(row, dict):
-        raise DataError(f"{where}: a row has to be an object, {{...}}, not {_kind(row)}.")
+        raise DataError(f"{where}: a row must be an object, {{...}}, not {_kind(row)}.")
     return row
 
 
 def check_keys(row: Row, required: tuple[str, ...], optional: tuple[str, ...], where: str) -> None:
-    """Refuse a row that lacks a required key, or an optional one for which an unknown key looks like a slip."""
-    unknown = tuple(key for key in row if key not in required and key not in optional)
+    """Raise DataError if a required key is missing, or an unknown key looks like a misspelt optional key."""
+    unknown_keys = tuple(key for key in row if key not in required and key not in optional)
     for key in required:
         if row.get(key) is None:
-            slip = _slip(key, unknown, 0.5)
-            hint = f' (is "{slip}" meant for it?)' if slip else ""
+            misspelt = _closest(key, unknown_keys, 0.5)
+            hint = f' (is "{misspelt}" a typo?)' if misspelt else ""
             raise DataError(f'{where}: the key "{key}" is missing{hint}; a row needs {", ".join(required)}.')
     for key in optional:
-        # Dropping "offest" would pair the text with other sound. The cutoff lets "speaker_id" (0.824) pass.
-        if row.get(key) is None and (slip := _slip(key, unknown, 0.83)):
-            raise DataError(f'{where}: the key "{slip}" is unknown; write "{key}" if that is meant.')
+        # Dropping "offest" would pair the text with the wrong audio. The cutoff accepts "speaker_id" (0.824).
+        if row.get(key) is None and (misspelt := _closest(key, unknown_keys, 0.83)):
+            raise DataError(f'{where}: the key "{misspelt}" is unknown; did you mean "{key}"?')
 
 
 @functools.lru_cache
-def _slip(key: str, unknown: tuple[str, ...], cutoff: float) -> str | None:
-    """The unknown key that resembles `key` most; cached, for the rows of a file mostly have the same keys."""
-    return next(iter(difflib.get_close_matches(key, unknown, n=1, cutoff=cutoff)), None)
+def _closest(key: str, candidates: tuple[str, ...], cutoff: float) -> str | None:
+    """The candidate most similar to `key`; cached because most rows of a file have the same keys."""
+    return next(iter(difflib.get_close_matches(key, candidates, n=1, cutoff=cutoff)), None)
 
 
 def string(row: Row, key: str, where: str) -> str | None:
-    """The string at `key`, or None where the row has none (or null). Only `text` may be empty."""
+    """The string at `key`, or None if it is missing or null. Only `text` may be empty."""
     value = row.get(key)
     if value is not None and not isinstance(value, str):
-        raise DataError(f'{where}: "{key}" has to be a string, not {_kind(value)}.')
+        raise DataError(f'{where}: "{key}" must be a string, not {_kind(value)}.')
     if value == "" and key != "text":
         raise DataError(f'{where}: "{key}" is empty; give it a value.')
     try:
         (value or "").encode()
     except UnicodeEncodeError as error:
-        raise DataError(f'{where}: "{key}" has half a surrogate pair, {value!a}; write whole characters.') from error
+        raise DataError(f'{where}: "{key}" has an unpaired surrogate, {value!a}; write complete characters.') from error
     return value
 
 
 def seconds(row: Row, key: str, where: str) -> float | None:
-    """The time at `key` in seconds, or None where the row has none (or null). Only `offset` may be 0."""
+    """The time at `key` in seconds, or None if it is missing or null. Only `offset` may be 0."""
     value = row.get(key)
     if value is None:
         return None
     if not isinstance(value, float):
-        raise DataError(f'{where}: "{key}" has to be a number of seconds, not {_kind(value)}.')
+        raise DataError(f'{where}: "{key}" must be a number of seconds, not {_kind(value)}.')
     rule = "0 or more" if key == "offset" else "more than 0"
     if not math.isfinite(value) or value < 0 or (value == 0 and key != "offset"):
-        raise DataError(f'{where}: "{key}" is {value:g}; it has to be a finite number of seconds, {rule}.')
+        raise DataError(f'{where}: "{key}" is {value:g}; it must be a finite number of seconds, {rule}.')
     return value
 
 
 def default_id(audio: str, offset: float) -> str:
-    """The id of a row without one: its path as written, less the suffix; `@` and the offset where that is above 0."""
+    """The default id of a row: its path as written without the suffix, plus `@` and the offset if that is above 0."""
     name = audio.removesuffix(Path(audio).suffix)
     return f"{name}@{offset}" if offset else name
 
 
 def claim_id(name: str, where: str, seen: dict[str, str]) -> None:
-    """Note in `seen` that the id `name` belongs to the row at `where`, and refuse it to a second row."""
+    """Record in `seen` that the id `name` is used at `where`; raise DataError if it is already used."""
     if name in seen:
-        raise DataError(f'{where}: the id "{name}" is taken by {seen[name]}; ids have to differ.')
+        raise DataError(f'{where}: the id "{name}" is already used in {seen[name]}; ids must be unique.')
     seen[name] = where
 
 
@@ -189,15 +189,15 @@ def _line(utterance: Utterance, folder: Path) -> bytes:
 
 
 def read(path: Path | str) -> list[Utterance]:
-    """Read a manifest; the sound files are not touched.
+    """Read a manifest; the audio files are not opened.
 
-    A relative `audio_filepath` is taken from the manifest's folder. A row without `id` gets `default_id`. Keys that
-    are not ours are dropped, for NeMo's manifests have many; one that looks like a slip for ours is an error. Blank
-    lines are passed over.
+    A relative `audio_filepath` is relative to the manifest's folder. A row without `id` gets `default_id`. Unknown keys
+    are ignored because NeMo's manifests have many, but one that looks like a misspelling is an error. Blank lines are
+    skipped.
 
     Raises:
-        DataError: the file cannot be read or has no row; a row is no JSON object, lacks a key, or has a value of the
-            wrong kind or range; two rows have one id. The sentence names file and line.
+        DataError: the file cannot be read or has no rows; a row is not a JSON object, lacks a key, or has a value of
+            the wrong type or range; an id occurs twice. The message names file and line.
     """
     path = Path(path)
     folder = path.parent.absolute()
@@ -211,10 +211,10 @@ def read(path: Path | str) -> list[Utterance]:
 
 
 def write(utterances: Iterable[Utterance], path: Path | str) -> None:
-    """Write a manifest, whole or not at all.
+    """Write a manifest atomically.
 
     Raises:
-        DataError: the file cannot be written, or the name of a sound file has no UTF-8 form.
+        DataError: the file cannot be written, or the name of an audio file cannot be encoded as UTF-8.
     """
     path = Path(path)
     folder = path.parent.absolute()
@@ -222,6 +222,6 @@ def write(utterances: Iterable[Utterance], path: Path | str) -> None:
         with replacing(path) as file:
             file.writelines(_line(utterance, folder) for utterance in utterances)
     except UnicodeEncodeError as error:
-        raise DataError(f"{path} cannot be written: {error.object!r} has no UTF-8 form.") from error
+        raise DataError(f"{path} cannot be written: {error.object!r} cannot be encoded as UTF-8.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}.") from error

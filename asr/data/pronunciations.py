@@ -1,4 +1,4 @@
-"""How words are pronounced: the CMU Pronouncing Dictionary's format, one word and its phones a line."""
+"""Pronunciations of words, in the format of the CMU Pronouncing Dictionary: one word and its phones per line."""
 
 import re
 from collections.abc import Mapping
@@ -9,19 +9,19 @@ from asr.errors import DataError
 from asr.files import decompressed
 
 BOUNDARY = 1
-"""Number of the boundary between two words; 0 is CTC's blank."""
+"""Token of the boundary between two words; 0 is the CTC blank."""
 
 
 @dataclass(frozen=True)
 class Pronunciations:
-    """Words as numbers of phones, the first pronunciation of each, without stress."""
+    """Words as phone tokens: the first pronunciation of each word, without stress."""
 
     words: Mapping[str, tuple[int, ...]]
     size: int
     """Number of phones, blank and boundary included."""
 
     def encode(self, text: str) -> list[int]:
-        """Phones of a normalised text, a boundary between two words; empty if it has a word that is not known."""
+        """Phone tokens of a normalised text with a boundary between words; empty if a word is unknown."""
         phones: list[int] = []
         for word in text.split():
             if word not in self.words:
@@ -34,26 +34,28 @@ class Pronunciations:
 def load(path: Path) -> Pronunciations:
     """Read a dictionary, plain or compressed (.gz, .xz).
 
-    A line is `word PH1 PH2 ...`; `word(2)` is a further pronunciation and skipped, `;;;` begins a comment.
+    A line is `word PH1 PH2 ...`; `word(2)` is an alternative pronunciation and skipped, `;;;` starts a comment.
 
     Raises:
-        DataError: it cannot be read, is not UTF-8, or has no line with a word and its phones.
+        DataError: the file cannot be read, is not UTF-8, or has no line with a word and its phones.
     """
     try:
         with path.open("rb") as file:
             lines = decompressed(file).read().decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise DataError(f"Pronunciations '{path}' cannot be read ({error}): give a dictionary like CMUdict.") from None
-    found: dict[str, list[str]] = {}
+        raise DataError(
+            f"The pronunciations '{path}' cannot be read ({error}): give a dictionary like CMUdict."
+        ) from None
+    pronunciations: dict[str, list[str]] = {}
     for line in lines:
         word, *phones = line.split() or [";;;"]
         if phones and not word.startswith(";;;") and not word.endswith(")"):
-            found.setdefault(word.lower(), [re.sub(r"\d+$", "", phone) for phone in phones])
-    if not found:
+            pronunciations.setdefault(word.lower(), [re.sub(r"\d+$", "", phone) for phone in phones])
+    if not pronunciations:
         raise DataError(
-            f"Pronunciations '{path}' has no line with a word and its phones: give a dictionary like CMUdict."
+            f"The file '{path}' has no line with a word and its phones: give a pronunciation dictionary like CMUdict."
         )
-    names = sorted({phone for phones in found.values() for phone in phones})
+    names = sorted({phone for phones in pronunciations.values() for phone in phones})
     numbers = {name: number for number, name in enumerate(names, start=BOUNDARY + 1)}
-    words = {word: tuple(numbers[phone] for phone in phones) for word, phones in found.items()}
+    words = {word: tuple(numbers[phone] for phone in phones) for word, phones in pronunciations.items()}
     return Pronunciations(words, len(names) + BOUNDARY + 1)

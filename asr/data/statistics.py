@@ -1,4 +1,4 @@
-"""What a manifest holds, in numbers."""
+"""Statistics of a manifest."""
 
 import math
 import statistics
@@ -11,29 +11,29 @@ from asr.data.manifest import Utterance
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Numbers about some utterances; texts are taken as they stand, not normalised."""
+    """Statistics of utterances; texts are not normalised."""
 
     utterances: int
     duration_s: float
-    """In all."""
+    """Total duration."""
     shortest_s: float
     median_s: float
     longest_s: float
     speakers: int
-    """Different names; 0 where nobody is named."""
+    """Number of distinct speakers; 0 if unknown."""
     words: int
-    """What white space separates."""
+    """Number of words, separated by white space."""
     distinct_words: int
     characters: int
-    """Spaces are characters, too."""
+    """Number of characters, spaces included."""
     characters_per_second: float
-    """Of all texts and all durations together."""
+    """Total characters divided by total duration."""
     alphabet: dict[str, int]
-    """Character -> how often it occurs, the most frequent first."""
+    """Character -> number of occurrences, the most frequent first."""
 
 
 def summarise(utterances: Sequence[Utterance]) -> Statistics:
-    """Count and measure at least one utterance; the sound files are not touched."""
+    """Compute the statistics of at least one utterance; the audio files are not opened."""
     durations = [utterance.duration for utterance in utterances]
     words = Counter(word for utterance in utterances for word in utterance.text.split())
     alphabet = Counter(character for utterance in utterances for character in utterance.text)

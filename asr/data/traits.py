@@ -1,11 +1,11 @@
-"""What a corpus tells of its speakers, in one form whatever the corpus: so that errors can be counted by group."""
+"""Traits of speakers, in the same form for all corpora, so that errors can be counted by group."""
 
 from collections.abc import Mapping
 from typing import TypedDict
 
 
 class Traits(TypedDict, total=False):
-    """What is kept of a speaker."""
+    """The traits of a speaker; each may be missing."""
 
     gender: str
     age: str
@@ -13,35 +13,35 @@ class Traits(TypedDict, total=False):
 
 
 TRAITS = ("gender", "age", "accent")
-"""Their names."""
+"""The names of the traits."""
 
 AGES = ("teens", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
-"""Common Voice's decades, from 10 on; it writes "fourties"."""
+"""Common Voice's names of decades, from 10 years; it writes "fourties"."""
 
 GENDERS = {"f": "female", "m": "male", "female_feminine": "female", "male_masculine": "male"}
-"""Other names, the long ones Common Voice's."""
+"""Alternative names; the long ones are Common Voice's."""
 
 
 def of(row: Mapping[str, object]) -> Traits:
-    """The traits in a row of any corpus, as arguments of an `Utterance`; what is of no known form is not taken.
+    """Traits in a row of any corpus, as keyword arguments of `Utterance`; values of other types are dropped.
 
-    Genders are female and male where that is meant, an age in years, or in Common Voice's words, becomes its decade,
-    "20-29"; other genders, and an accent, stay as they are.
+    Alternative names of genders become female or male, and an age in years or in Common Voice's words becomes its
+    decade, "20-29"; other values are unchanged.
     """
-    found = Traits()
+    traits = Traits()
     if gender := _gender(row.get("gender")):
-        found["gender"] = gender
+        traits["gender"] = gender
     if age := _age(row.get("age")):
-        found["age"] = age
+        traits["age"] = age
     if accent := _text(row.get("accent")):
-        found["accent"] = accent
-    return found
+        traits["accent"] = accent
+    return traits
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
         return ""
-    return "".join(c for c in value if not "\ud800" <= c <= "\udfff").strip()  # half a surrogate pair cannot be written
+    return "".join(c for c in value if not "\ud800" <= c <= "\udfff").strip()  # unpaired surrogates cannot be encoded
 
 
 def _gender(value: object) -> str:

@@ -1,8 +1,8 @@
-"""What is wrong with manifests: every sound file is read, and held against its transcript and against the others.
+"""Validate manifests: every audio file is read and checked against its transcript and against the other utterances.
 
-The thresholds were tried on 3,000 recordings of eight public corpora, good and poor microphones among them: the lowest
-level was -50 dBFS, and one recording was clipped. Of 100 recordings raised 6 dB above full scale and cut off there, 87
-count as clipped; raised to just full scale, none.
+The thresholds were tested on 3,000 recordings of eight public corpora with good and poor microphones: the lowest level
+was -50 dBFS, and one recording was clipped. Of 100 recordings amplified to 6 dB above full scale and clipped there, 87
+count as clipped; amplified to exactly full scale, none.
 """
 
 import hashlib
@@ -23,32 +23,31 @@ from asr.progress import Progress, silent
 from asr.text import ENGLISH, CharTokenizer
 
 KINDS = {
-    "unreadable": "the sound cannot be read",
-    "duration": "manifest and sound file differ by more than 0.1 s",
-    "silent": "the level, RMS about the mean, is below -60 dBFS",
+    "unreadable": "the audio cannot be read",
+    "duration": "manifest and audio file differ by more than 0.1 s",
+    "silent": "the level (RMS without DC offset) is below -60 dBFS",
     "clipped": "more than 0.1 % of the samples are within 1 % of full scale",
-    "too-short": "CTC needs more frames for the text than the sound has",
+    "too-short": "the audio has fewer frames than CTC needs for the text",
     "empty": "no text is left after normalisation",
     "alphabet": "the text has characters outside the alphabet",
-    "duplicate-id": "the id stands in several manifests",
-    "duplicate-audio": "the samples are those of another utterance",
+    "duplicate-id": "the id occurs in several manifests",
+    "duplicate-audio": "the samples are identical to those of another utterance",
     "shared-speaker": "the speaker is in several splits",
 }
-"""Kind of finding -> what it means, in the order of reports."""
-
+"""Kind of finding -> its meaning, in the order of reports."""
 
 SLACK_S = 0.1
 SILENCE_DBFS = -60.0
 FULL_SCALE = 0.99
-"""A little below 1, for coding and resampling move the samples of a clipped sound."""
+"""Slightly below 1 because coding and resampling change the samples of clipped audio."""
 CLIPPED_SHARE = 0.001
 CHUNK = 64
-"""Utterances that each thread may be ahead."""
+"""Utterances queued per thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An utterance and the manifest where it stands."""
+    """An utterance and its manifest."""
 
     manifest: Path
     utterance: Utterance
@@ -56,14 +55,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong with one utterance."""
+    """One problem of one utterance."""
 
     kind: str
     """A key of `KINDS`."""
     id: str
     manifest: str
     value: str
-    """What was found, in a few words."""
+    """The observed value, in a few words."""
 
 
 def validate(
@@ -73,31 +72,32 @@ def validate(
     workers: int = 1,
     progress: Progress = silent,
 ) -> list[Finding]:
-    """Everything that is wrong, kind by kind, in the order of the entries. The number of workers changes nothing.
+    """Return all findings, sorted by kind and then by entry. The result does not depend on the number of workers.
 
-    What concerns several utterances is found at the later ones and names the first. A split is what stands before the
-    first "-" or "_" of its name (train-clean-5 and train-clean-100 may share speakers), a manifest's name where an
-    utterance has none.
+    A finding about several utterances is reported for the later ones and names the first. Splits are compared by their
+    names up to the first "-" or "_" (train-clean-5 and train-clean-100 may share speakers); the split of an utterance
+    without one is the name of its manifest.
 
     Args:
-        alphabet: what texts are normalised to.
-        time_reduction: spectrogram frames of 10 ms for one frame of the model.
-        workers: threads that read sound files.
-        progress: gets the seconds of audio that are done.
+        entries: the utterances of all manifests.
+        alphabet: the characters allowed in normalised text.
+        time_reduction: spectrogram frames of 10 ms per frame of the model.
+        workers: number of threads that read audio files.
+        progress: receives the seconds of audio that are done.
 
     Raises:
-        DataError: the alphabet cannot be one.
+        DataError: the alphabet is invalid.
     """
     tokenizer = CharTokenizer(alphabet)
-    heard = _heard(entries, tokenizer, time_reduction, workers)
+    audio_results = _check_audio_of(entries, tokenizer, time_reduction, workers)
     ids: dict[str, Entry] = {}
     samples: dict[bytes, Entry] = {}
     speakers: dict[str, dict[str, Entry]] = {}
     findings = []
     done_s, total_s = 0.0, sum(entry.utterance.duration for entry in entries)
-    for entry, (sound_faults, fingerprint) in zip(entries, heard, strict=True):
+    for entry, (audio_faults, fingerprint) in zip(entries, audio_results, strict=True):
         utterance = entry.utterance
-        faults = sound_faults | _text_faults(utterance.text, tokenizer)
+        faults = audio_faults | _text_faults(utterance.text, tokenizer)
         if (first := ids.setdefault(utterance.id, entry)) is not entry:
             faults["duplicate-id"] = f"also in {first.manifest}"
         if fingerprint and (first := samples.setdefault(fingerprint, entry)).utterance.id != utterance.id:
@@ -129,29 +129,31 @@ def _text_faults(text: str, tokenizer: CharTokenizer) -> dict[str, str]:
     return {"alphabet": ", ".join(f"{c!r} (U+{ord(c):04X})" for c in outside)} if outside else {}
 
 
-def _heard(
+def _check_audio_of(
     entries: Sequence[Entry], tokenizer: CharTokenizer, time_reduction: int, workers: int
 ) -> Iterator[tuple[dict[str, str], bytes | None]]:
-    """What `_listen` says of each entry, in their order. Decoding releases Python's lock, so threads suffice."""
-    # A file is cut up if any utterance begins within it; else each utterance is meant to be the whole of it.
-    cut_up = {entry.utterance.audio_filepath for entry in entries if entry.utterance.offset}
+    """Yield the result of `_check_audio` for each entry, in order. Decoding releases the GIL, so threads suffice."""
+    # A file is segmented if any utterance starts inside it; otherwise each utterance is expected to be the whole file.
+    segmented = {entry.utterance.audio_filepath for entry in entries if entry.utterance.offset}
 
-    def listen(entry: Entry) -> tuple[dict[str, str], bytes | None]:
+    def check(entry: Entry) -> tuple[dict[str, str], bytes | None]:
         utterance = entry.utterance
         text = tokenizer.normalise(utterance.text)
-        return _listen(utterance, utterance.audio_filepath in cut_up, text, time_reduction)
+        return _check_audio(utterance, utterance.audio_filepath in segmented, text, time_reduction)
 
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(entries), CHUNK * workers):
-            yield from pool.map(listen, entries[start : start + CHUNK * workers])
+            yield from pool.map(check, entries[start : start + CHUNK * workers])
 
 
-def _listen(utterance: Utterance, is_part: bool, text: str, time_reduction: int) -> tuple[dict[str, str], bytes | None]:
-    """What is wrong with an utterance's sound (kind -> value), and a fingerprint of its samples if it has some."""
+def _check_audio(
+    utterance: Utterance, is_segment: bool, text: str, time_reduction: int
+) -> tuple[dict[str, str], bytes | None]:
+    """Return the problems of the audio (kind -> value), and a hash of the samples, None without samples."""
     path, offset_s, faults = utterance.audio_filepath, utterance.offset, {}
     end_s = offset_s + utterance.duration
     try:
-        if is_part:
+        if is_segment:
             file_s = audio.duration_s(path)
             if end_s > file_s + SLACK_S:
                 faults["duration"] = f"from {offset_s:.2f} to {end_s:.2f} s in a file of {file_s:.2f} s"

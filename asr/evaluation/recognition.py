@@ -1,4 +1,4 @@
-"""A model on a manifest: the same code for an exported file, a checkpoint, and the dev part after each epoch."""
+"""Run a model on a manifest: shared by exported files, checkpoints, and the dev set after each epoch."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,10 +18,10 @@ from asr.transcript.transcript import Transcript
 from asr.transcription import windows
 
 BATCH = 8
-"""Utterances of like duration heard together."""
+"""Utterances of similar duration in one batch."""
 
 Read = Callable[[Utterance], np.ndarray]
-"""Gives an utterance's waveform at the model's rate. Shape: -> (S,)"""
+"""Reads the waveform of an utterance at the model's sample rate. Shape: -> (S,)"""
 
 
 def evaluate(
@@ -48,9 +48,9 @@ def recognise(
     progress: Progress = silent,
     threads: int = 1,
 ) -> list[Transcript]:
-    """The transcript of each utterance, in their order; greedy without a decoder.
+    """Transcribe the utterances and return the transcripts in the same order; greedy without a decoder.
 
-    `threads` batches are heard at a time.
+    `threads` batches run in parallel.
 
     Raises:
         AudioError: an utterance cannot be read (`read`'s default reads its file).
@@ -58,26 +58,29 @@ def recognise(
     decoder = decoder or Decoder()
     transcripts: dict[int, Transcript] = {}
     done_s, total_s = 0.0, sum(utterance.duration for utterance in utterances)
-    for index, duration_s, rows in hear(model, utterances, read=read, threads=threads):
-        transcripts[index] = decode(model.description, decoder, rows, duration_s)
+    for index, duration_s, log_probs in compute_log_probs(model, utterances, read=read, threads=threads):
+        transcripts[index] = decode(model.description, decoder, log_probs, duration_s)
         done_s += utterances[index].duration
         progress("transcribing", done_s, total_s)
     return [transcripts[index] for index in range(len(utterances))]
 
 
 def decode(description: AcousticDescription, decoder: Decoder, log_probs: np.ndarray, duration_s: float) -> Transcript:
-    """The transcript of one utterance from its log-probs. Shape: (T, V)"""
+    """Decode the log-probs of one utterance into a transcript. Shape: log_probs (T, V)"""
     tokens = decoder(log_probs, description.tokenizer)
     words = to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s)
     return Transcript(words, duration_s, model=description.name)
 
 
-def hear(
+def compute_log_probs(
     model: LogProbModel, utterances: Sequence[Utterance], *, read: Read | None = None, threads: int = 1
 ) -> Iterator[tuple[int, float, np.ndarray]]:
-    """Yield (index, duration in seconds, log-probs) of each utterance, the longest first. Shape of log-probs: (T, V)
+    """Yield (index, duration in seconds, log-probs) of each utterance, the longest first.
 
-    `threads` batches are heard at a time.
+    `threads` batches run in parallel.
+
+    Shape:
+        log-probs: (T, V)
 
     Raises:
         AudioError: an utterance cannot be read (`read`'s default reads its file).
@@ -86,15 +89,15 @@ def hear(
     read = read or reader(sample_rate)
     longest_first = sorted(range(len(utterances)), key=lambda index: -utterances[index].duration)
 
-    def one(batch: Sequence[int]) -> list[tuple[int, float, np.ndarray]]:
+    def run(batch: Sequence[int]) -> list[tuple[int, float, np.ndarray]]:
         waveforms = [read(utterances[index]) for index in batch]
         log_probs = windows.batch_log_probs(model, waveforms)
         durations_s = [len(waveform) / sample_rate for waveform in waveforms]
         return list(zip(batch, durations_s, log_probs, strict=True))
 
     batches = [longest_first[first : first + BATCH] for first in range(0, len(utterances), BATCH)]
-    for found in map_ordered(one, batches, threads):
-        yield from found
+    for results in map_ordered(run, batches, threads):
+        yield from results
 
 
 def score_transcripts(
@@ -103,7 +106,7 @@ def score_transcripts(
     transcripts: Sequence[Transcript],
     rule: Rule = "fewest",
 ) -> Score:
-    """The score of transcripts against their utterances' texts, normalised to the model's alphabet."""
+    """Score transcripts against the texts of their utterances, normalised to the model's alphabet."""
     normalise = description.tokenizer.normalise
     return score(
         [normalise(utterance.text) for utterance in utterances],
@@ -115,7 +118,7 @@ def score_transcripts(
 
 
 def reader(sample_rate: int) -> Read:
-    """A function that reads an utterance's stretch of its file."""
+    """Return a function that reads the audio of an utterance: its segment of the file."""
     return lambda utterance: audio.load(
         utterance.audio_filepath, sample_rate, offset_s=utterance.offset, duration_s=utterance.duration
     )

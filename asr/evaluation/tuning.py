@@ -1,7 +1,7 @@
-"""The weights of a language model, and the temperature of the confidence, that suit a model best on speech of its kind.
+"""Tune the weights of a language model and the temperature of the confidence on a dev set.
 
-The sound is heard once. Then a beam search with each pair of LM weight and word bonus on a grid reads the same
-log-probs, and the fewest word errors win; the grid grows where the best pair lies on its edge.
+The acoustic model runs once. Then its log-probs are decoded by beam search with each pair of LM weight and word bonus
+on a grid; the pair with the fewest word errors wins. The grid is extended while the best pair lies on its edge.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from asr.decoding.protocol import Search, Token, decode
 from asr.decoding.rescoring import RescoredSearch
 from asr.decoding.tokens_to_words import to_words
 from asr.errors import DataError
-from asr.evaluation.recognition import hear, score_transcripts
+from asr.evaluation.recognition import compute_log_probs, score_transcripts
 from asr.models.decoding_settings import Rescoring, Settings
 from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
@@ -35,33 +35,33 @@ from asr.transcript.words import Word
 
 WEIGHTS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
 BONUSES = (-0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
-"""Where the search for LM weight and word bonus begins; both go up in equal steps."""
+"""The initial grid of LM weights and word bonuses, in equal steps."""
 THREADS = cores()
 GROWTH = 4
-"""Rows and columns by which a grid grows at most, in each direction."""
-SECOND_WEIGHTS = tuple(np.arange(0.0, 1.55, 0.1).round(2).tolist())
-KEPT_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
-SECOND_BONUSES = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
-"""Of rescoring: the second model's weight, what is kept of the first one's, and what is added to the word bonus."""
+"""Maximum number of rows or columns added to the grid in each direction."""
+RESCORING_WEIGHTS = tuple(np.arange(0.0, 1.55, 0.1).round(2).tolist())
+FIRST_PASS_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
+EXTRA_BONUSES = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
+"""The grid for rescoring: weight of the rescoring model, factor on the first-pass LM weight, change in word bonus."""
 TEMPERATURES = np.geomspace(0.25, 8, 101).round(3).tolist()
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A dev part, heard once by a model."""
+class DevSet:
+    """A dev set with the log-probs of the acoustic model."""
 
     description: AcousticDescription
-    """Of the model."""
+    """The description of the model."""
     utterances: Sequence[Utterance]
     log_probs: Sequence[np.ndarray]
-    """Shape of each: (T, V)"""
+    """Shape of each item: (T, V)"""
     durations_s: Sequence[float]
     references: Sequence[str]
 
 
 @dataclass(frozen=True, order=True)
 class Trial:
-    """What a pair of weights gives; less is better, in the order of the fields."""
+    """The result of one pair of weights; trials sort from the best to the worst."""
 
     words: int
     """Word errors."""
@@ -77,81 +77,82 @@ class Stage:
 
     name: str
     tokens: Sequence[Sequence[Token]]
-    """What it finds in each utterance, with its confidence as the model has it."""
+    """The decoded tokens of each utterance, with the confidence before calibration."""
     score: Score
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What tuning found."""
+    """The result of tuning."""
 
     settings: Settings
     stages: Sequence[Stage]
-    """From greedy decoding to all that was asked for; the last is what the settings stand for."""
+    """From greedy decoding to the complete configuration; the last one corresponds to `settings`."""
     trials: Sequence[Trial]
-    """Of the grid; empty without an n-gram model."""
+    """All points of the grid; empty without a language model in the search."""
     before: Calibration
-    """Of the confidence at temperature 1."""
+    """Calibration at temperature 1."""
     after: Calibration
+    """Calibration at the fitted temperature."""
 
 
 def tune(
-    heard: Heard,
+    dev_set: DevSet,
     *,
     width: int = 0,
     lm: SearchModel | None = None,
-    second: rescoring.SentenceScorer | None = None,
+    rescorer: rescoring.SentenceScorer | None = None,
     progress: Progress = silent,
 ) -> Tuned:
-    """Find all settings one after the other: weights of the language model, of rescoring, the temperature.
+    """Tune all settings, one after the other: the LM weights, the rescoring weights, the temperature.
 
     Raises:
-        DataError: not one word is recognised, or said.
+        DataError: the references contain no words, or no word is recognised.
     """
-    if not any(heard.references):
+    if not any(dev_set.references):
         raise DataError(
-            "The dev part has not one word, so nothing can be told right from wrong: give speech with texts."
+            "The references of the dev set contain no words, so nothing can be scored: give speech with transcripts."
         )
     settings, trials = Settings(beam=width, lm_size=() if lm is None else lm.size), []
-    stages = [_stage(heard, "greedy", GreedySearch())]
+    stages = [_stage(dev_set, "greedy", GreedySearch())]
     if width:
-        search = make_search(heard.description, settings, width, None)
-        stages.append(_stage(heard, "beam", search))
+        search = make_search(dev_set.description, settings, width, None)
+        stages.append(_stage(dev_set, "beam", search))
         if lm is not None:
-            trials = weights(heard, lm, width, progress)
+            trials = search_weights(dev_set, lm, width, progress)
             best = min(trials)
             settings = replace(settings, lm_weight=best.lm_weight, word_bonus=best.word_bonus)
-            search = make_search(heard.description, settings, width, lm)
-            stages.append(_stage(heard, "beam + language model", search))
-        if second is not None:
-            lists = beam_search(heard.description, settings, width, words_only(lm))
-            by = second_weights(heard, lists, second, progress)
-            settings = replace(settings, rescoring=by)
-            stages.append(_stage(heard, f"{stages[-1].name} + rescoring", RescoredSearch(lists, second, by)))
+            search = make_search(dev_set.description, settings, width, lm)
+            stages.append(_stage(dev_set, "beam + language model", search))
+        if rescorer is not None:
+            search = beam_search(dev_set.description, settings, width, words_only(lm))
+            weights = tune_rescoring(dev_set, search, rescorer, progress)
+            settings = replace(settings, rescoring=weights)
+            stages.append(_stage(dev_set, f"{stages[-1].name} + rescoring", RescoredSearch(search, rescorer, weights)))
     progress("calibrating", 0, None)
-    best_temperature, before, after = temperature(heard, stages[-1])
-    return Tuned(replace(settings, temperature=best_temperature), stages, trials, before, after)
+    temperature, before, after = fit_temperature(dev_set, stages[-1])
+    return Tuned(replace(settings, temperature=temperature), stages, trials, before, after)
 
 
-def _stage(heard: Heard, name: str, search: Search) -> Stage:
-    found = [Decoder(search)(rows, heard.description.tokenizer) for rows in heard.log_probs]
+def _stage(dev_set: DevSet, name: str, search: Search) -> Stage:
+    tokens = [Decoder(search)(rows, dev_set.description.tokenizer) for rows in dev_set.log_probs]
     transcripts = [
-        Transcript(_words(heard, tokens, duration_s), duration_s)
-        for tokens, duration_s in zip(found, heard.durations_s, strict=True)
+        Transcript(_words(dev_set, decoded, duration_s), duration_s)
+        for decoded, duration_s in zip(tokens, dev_set.durations_s, strict=True)
     ]
-    return Stage(name, found, score_transcripts(heard.description, heard.utterances, transcripts))
+    return Stage(name, tokens, score_transcripts(dev_set.description, dev_set.utterances, transcripts))
 
 
-def listen(model: LogProbModel, utterances: Sequence[Utterance], progress: Progress = silent) -> Heard:
-    """Hear a dev part. Raises AudioError when an utterance cannot be read."""
+def run_model(model: LogProbModel, utterances: Sequence[Utterance], progress: Progress = silent) -> DevSet:
+    """Run the acoustic model on a dev set. Raises AudioError if an utterance cannot be read."""
     log_probs: dict[int, np.ndarray] = {}
     durations_s: dict[int, float] = {}
-    for index, duration_s, rows in hear(model, utterances, threads=THREADS):
+    for index, duration_s, rows in compute_log_probs(model, utterances, threads=THREADS):
         log_probs[index], durations_s[index] = rows, duration_s
-        progress("hearing", len(log_probs), len(utterances))
+        progress("running the model", len(log_probs), len(utterances))
     order = range(len(utterances))
     normalise = model.description.tokenizer.normalise
-    return Heard(
+    return DevSet(
         model.description,
         utterances,
         [log_probs[index] for index in order],
@@ -160,15 +161,15 @@ def listen(model: LogProbModel, utterances: Sequence[Utterance], progress: Progr
     )
 
 
-def weights(heard: Heard, lm: SearchModel, width: int, progress: Progress) -> list[Trial]:
-    """Search LM weight and word bonus; the best is the smallest trial. All of one grid, row by row."""
+def search_weights(dev_set: DevSet, lm: SearchModel, width: int, progress: Progress) -> list[Trial]:
+    """Grid search over LM weight and word bonus; returns all trials, row by row. The best one is the smallest."""
     tried: dict[tuple[float, float], Trial] = {}
     rows, columns, step = list(WEIGHTS), list(BONUSES), BONUSES[1] - BONUSES[0]
     for _ in range(GROWTH + 1):
         pairs = [pair for pair in product(rows, columns) if pair not in tried]
         for weight, bonus in pairs:
             settings = Settings(beam=width, lm_weight=weight, word_bonus=bonus)
-            counted = score(heard.references, _texts(heard, make_search(heard.description, settings, width, lm)))
+            counted = score(dev_set.references, _texts(dev_set, make_search(dev_set.description, settings, width, lm)))
             tried[weight, bonus] = Trial(counted.words.errors, counted.characters.errors, weight, bonus)
             progress("trying weights", len(tried), len(rows) * len(columns))
         best = min(tried.values())
@@ -182,95 +183,95 @@ def weights(heard: Heard, lm: SearchModel, width: int, progress: Progress) -> li
     return [tried[pair] for pair in product(rows, columns) if pair in tried]
 
 
-def _texts(heard: Heard, search: Search) -> list[str]:
-    """What a search finds, utterances shared out among threads."""
-    write = heard.description.tokenizer.decode
+def _texts(dev_set: DevSet, search: Search) -> list[str]:
+    """Decode all utterances in parallel threads."""
+    to_text = dev_set.description.tokenizer.decode
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(partial(decode, search), heard.log_probs))
-    return [" ".join(write([token.number for token in tokens]).split()) for tokens in found]
+        decoded = list(pool.map(partial(decode, search), dev_set.log_probs))
+    return [" ".join(to_text([token.number for token in tokens]).split()) for tokens in decoded]
 
 
-def second_weights(
-    heard: Heard, searcher: BeamSearch, second: rescoring.SentenceScorer, progress: Progress
+def tune_rescoring(
+    dev_set: DevSet, search: BeamSearch, rescorer: rescoring.SentenceScorer, progress: Progress
 ) -> Rescoring:
-    """Search the weights of rescoring on the n-best lists that a search gives."""
-    lists = searcher.decode_batch(heard.log_probs, rescoring.N_BEST, threads=THREADS)
-    seconds, errors = [], []
-    for number, (hypotheses, reference) in enumerate(zip(lists, heard.references, strict=True), start=1):
+    """Grid search over the rescoring weights on the n-best lists of a beam search."""
+    n_best_lists = search.decode_batch(dev_set.log_probs, rescoring.N_BEST, threads=THREADS)
+    rescorer_log_probs, errors = [], []
+    for number, (hypotheses, reference) in enumerate(zip(n_best_lists, dev_set.references, strict=True), start=1):
         texts = [hypothesis.text for hypothesis in hypotheses]
-        seconds.append(second.score(texts))
-        counts = [score([reference], [text]) for text in texts]
-        errors.append(np.array([(each.words.errors, each.characters.errors) for each in counts]))
-        progress("reading the best texts", number, len(lists))
+        rescorer_log_probs.append(rescorer.score(texts))
+        scores = [score([reference], [text]) for text in texts]
+        errors.append(np.array([(s.words.errors, s.characters.errors) for s in scores]))
+        progress("rescoring", number, len(n_best_lists))
     trials = {}
-    kept = KEPT_WEIGHTS if searcher.lm_weight else (0.0,)
-    for weight, share, more in product(SECOND_WEIGHTS, kept, SECOND_BONUSES):
-        by = Rescoring(
+    shares = FIRST_PASS_SHARES if search.lm_weight else (0.0,)
+    for weight, share, extra in product(RESCORING_WEIGHTS, shares, EXTRA_BONUSES):
+        candidate = Rescoring(
             weight=weight,
-            lm_weight=round(share * searcher.lm_weight, 4),
-            word_bonus=round(searcher.word_bonus + more, 4),
+            lm_weight=round(share * search.lm_weight, 4),
+            word_bonus=round(search.word_bonus + extra, 4),
         )
         chosen = [
-            int(rescoring.totals(hypotheses, second_log_probs, searcher, by).argmax())
-            for hypotheses, second_log_probs in zip(lists, seconds, strict=True)
+            int(rescoring.totals(hypotheses, log_probs, search, candidate).argmax())
+            for hypotheses, log_probs in zip(n_best_lists, rescorer_log_probs, strict=True)
         ]
-        words, characters = np.sum([each[place] for each, place in zip(errors, chosen, strict=True)], axis=0)
-        trials[by] = Trial(int(words), int(characters), by.lm_weight, by.word_bonus)
-    return min(trials, key=lambda by: (trials[by], by.weight))
+        words, characters = np.sum([counts[index] for counts, index in zip(errors, chosen, strict=True)], axis=0)
+        trials[candidate] = Trial(int(words), int(characters), candidate.lm_weight, candidate.word_bonus)
+    return min(trials, key=lambda candidate: (trials[candidate], candidate.weight))
 
 
-def _words(heard: Heard, tokens: Sequence[Token], duration_s: float) -> tuple[Word, ...]:
-    return to_words(tokens, heard.description.tokenizer, heard.description.frame_shift_s, duration_s)
+def _words(dev_set: DevSet, tokens: Sequence[Token], duration_s: float) -> tuple[Word, ...]:
+    return to_words(tokens, dev_set.description.tokenizer, dev_set.description.frame_shift_s, duration_s)
 
 
-def temperature(heard: Heard, stage: Stage) -> tuple[float, Calibration, Calibration]:
-    """The temperature at which the confidence of the words foretells best which are right, by their log-likelihood.
+def fit_temperature(dev_set: DevSet, stage: Stage) -> tuple[float, Calibration, Calibration]:
+    """Fit the temperature at which word confidence best predicts word correctness (minimum cross-entropy).
 
-    Returns it with the calibration before (at 1) and after.
+    Returns the temperature, and the calibration before (at temperature 1) and after.
 
     Raises:
-        DataError: there is no word at all.
+        DataError: no word is recognised.
     """
     correct = np.array([p.kind == "hit" for u in stage.score.utterances for p in u.pairs if p.hypothesis is not None])
     if not len(correct):
         raise DataError(
-            f"The model {heard.description.name!r} finds no word in {len(heard.utterances)} utterances, so there is "
-            "nothing to tune: train it first, or give speech of its kind."
+            f"The model {dev_set.description.name!r} recognises no word in {len(dev_set.utterances)} utterances, so "
+            "there is nothing to tune: train it first, or give speech like its training data."
         )
 
-    def confidence(value: float) -> np.ndarray:
+    def confidences(temperature: float) -> np.ndarray:
         return np.array(
             [
                 word.confidence
-                for tokens, rows, duration_s in zip(stage.tokens, heard.log_probs, heard.durations_s, strict=True)
-                for word in _words(heard, tempered(tokens, rows, value), duration_s)
+                for tokens, rows, duration_s in zip(stage.tokens, dev_set.log_probs, dev_set.durations_s, strict=True)
+                for word in _words(dev_set, tempered(tokens, rows, temperature), duration_s)
             ]
         )
 
-    def surprise(value: float) -> float:
-        given = confidence(value).clip(1e-6, 1 - 1e-6)
-        return float(-np.log(np.where(correct, given, 1 - given)).mean())
+    def cross_entropy(temperature: float) -> float:
+        predicted = confidences(temperature).clip(1e-6, 1 - 1e-6)
+        return float(-np.log(np.where(correct, predicted, 1 - predicted)).mean())
 
-    best = min(TEMPERATURES, key=surprise)
-    before, after = (calibrate(confidence(value).tolist(), correct.tolist()) for value in (1.0, best))
+    best = min(TEMPERATURES, key=cross_entropy)
+    before, after = (calibrate(confidences(value).tolist(), correct.tolist()) for value in (1.0, best))
     assert before is not None
     assert after is not None
     return best, before, after
 
 
-def left_out(heard: Heard, tuned: Tuned, min_confidence: float) -> tuple[int, int]:
-    """Utterances in which the words' mean confidence is lower, and how many right words they have."""
-    stage, tokenizer = tuned.stages[-1], heard.description.tokenizer
-    low = [
+def skipped(dev_set: DevSet, tuned: Tuned, min_confidence: float) -> tuple[int, int]:
+    """Count utterances whose mean word confidence is below `min_confidence`, and the correct words in them."""
+    stage, tokenizer = tuned.stages[-1], dev_set.description.tokenizer
+    unsure = [
         scored
-        for scored, tokens, rows in zip(stage.score.utterances, stage.tokens, heard.log_probs, strict=True)
+        for scored, tokens, rows in zip(stage.score.utterances, stage.tokens, dev_set.log_probs, strict=True)
         if mean_confidence(tempered(tokens, rows, tuned.settings.temperature), tokenizer) < min_confidence
     ]
-    return len(low), sum(pair.kind == "hit" for each in low for pair in each.pairs)
+    return len(unsure), sum(pair.kind == "hit" for utterance in unsure for pair in utterance.pairs)
 
 
 def as_rows(trials: Sequence[Trial]) -> Iterator[tuple[float, Mapping[float, Trial]]]:
-    """Yield (LM weight, word bonus -> trial) of a grid, row by row."""
+    """Yield the rows of a grid: (LM weight, {word bonus: trial})."""
     for weight in sorted({trial.lm_weight for trial in trials}):
         row = sorted((trial for trial in trials if trial.lm_weight == weight), key=lambda trial: trial.word_bonus)
         yield weight, {trial.word_bonus: trial for trial in row}

@@ -1,4 +1,4 @@
-"""The report's folder: each file whole or not there."""
+"""Write the report folder; each file is written atomically."""
 
 import json
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from asr.report.media import Gallery
 
 
 def write_report(folder: Path, document: Document, gallery: Gallery) -> None:
-    """Write report.json, report.md, ref.trn, hyp.trn and index.html; the folder is made where it is missing.
+    """Write report.json, report.md, ref.trn, hyp.trn and index.html; the folder is created if it is missing.
 
     Raises:
-        AsrError: something cannot be written.
+        AsrError: a file cannot be written.
     """
     reference, hypothesis = trn.write(document)
     write_files(
@@ -31,21 +31,21 @@ def write_report(folder: Path, document: Document, gallery: Gallery) -> None:
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder, before anything that takes long. Raises AsrError where that is impossible."""
+    """Create the folder before any work that takes long. Raises AsrError if that is impossible."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AsrError(
-            f"The folder {folder} cannot be made ({error.strerror}): name one that is there, or a new one."
+            f"The folder {folder} cannot be created ({error.strerror}): choose an existing or a new folder."
         ) from error
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> None:
-    """Write texts by file name. Raises AsrError where one cannot be written."""
+    """Write text files given by name. Raises AsrError if one cannot be written."""
     prepare(folder)
     for name, text in files.items():
         try:
             with replacing(folder / name) as file:
-                file.write(text.encode(errors="replace"))  # a path need not be UTF-8
+                file.write(text.encode(errors="replace"))  # paths may not be valid UTF-8
         except OSError as error:
-            raise AsrError(f"{folder / name} cannot be written ({error.strerror}): name another folder.") from error
+            raise AsrError(f"{folder / name} cannot be written ({error.strerror}): choose another folder.") from error

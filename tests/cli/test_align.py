@@ -17,7 +17,7 @@ def run(text: Path | str, *arguments: str, stdin: bytes | None = None) -> Result
 
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
-    path = tmp_path / "said.txt"
+    path = tmp_path / "text.txt"
     path.write_text("Enter, two -\nNINE-eight “one”\n", encoding="utf-8")
     return path
 
@@ -34,7 +34,7 @@ def test_words_keep_their_spelling_and_their_order(text: Path) -> None:
     assert min(word["confidence"] for word in words) > 0.9
 
 
-def test_a_text_that_was_not_said_has_low_confidence() -> None:
+def test_a_text_that_was_not_spoken_has_low_confidence() -> None:
     result = run("-", stdin=b"north five")
     assert max(word["confidence"] for word in json.loads(result.stdout)["words"]) < 0.2
 
@@ -51,14 +51,14 @@ def test_formats_and_files(text: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"enter\ntwo 9", "standard input, line 2: the word '9' holds '9' (U+0039), for which the model"),
-        (b"", "standard input holds no words"),
-        (b"-- !", "standard input holds no words"),
+        (b"enter\ntwo 9", "standard input, line 2: the word '9' contains '9' (U+0039), outside the model's alphabet"),
+        (b"", "standard input contains no words"),
+        (b"-- !", "standard input contains no words"),
         (b"enter\n\xff", "standard input, line 2: the byte 0xff is not UTF-8"),
-        (b"enter " * 90, "The sound has 45 frames, and the text needs 539"),
+        (b"enter " * 90, "The audio has 45 frames, but the text needs 539"),
     ],
 )
-def test_a_mistake_is_one_sentence(content: bytes, message: str) -> None:
+def test_an_error_is_one_sentence(content: bytes, message: str) -> None:
     result = run("-", stdin=content)
     assert (result.exit_code, result.stdout) == (1, "")
     assert message in result.stderr

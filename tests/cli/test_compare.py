@@ -66,7 +66,7 @@ def fails(result: Result, sentence: str) -> None:
 def test_mistakes(reports: tuple[Path, Path]) -> None:
     a, b = reports
     fails(run(a, b / "none"), f"Cannot read {b}/none: No such file or directory.")
-    fails(run(a, b, "--json", "--markdown"), "--json and --markdown exclude each other: give one.")
+    fails(run(a, b, "--json", "--markdown"), "--json and --markdown are mutually exclusive: give one of them.")
     other = json.loads((b / "report.json").read_text())
     other["utterances"][4]["reference"] = "One"
     (b / "report.json").write_text(json.dumps(other))

@@ -1,4 +1,4 @@
-"""`asr evaluate` as it is typed, with the shipped model on the examples."""
+"""`asr evaluate` as a user runs it, with the shipped model on the examples."""
 
 import json
 import re
@@ -20,11 +20,16 @@ def run(*arguments: str | Path) -> Result:
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
-    """One text that the model reads, and one of which it is told something else than was spoken."""
+    """One utterance with a correct reference, and one whose reference differs from what was spoken."""
     texts = {"enter": "ENTER TWO NINE EIGHT ONE", "pittsburgh": "P. I. T. T. S. B. O. R. G. H."}
-    sounds = {name: EXAMPLES / f"{name}.wav" for name in texts}
+    recordings = {name: EXAMPLES / f"{name}.wav" for name in texts}
     rows = [
-        {"id": name, "audio_filepath": str(sounds[name]), "duration": audio.duration_s(sounds[name]), "text": text}
+        {
+            "id": name,
+            "audio_filepath": str(recordings[name]),
+            "duration": audio.duration_s(recordings[name]),
+            "text": text,
+        }
         for name, text in texts.items()
     ]
     path = tmp_path / "said.jsonl"
@@ -36,7 +41,7 @@ def test_the_table(manifest: Path) -> None:
     result = run("an4", manifest)
     assert result.exit_code == 0
     assert re.search(r"^words \(WER\) +6\.67 % .* 1 +1 +0 +0 +15$", result.output, flags=re.MULTILINE)
-    assert re.search(r"^5 s of sound in [\d.]+ s: \d+ times real time\.$", result.output, flags=re.MULTILINE)
+    assert re.search(r"^5 s of audio in [\d.]+ s: \d+ times real time\.$", result.output, flags=re.MULTILINE)
 
 
 def test_json_is_the_report(manifest: Path) -> None:
@@ -54,7 +59,7 @@ def test_json_is_the_report(manifest: Path) -> None:
     assert 0 < starts_s[-1] < second["duration_s"]
 
 
-def test_a_report_is_left_and_can_be_compared(manifest: Path, tmp_path: Path) -> None:
+def test_a_report_is_written_and_can_be_compared(manifest: Path, tmp_path: Path) -> None:
     folder = tmp_path / "reports" / "new"
     result = run("an4", manifest, "-o", folder, "--media", "1")
     assert result.exit_code == 0, result.output
@@ -69,18 +74,18 @@ def test_a_report_is_left_and_can_be_compared(manifest: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("limit", "status"), [("6.67", 0), ("6.66", 1)])
-def test_max_wer_speaks_through_the_exit_status(manifest: Path, limit: str, status: int) -> None:
+def test_max_wer_sets_the_exit_status(manifest: Path, limit: str, status: int) -> None:
     result = run("an4", manifest, "--max-wer", limit)
     assert result.exit_code == status
     assert "words (WER)" in result.stdout
-    wanted = "" if status == 0 else f"Error: The WER of 6.67 % is above the limit of --max-wer, {limit} %.\n"
-    assert result.stderr == wanted
+    expected = "" if status == 0 else f"Error: The WER of 6.67 % is above the limit of {limit} % (--max-wer).\n"
+    assert result.stderr == expected
 
 
-def test_a_folder_that_cannot_be_made_is_said_before_the_work(manifest: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported_before_the_work(manifest: Path) -> None:
     result = run("no-such-model", manifest, "-o", manifest)
     assert result.exit_code == 1
-    sentence = f"The folder {manifest} cannot be made (File exists): name one that is there, or a new one."
+    sentence = f"The folder {manifest} cannot be created (File exists): choose an existing or a new folder."
     assert result.stderr == f"Error: {sentence}\n"
 
 

@@ -1,4 +1,4 @@
-"""`asr lm` as it is typed: exact output, and one sentence for each mistake."""
+"""`asr lm` as a user runs it: exact output, and one sentence for each error."""
 
 import json
 import lzma
@@ -45,7 +45,8 @@ def test_train_pack_and_measure(text: Path, tmp_path: Path) -> None:
         f"{model}: 0.00 MB\n"
     )
     assert result.stderr == (
-        "Note: the text is too small or too regular to estimate the discounts of order 2, 3; fixed ones were taken.\n"
+        "Note: the text is too small or too regular to estimate the discounts of order 2, 3; "
+        "default values were used.\n"
     )
     assert model.read_text().startswith("\\data\\\nngram 1=10\nngram 2=13\nngram 3=1\n\n\\1-grams:\n")
 
@@ -86,16 +87,16 @@ def test_prune_takes_the_numbers_that_follow(text: Path, tmp_path: Path) -> None
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     result = run("train", "--prune", "few", text, "-o", tmp_path / "c")
     assert result.exit_code == 2
-    assert "'few' has to be numbers, such as 0 0 1." in result.stderr
+    assert "'few' is not a list of whole numbers such as 0 0 1." in result.stderr
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--prune", "1"], "--prune 1 has to begin with 0: to have fewer words, give --vocabulary-size."),
+        (["--prune", "1"], "--prune 1 must begin with 0: to limit the number of words, give --vocabulary-size."),
         (
             ["--prune", "0", "2", "1"],
-            "--prune 0 2 1 must not fall: an n-gram stays only where the shorter ones in it stay.",
+            "--prune 0 2 1 must not decrease: an n-gram is kept only if the shorter ones in it are.",
         ),
         (
             ["--order", "2", "--prune", "0", "0", "1"],
@@ -103,21 +104,21 @@ def test_prune_takes_the_numbers_that_follow(text: Path, tmp_path: Path) -> None
         ),
     ],
 )
-def test_prune_that_cannot_be(text: Path, tmp_path: Path, options: list[str], sentence: str) -> None:
+def test_invalid_prune_values(text: Path, tmp_path: Path, options: list[str], sentence: str) -> None:
     fails(run("train", text, *options, "-o", tmp_path / "lm.arpa"), sentence)
     assert sorted(tmp_path.iterdir()) == [text]
 
 
-def test_mistakes_in_what_is_read(text: Path, tmp_path: Path) -> None:
+def test_errors_in_input_files(text: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n")
     fails(
         run("train", tmp_path / "empty", "-o", tmp_path / "lm.arpa"),
-        f"{tmp_path / 'empty'}: there is no word to learn from; give text, a sentence a line.",
+        f"{tmp_path / 'empty'}: there are no words to train on; give text with one sentence per line.",
     )
     (tmp_path / "list").write_text("zebra\n")
     fails(
         run("train", text, "--vocabulary", tmp_path / "list", "-o", tmp_path / "lm.arpa"),
-        f"{tmp_path / 'list'} has no word that the text has: compare capitals, or give --normalise.",
+        f"{tmp_path / 'list'} shares no word with the text: check upper and lower case, or give --normalise.",
     )
     fails(
         run("pack", tmp_path / "none", "-o", tmp_path / "x"),
@@ -128,7 +129,7 @@ def test_mistakes_in_what_is_read(text: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "lm.arpa").exists()
 
 
-def test_a_text_that_breaks_off_leaves_no_model(text: Path, tmp_path: Path) -> None:
+def test_a_truncated_text_leaves_no_model(text: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.xz"
     broken.write_bytes(lzma.compress(text.read_bytes() * 100)[:-30])
     result = run("train", text, broken, "-o", tmp_path / "lm.arpa")
@@ -139,7 +140,7 @@ def test_a_text_that_breaks_off_leaves_no_model(text: Path, tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def lstm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An exported network whose head always expects the letter b, and the end of a sentence half as much."""
+    """An exported network that always predicts the letter b, and the end of a sentence with half its probability."""
     recipe = LanguageRecipe.model_validate(
         {
             "name": "toy",
@@ -157,14 +158,14 @@ def lstm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_generate_writes_what_the_model_expects(lstm: Path) -> None:
+def test_generate_samples_from_the_model(lstm: Path) -> None:
     assert run("generate", lstm, "--length", "5", "--temperature", "0").stdout == "bbbbb\n"
     assert run("generate", lstm, "--length", "2", "--temperature", "0", "--prompt", "C a").stdout == "c abb\n"
     texts = [
         run("generate", lstm, "--temperature", "1", "--length", "900", "--seed", str(seed)).stdout for seed in (1, 1, 2)
     ]
     assert texts[0] == texts[1] != texts[2]
-    assert abs(texts[0].count("b") / 900 - 2 / 3) < 0.06  # and all else are ends of sentences
+    assert abs(texts[0].count("b") / 900 - 2 / 3) < 0.06  # all others are ends of sentences
     assert set(texts[0]) == {"b", "\n"}
 
 
@@ -175,10 +176,10 @@ def test_perplexity_of_an_lstm(lstm: Path, tmp_path: Path) -> None:
     assert (numbers["sentences"], numbers["words"], numbers["left_out"]) == (2, 3, 1)
     bits = 3 * math.log2(3 / 2) + 2 * math.log2(3) + 2 * 50 / math.log(2) + 2 * math.log2(3)  # b b b, ends, " " and c
     assert numbers["all"]["bits_per_character"] == pytest.approx(bits / 7, rel=1e-4)
-    assert run("perplexity", lstm, text).stdout.endswith("\n2 sentences, 3 words, 1 lines left out\n")
+    assert run("perplexity", lstm, text).stdout.endswith("\n2 sentences, 3 words, 1 lines skipped\n")
 
 
-def test_generate_names_what_it_cannot_use(lstm: Path, tmp_path: Path) -> None:
+def test_generate_reports_invalid_input(lstm: Path, tmp_path: Path) -> None:
     assert "alphabet" in run("generate", lstm, "--prompt", "xyz").stderr
     fails(
         run("generate", tmp_path / "no.onnx"),
@@ -189,7 +190,7 @@ def test_generate_names_what_it_cannot_use(lstm: Path, tmp_path: Path) -> None:
     fails(run("generate", acoustic), f"Model '{acoustic}' {sentence}")
 
 
-def test_no_threshold_is_one_sentence(tmp_path: Path) -> None:
+def test_an_empty_threshold_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("one two\n")
     result = CliRunner().invoke(
         main, ["lm", "train", str(tmp_path / "text.txt"), "--prune", "", "-o", str(tmp_path / "x")]

@@ -1,4 +1,4 @@
-"""What the command line makes of errors that are no user's mistake in the input: packages, disks, pipes."""
+"""Errors that are not mistakes in the input: broken packages, full disks, closed pipes; and renamed options."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
     "error", ["OSError('/x/libtorchaudio.so: undefined symbol: _ZN3c10')", "ImportError('DLL load')"]
 )
 def test_a_package_that_does_not_load_is_named_with_the_remedy(error: str, tmp_path: Path) -> None:
-    """As torchaudio fails beside another torch than it was built for: in the middle of its own import."""
+    """torchaudio built for another version of torch fails in the middle of its own import."""
     package = tmp_path / "torchaudio"
     package.mkdir()
     (package / "__init__.py").write_text("from torchaudio import _extension\n")
@@ -35,7 +35,7 @@ def test_a_package_that_does_not_load_is_named_with_the_remedy(error: str, tmp_p
 
 
 def run(monkeypatch: pytest.MonkeyPatch, error: Exception) -> str:
-    """What `asr info` prints when something below it raises."""
+    """The output of `asr info` when it raises `error`."""
 
     @click.command()
     def info() -> None:
@@ -56,10 +56,10 @@ def test_an_os_error_without_a_file_is_printed_as_it_is(monkeypatch: pytest.Monk
 
 def test_an_os_error_with_a_file_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = run(monkeypatch, PermissionError(13, "Permission denied", "/x/y"))
-    assert sentence == "Error: '/x/y' cannot be read or written (Permission denied): choose another place.\n"
+    assert sentence == "Error: '/x/y' cannot be read or written (Permission denied): choose another path.\n"
 
 
-def test_options_of_the_release_before_are_understood_and_not_shown() -> None:
+def test_renamed_options_are_accepted_and_hidden() -> None:
     wav = str(ROOT / "examples" / "enter.wav")
     texts = [
         CliRunner().invoke(main, ["transcribe", wav, "--model", "an4", option, "1"]).stdout

@@ -1,4 +1,4 @@
-"""`asr prepare`: what it writes, what it says, and that a mistake writes nothing."""
+"""`asr prepare`: its manifests, its output, and that nothing is written after an error."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def put_an4(source: Path, train_speakers: int) -> None:
-    """An AN4 of one second a recording, one recording a speaker, half of them women."""
+    """A fake AN4 with recordings of one second, one per speaker, half of them women."""
     (source / "etc").mkdir(parents=True)
     for split, folder, count in [("train", "an4_clstk", train_speakers), ("test", "an4test_clstk", 2)]:
         lines = []
@@ -80,7 +80,7 @@ def test_dev_speakers_and_seed(tmp_path, calls):
     assert drawn == {"s0", "s1", "s2"}
 
 
-def test_librispeech_writes_a_manifest_a_part(tmp_path):
+def test_librispeech_writes_a_manifest_per_part(tmp_path):
     for part, speaker in [("train-clean-5", "19"), ("dev-clean-2", "84")]:
         chapter = tmp_path / "src" / "LibriSpeech" / part / speaker / "1"
         chapter.mkdir(parents=True)
@@ -94,7 +94,7 @@ def test_librispeech_writes_a_manifest_a_part(tmp_path):
     assert [u.id for u in manifest.read(tmp_path / "out" / "train-clean-5.jsonl")] == ["19-1-0000"]
 
 
-def test_librispeech_says_what_fetching_needs(tmp_path, monkeypatch):
+def test_librispeech_names_the_package_that_download_needs(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "lhotse.recipes.librispeech", None)
     result = run("librispeech", tmp_path / "src", tmp_path / "out", "--download", "dev-clean-2")
     assert result.exit_code == 1
@@ -136,7 +136,7 @@ def test_a_second_run_changes_nothing(tmp_path, calls):
     assert contents(tmp_path) == before
 
 
-def test_speakers_that_nobody_names(tmp_path):
+def test_unknown_speakers(tmp_path):
     (tmp_path / "a.wav").touch()
     (tmp_path / "rows.jsonl").write_text('{"audio": "a.wav", "text": "A", "duration": 7200, "split": "held-out"}\n')
     assert run("jsonl", tmp_path / "rows.jsonl", tmp_path / "out").stdout == (
@@ -145,12 +145,12 @@ def test_speakers_that_nobody_names(tmp_path):
     )
 
 
-def test_what_is_left_out_is_said_at_the_end(tmp_path):
+def test_skipped_files_are_noted(tmp_path):
     put_an4(tmp_path / "an4", 12)
     extra = tmp_path / "an4" / "wav" / "an4_clstk" / "ftr0" / "an99-ftr0-b.wav"
     extra.touch()
     assert run("an4", tmp_path / "an4", tmp_path / "out").stderr == (
-        f"Note: Left out, for {tmp_path}/an4/etc/an4_train.transcription has no transcript: {extra}.\n"
+        f"Note: Skipped audio files without a transcript in {tmp_path}/an4/etc/an4_train.transcription: {extra}.\n"
     )
 
 
@@ -164,7 +164,7 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path, calls, monkeypatch):
 def test_a_manifest_of_an_earlier_run_is_pointed_out(tmp_path, calls):
     run("jsonl", calls, tmp_path / "out", "--dev-speakers", "1")
     result = run("jsonl", calls, tmp_path / "out")
-    assert result.stderr == f"Note: {tmp_path}/out/dev.jsonl was there before and is not of this run.\n"
+    assert result.stderr == f"Note: {tmp_path}/out/dev.jsonl existed before and was not written by this run.\n"
 
 
 @pytest.mark.parametrize(
@@ -172,24 +172,24 @@ def test_a_manifest_of_an_earlier_run_is_pointed_out(tmp_path, calls):
     [
         (
             ["an4", "SRC/none"],
-            "SRC/none/etc/an4_train.transcription is missing; the source has to be AN4's folder, with",
+            "SRC/none/etc/an4_train.transcription is missing; the source must be AN4's folder, which contains",
         ),
-        (["an4", "SRC/an4"], "10 dev speakers are too many: train has 3, and one has to stay."),
+        (["an4", "SRC/an4"], "10 dev speakers are too many: train has 3, and at least one must remain."),
         (["jsonl", "SRC/none.jsonl"], "SRC/none.jsonl cannot be read: No such file or directory."),
         (["jsonl", "SRC"], "SRC cannot be read: Is a directory."),
         (
             ["jsonl", "SRC/calls.jsonl", "--dev-speakers", "3"],
-            "3 dev speakers are too many: train has 3, and one has to",
+            "3 dev speakers are too many: train has 3, and at least one must",
         ),
         (
             ["librispeech", "SRC"],
             "SRC has no part of LibriSpeech, no PART/SPEAKER/CHAPTER/*.trans.txt; give the folder",
         ),
-        (["csv", "SRC/calls.jsonl"], "SRC/calls.jsonl has to end in .csv, with commas between the cells, or in .tsv,"),
-        (["kaldi", "SRC"], "SRC/text is missing; the source has to be one of Kaldi's data folders, with wav.scp and"),
+        (["csv", "SRC/calls.jsonl"], "SRC/calls.jsonl must end in .csv (comma-separated) or .tsv (tab-separated)."),
+        (["kaldi", "SRC"], "SRC/text is missing; the source must be a Kaldi data folder, which contains wav.scp and"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_writes_nothing(tmp_path, calls, args, message):
+def test_an_error_is_one_sentence_and_writes_nothing(tmp_path, calls, args, message):
     put_an4(calls.parent / "an4", 3)
     before = contents(tmp_path)
     command, source, *options = (arg.replace("SRC", str(calls.parent)) for arg in args)
@@ -211,14 +211,14 @@ def test_help_ends_in_an_example_that_parses(name):
     assert isinstance(called, click.Command)
 
 
-def test_speakers_in_both_parts_are_remarked(tmp_path: Path) -> None:
+def test_shared_speakers_are_noted(tmp_path: Path) -> None:
     for name in ("ann/1", "ann/2", "ann/3", "ben/1"):
         (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(tmp_path / "mine" / f"{name}.wav", np.zeros(16000), 16000)
         (tmp_path / "mine" / f"{name}.txt").write_text("hi")
     (tmp_path / "mine" / "cyd").symlink_to(tmp_path / "mine" / "ann", target_is_directory=True)
     result = run("folder", tmp_path / "mine", tmp_path / "share", "--dev-share", "0.5")
-    assert "Speakers stand in both parts" in result.stderr
+    assert "Train and dev share speakers" in result.stderr
     result = run("folder", tmp_path / "mine", tmp_path / "apart", "--dev-speakers", "1")
     assert result.exit_code == 0, result.output
-    assert "Speakers stand" not in result.stderr
+    assert "share speakers" not in result.stderr

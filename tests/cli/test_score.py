@@ -1,4 +1,4 @@
-"""`asr score` as it is typed: exact output, and one sentence for each mistake."""
+"""`asr score` as a user runs it: exact output, and one sentence for each error."""
 
 import json
 import re
@@ -23,7 +23,7 @@ def run(*arguments: str | Path) -> Result:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
-    reference, hypothesis = tmp_path / "said.txt", tmp_path / "heard.txt"
+    reference, hypothesis = tmp_path / "reference.txt", tmp_path / "hypothesis.txt"
     reference.write_text(REFERENCE)
     hypothesis.write_text(HYPOTHESIS)
     return reference, hypothesis
@@ -99,10 +99,10 @@ def test_trn_with_speakers(tmp_path: Path) -> None:
 
 @needs_sctk
 def test_the_counts_are_those_of_sclite_on_the_same_files(tmp_path: Path) -> None:
-    said = ["a b c a b", "", "p q r one two", "x y", "東京 は 晴れ"]
-    heard = ["b c a b a", "uh uh", "one two s t u", "", "東京 が"]
+    references = ["a b c a b", "", "p q r one two", "x y", "東京 は 晴れ"]
+    hypotheses = ["b c a b a", "uh uh", "one two s t u", "", "東京 が"]
     ids = ["ann-1", "ann-2", "bob-1", "bob_2", "cyd-1"]
-    for name, texts in (("ref", said), ("hyp", heard)):
+    for name, texts in (("ref", references), ("hyp", hypotheses)):
         lines = [f"{text} ({id_})\n" for text, id_ in zip(texts, ids, strict=True)]
         (tmp_path / f"{name}.trn").write_text("".join(lines))
     files = tmp_path / "ref.trn", tmp_path / "hyp.trn"
@@ -123,7 +123,7 @@ def test_max_wer(pair: tuple[Path, Path]) -> None:
     result = run(*pair, "--max-wer", "29.9")
     assert result.exit_code == 1
     assert result.stdout == run(*pair).stdout
-    assert result.stderr == "Error: The WER of 30.00 % is above the limit of --max-wer, 29.9 %.\n"
+    assert result.stderr == "Error: The WER of 30.00 % is above the limit of 29.9 % (--max-wer).\n"
     assert run(*pair, "--max-wer", "-1").exit_code == 2
 
 
@@ -132,7 +132,9 @@ def test_max_wer_without_a_reference_word(pair: tuple[Path, Path]) -> None:
     pair[1].write_text("\n")
     result = run(*pair, "--max-wer", "5")
     assert result.exit_code == 1
-    assert result.stderr == ("Error: The references have no word, so that there is no WER for --max-wer 5 to limit.\n")
+    assert result.stderr == (
+        "Error: The references contain no words, so the WER is undefined and --max-wer cannot be checked.\n"
+    )
 
 
 def test_line_ends_and_byte_order_marks_do_not_count(pair: tuple[Path, Path]) -> None:

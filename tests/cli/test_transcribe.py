@@ -40,11 +40,13 @@ def test_standard_input(smoke_model: Path, speech: list[Utterance]) -> None:
     assert (result.exit_code, result.stdout) == (0, speech[0].text + "\n")
 
 
-def test_a_text_that_is_left_out_is_not_left_unsaid(smoke_model: Path, speech: list[Utterance]) -> None:
+def test_skipped_text_is_noted(smoke_model: Path, speech: list[Utterance]) -> None:
     path = speech[0].audio_filepath
     result = run(smoke_model, path, "--min-confidence", "1")
     assert (result.exit_code, result.stdout) == (0, "\n")
-    assert result.stderr == f"Note: {path}: no words, or none surer than 1; --min-confidence 0 shows all.\n"
+    assert (
+        result.stderr == f"Note: {path}: no words with a confidence of 1 or more; --min-confidence 0 shows all words.\n"
+    )
 
 
 def test_formats(smoke_model: Path, speech: list[Utterance]) -> None:
@@ -64,12 +66,12 @@ def test_a_bad_file_does_not_stop_the_others(smoke_model: Path, speech: list[Utt
     result = run(smoke_model, *files, "--output-dir", out, "--format", "txt")
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Error: '{bad}'")
-    assert re.search(r"2 files, 0:00:0\d h of sound in .*; 1 could not be transcribed\.\n$", result.stderr)
+    assert re.search(r"2 files, 0:00:0\d h of audio in .*; 1 failed\.\n$", result.stderr)
     written = {path.name: path.read_text() for path in out.iterdir()}
     assert written == {f"{u.audio_filepath.stem}.txt": u.text + "\n" for u in speech[:2]}
 
 
-def test_a_folder_that_cannot_be_made_does_not_stop_the_others(
+def test_a_folder_that_cannot_be_created_does_not_stop_the_others(
     smoke_model: Path, speech: list[Utterance], tmp_path: Path
 ) -> None:
     for name, utterance in zip(("a/x", "b/y"), speech, strict=False):
@@ -80,12 +82,12 @@ def test_a_folder_that_cannot_be_made_does_not_stop_the_others(
     (tmp_path / "out" / "a").write_text("a file")
     result = run(smoke_model, tmp_path / "in", "--output-dir", tmp_path / "out")
     assert result.exit_code == 1
-    assert f"Error: The folder '{tmp_path}/out/a' cannot be made" in result.stderr
+    assert f"Error: Cannot create the folder '{tmp_path}/out/a'" in result.stderr
     assert (tmp_path / "out" / "b" / "y.txt").read_text() == speech[1].text + "\n"
 
 
 def test_two_inputs_never_share_an_output(smoke_model: Path, speech: list[Utterance], tmp_path: Path) -> None:
-    """Twins in two folders are told apart by these."""
+    """Files of the same name are distinguished by their folders."""
     twins = [tmp_path / "in" / day / "call.wav" for day in ("monday", "tuesday")]
     for twin, utterance in zip(twins, speech, strict=False):
         twin.parent.mkdir(parents=True)
@@ -118,14 +120,16 @@ def test_an_empty_model_name_is_not_the_default(speech: list[Utterance]) -> None
     assert "Model '' is neither a file nor one that is shipped" in result.stderr
 
 
-def test_an_output_folder_that_cannot_be(smoke_model: Path, speech: list[Utterance], tmp_path: Path) -> None:
+def test_an_output_folder_that_cannot_be_created(smoke_model: Path, speech: list[Utterance], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = run(smoke_model, speech[0].audio_filepath, "--output-dir", tmp_path / "file" / "x")
     assert result.exit_code == 1
     assert "cannot be read or written (Not a directory)" in result.stderr
 
 
-def test_several_documents_need_a_folder(smoke_model: Path, speech: list[Utterance], tmp_path: Path) -> None:
+def test_several_files_in_a_structured_format_need_a_folder(
+    smoke_model: Path, speech: list[Utterance], tmp_path: Path
+) -> None:
     files = [u.audio_filepath for u in speech]
     for format_ in ("srt", "vtt", "json"):
         assert run(smoke_model, *files, "--format", format_).exit_code == 2
@@ -144,7 +148,7 @@ def test_a_name_without_utf8_form_is_written(smoke_model: Path, speech: list[Utt
 
 @pytest.fixture
 def tree(speech: list[Utterance], tmp_path: Path) -> Path:
-    """A folder of folders with sounds."""
+    """A folder with recordings in it and in its subfolders."""
     for utterance, name in zip(speech, ("one.wav", "more/two.wav", "more/still/three.wav"), strict=True):
         path = tmp_path / "calls" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +178,7 @@ def test_a_folder_becomes_a_folder_of_texts(
     assert "3 files, " in result.stderr
 
 
-def test_texts_are_printed_in_the_order_of_the_sounds(smoke_model: Path, speech: list[Utterance], tree: Path) -> None:
+def test_texts_are_printed_in_the_order_of_the_inputs(smoke_model: Path, speech: list[Utterance], tree: Path) -> None:
     result = run(smoke_model, tree, "--workers", "2")
     texts = dict(line.split(": ") for line in result.stdout.splitlines())
     assert list(texts.items()) == [
@@ -184,7 +188,7 @@ def test_texts_are_printed_in_the_order_of_the_sounds(smoke_model: Path, speech:
     ]
 
 
-def test_resume_does_what_is_not_done(smoke_model: Path, speech: list[Utterance], tree: Path, tmp_path: Path) -> None:
+def test_resume_skips_finished_files(smoke_model: Path, speech: list[Utterance], tree: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(smoke_model, tree, "--output-dir", out).exit_code == 0
     (out / "one.txt").unlink()
@@ -194,7 +198,7 @@ def test_resume_does_what_is_not_done(smoke_model: Path, speech: list[Utterance]
     os.utime(changed, (time.time() + 10, time.time() + 10))
     result = run(smoke_model, tree, "--output-dir", out, "--resume")
     assert "2 files, " in result.stderr
-    assert "1 were there already" in result.stderr
+    assert "1 already done and skipped" in result.stderr
     assert written(out) == {
         "more/still/three.txt": speech[0].text + "\n",
         "more/two.txt": "kept",
@@ -229,7 +233,7 @@ def test_channels_are_speakers(smoke_model: Path, speech: list[Utterance], tmp_p
     assert run(smoke_model, tmp_path / "call.wav", "--channel", "left").exit_code == 2
 
 
-def test_a_device_that_is_not_there_is_one_sentence(smoke_model: Path, speech: list[Utterance]) -> None:
+def test_an_unavailable_device_is_one_sentence(smoke_model: Path, speech: list[Utterance]) -> None:
     import onnxruntime
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():

@@ -37,7 +37,7 @@ def lm(smoke_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def noisy_dev(smoke_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dev part under just so much noise that the toy makes errors."""
+    """The dev set with enough noise that the toy model makes errors."""
     import soundfile
 
     folder = tmp_path_factory.mktemp("noisy")
@@ -62,7 +62,7 @@ def noisy_dev(smoke_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder / "dev.jsonl"
 
 
-def test_the_best_cell_of_the_grid_is_kept_in_the_file(
+def test_the_best_cell_of_the_grid_is_stored_in_the_file(
     smoke_model: Path, noisy_dev: Path, lm: Path, tmp_path: Path
 ) -> None:
     model = tmp_path / "model.onnx"
@@ -79,9 +79,9 @@ def test_the_best_cell_of_the_grid_is_kept_in_the_file(
     lines = result.stdout.splitlines()
     bonuses = next(line for line in lines if line.startswith("LM weight ")).split()[2:]
     grid = {
-        (float(found[1]), float(bonus)): rate
+        (float(match[1]), float(bonus)): rate
         for line in lines
-        if (found := re.match(r" +(-?[\d.]+) +(\d+\.\d\d[ *] *)+$", line))
+        if (match := re.match(r" +(-?[\d.]+) +(\d+\.\d\d[ *] *)+$", line))
         for bonus, rate in zip(bonuses, re.findall(r"\d+\.\d\d[ *]?", line)[-len(bonuses) :], strict=True)
     }
     assert len(grid) >= 49
@@ -100,7 +100,7 @@ def test_the_best_cell_of_the_grid_is_kept_in_the_file(
     counted = score([utterance.text for utterance in utterances], texts).words
     assert f"{100 * counted.errors / counted.reference:.2f}" == f"{best:.2f}"
 
-    # From then on it is what the program does.
+    # The tuned settings are the default of the other commands.
     decoded = json.loads(run("evaluate", model, noisy_dev, "--json").stdout)
     assert decoded["summary"]["words"]["errors"] == counted.errors
     assert decoded["decoding"].startswith("beam search of 20 prefixes, the model's own language model")
@@ -109,13 +109,13 @@ def test_the_best_cell_of_the_grid_is_kept_in_the_file(
     assert greedy["summary"]["words"]["errors"] > counted.errors
 
 
-def test_the_temperature_makes_the_confidence_truer(smoke_model: Path, noisy_dev: Path, tmp_path: Path) -> None:
+def test_the_temperature_calibrates_the_confidence(smoke_model: Path, noisy_dev: Path, tmp_path: Path) -> None:
     tuned = tmp_path / "tuned.onnx"
     result = run("tune", smoke_model, noisy_dev, "-o", tuned)
     assert result.exit_code == 0, result.output
-    found = re.search(r"temperature ([\d.]+), calibration error ([\d.]+) % -> ([\d.]+) %", result.stdout)
-    assert found is not None
-    temperature, before, after = map(float, found.groups())
+    match = re.search(r"temperature ([\d.]+), calibration error ([\d.]+) % -> ([\d.]+) %", result.stdout)
+    assert match is not None
+    temperature, before, after = map(float, match.groups())
     assert after < before
     assert OnnxModel(tuned).description.decoding.temperature == temperature
     errors = [
@@ -125,25 +125,25 @@ def test_the_temperature_makes_the_confidence_truer(smoke_model: Path, noisy_dev
     assert errors == pytest.approx([before, after], abs=0.06)
 
 
-def test_unsure_speech_is_left_out_unless_the_user_wants_it(smoke_model: Path, noisy_dev: Path, tmp_path: Path) -> None:
+def test_unsure_speech_is_skipped_unless_the_user_wants_it(smoke_model: Path, noisy_dev: Path, tmp_path: Path) -> None:
     tuned, count = tmp_path / "tuned.onnx", len(manifest.read(noisy_dev))
     result = run("tune", smoke_model, noisy_dev, "--min-confidence", 1, "-o", tuned)
     assert result.exit_code == 0, result.output
-    found = re.search(rf"in (\d+) of {count} utterances, which loses (\d+) right words", result.stdout)
-    assert found is not None
-    left_out, right = map(int, found.groups())
-    assert left_out > 0
-    assert right > 0
+    match = re.search(rf"skips (\d+) of {count} utterances, which loses (\d+) correct words", result.stdout)
+    assert match is not None
+    num_skipped, num_correct = map(int, match.groups())
+    assert num_skipped > 0
+    assert num_correct > 0
 
     def hits(*options: object) -> int:
         words = json.loads(run("evaluate", tuned, noisy_dev, "--json", *options).stdout)["summary"]["words"]
         return words["reference"] - words["substitutions"] - words["deletions"]
 
-    assert hits("--min-confidence", 0) - hits() == right
+    assert hits("--min-confidence", 0) - hits() == num_correct
     assert hits("--min-confidence", 0) > 0
 
 
-def test_tuning_again_keeps_the_language_model_inside(
+def test_tuning_again_keeps_the_embedded_language_model(
     smoke_model: Path, noisy_dev: Path, lm: Path, tmp_path: Path
 ) -> None:
     path = Path(shutil.copy(smoke_model, tmp_path / "m.onnx"))
@@ -152,12 +152,12 @@ def test_tuning_again_keeps_the_language_model_inside(
     assert run("tune", path, noisy_dev).exit_code == 0
     after = OnnxModel(path).description
     assert after.language_model == before.language_model
-    found, kept = after.decoding, before.decoding
-    assert (found.beam, found.lm_weight, found.word_bonus) == (kept.beam, kept.lm_weight, kept.word_bonus)
-    assert found.min_confidence == 0.2
+    new, old = after.decoding, before.decoding
+    assert (new.beam, new.lm_weight, new.word_bonus) == (old.beam, old.lm_weight, old.word_bonus)
+    assert new.min_confidence == 0.2
     result = run("tune", path, noisy_dev, "--lm", lm)
     assert result.exit_code == 2
-    assert "has a language model inside" in " ".join(result.stderr.split())
+    assert "has an embedded language model" in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize("option", ["--beam=20", "--picture=grid.png"])
@@ -173,7 +173,7 @@ def test_options_that_need_a_language_model_are_refused_without(
 def test_a_shipped_model_is_not_changed(noisy_dev: Path) -> None:
     result = run("tune", "an4", noisy_dev)
     assert result.exit_code == 2
-    assert "give -o" in result.stderr
+    assert "with -o" in " ".join(result.stderr.split())
 
 
 def test_options_are_repeated_in_the_report(smoke_model: Path, noisy_dev: Path, lm: Path) -> None:
@@ -195,7 +195,9 @@ def test_options_are_repeated_in_the_report(smoke_model: Path, noisy_dev: Path, 
         (["--rescore", "missing.onnx"], "missing.onnx"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(smoke_model: Path, noisy_dev: Path, arguments: list[str], message: str) -> None:
+def test_an_invalid_option_is_one_sentence(
+    smoke_model: Path, noisy_dev: Path, arguments: list[str], message: str
+) -> None:
     for command in (["transcribe", "--model", smoke_model], ["evaluate", smoke_model]):
         result = run(*command, noisy_dev, *arguments)
         assert result.exit_code != 0

@@ -1,4 +1,4 @@
-"""Corpora: held-out speakers and written manifests, on made-up people and on the real AN4."""
+"""Corpora: held-out speakers and written manifests, on invented speakers and on the real AN4."""
 
 import json
 import random
@@ -36,7 +36,7 @@ AN4_LIKE = [f"f{number}" for number in range(21)] + [f"m{number}" for number in 
 
 
 @given(st.data())
-def test_holding_out_keeps_all_and_shares_no_speaker(data):
+def test_holding_out_keeps_all_utterances_and_shares_no_speaker(data):
     names = data.draw(st.lists(st.text("fmx1", min_size=1, max_size=3), min_size=2, max_size=30))
     count = data.draw(st.integers(1, len(set(names)) - 1)) if len(set(names)) > 1 else 0
     before = people(*names) + people(*names, split="test")
@@ -66,14 +66,17 @@ def test_the_draw_depends_on_names_and_seed_alone():
     [
         (
             people("a", "b", split="test"),
-            "a train split where there is no dev split; this corpus has test: hold out none",
+            "with a train split and without a dev split, but this one has test: use --dev-speakers 0.",
         ),
-        (people("a") + people("b", split="dev"), "no dev split; this corpus has train, dev: hold out none."),
-        (people("a", None, "b"), "cannot be held out, for utterances of train have no speaker: train-1."),
-        (people("a", "b", "a"), "2 dev speakers are too many: train has 2, and one has to stay."),
+        (
+            people("a") + people("b", split="dev"),
+            "without a dev split, but this one has train, dev: use --dev-speakers 0.",
+        ),
+        (people("a", None, "b"), "cannot be held out because train utterances have no speaker: train-1."),
+        (people("a", "b", "a"), "2 dev speakers are too many: train has 2, and at least one must remain."),
     ],
 )
-def test_what_cannot_be_held_out(utterances, message):
+def test_speakers_that_cannot_be_held_out(utterances, message):
     with pytest.raises(DataError, match=re.escape(message)):
         corpora.hold_out(utterances, 2)
 
@@ -85,9 +88,9 @@ def test_writing_one_manifest_per_split(tmp_path):
     assert {name: manifest.read(path) for name, path in files.items()} == parts
 
 
-def test_writing_where_no_folder_can_be(tmp_path):
+def test_writing_to_a_folder_that_cannot_be_created(tmp_path):
     put(tmp_path / "file", "")
-    with pytest.raises(DataError, match=r"file cannot be made a folder: File exists\."):
+    with pytest.raises(DataError, match=r"file cannot be created as a folder: File exists\."):
         corpora.write(people("a"), tmp_path / "file")
 
 
@@ -101,7 +104,7 @@ def real(tmp_path_factory) -> Corpus:
     return jsonl.read(REAL_AN4, tmp_path_factory.mktemp("an4"))
 
 
-def test_real_an4_is_all_there(real):
+def test_real_an4_is_complete(real):
     rows = [json.loads(line) for line in REAL_AN4.read_text().splitlines()]
     assert Counter(utterance.split for utterance in real.utterances) == {"train": 948, "test": 130}
     assert [(u.id, u.text, u.duration, u.speaker) for u in real.utterances] == [
@@ -110,7 +113,7 @@ def test_real_an4_is_all_there(real):
     assert real.notes == []
 
 
-def test_real_an4_dev_part(real):
+def test_real_an4_dev_set(real):
     parts = corpora.split_up(corpora.hold_out(real.utterances, 10))
     speakers = {name: {utterance.speaker for utterance in part} for name, part in parts.items()}
     assert {name: len(names) for name, names in speakers.items()} == {"train": 64, "dev": 10, "test": 10}
@@ -120,7 +123,7 @@ def test_real_an4_dev_part(real):
     assert " ".join(sorted(map(str, speakers["dev"]))) == "flrp fsrb fwxs mcen mgah mmal mmap mrcb mrjc2 mtos"
 
 
-def test_real_an4_sounds_as_long_as_it_says(real):
+def test_real_an4_durations_are_those_of_the_audio(real):
     for utterance in random.Random(0).sample(real.utterances, 20):
         samples = audio.load(utterance.audio_filepath, RATE)
         assert len(samples) / RATE == pytest.approx(utterance.duration, abs=0.02)

@@ -1,4 +1,4 @@
-"""The arithmetic of frames, held against the model and torch's CTC."""
+"""Frame counts, compared with the model and torch's CTC."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from asr.text import ENGLISH
 
 
 @pytest.mark.parametrize("time_reduction", [2, 4, 8])
-def test_frames_are_the_model_s(time_reduction):
+def test_num_frames_matches_the_model(time_reduction):
     features = Features(FeaturesConfig())
     frontend = Frontend(FrontendConfig(channels=1, time_reduction=time_reduction), features.config.bands)
     samples = torch.cat([torch.arange(1, 5000), torch.tensor([16_000, 160_001, 9_999_999])])
@@ -24,8 +24,8 @@ def test_frames_are_the_model_s(time_reduction):
 
 
 @given(st.text("abc", min_size=1, max_size=12))
-def test_the_need_is_ctc_s(text):
-    """With so many frames torch finds a path, with one less it finds none."""
+def test_frames_needed_matches_torch_ctc(text):
+    """torch finds a path with this number of frames, and none with one frame less."""
     needed = frames_needed(text)
     targets = torch.tensor([["_abc".index(character) for character in text]])
     for num, has_path in [(needed, True), (needed - 1, False)]:
@@ -37,5 +37,5 @@ def test_the_need_is_ctc_s(text):
             assert torch.isfinite(loss) == has_path
 
 
-def test_the_alphabet_is_the_recipe_s():
+def test_the_alphabet_is_that_of_the_recipe():
     assert validation.ENGLISH == ENGLISH

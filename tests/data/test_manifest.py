@@ -1,4 +1,4 @@
-"""Manifests: what is written reads back, NeMo's read too, and every broken row is told with its line."""
+"""Manifests: round trips, NeMo's manifests, and errors that name the line of a malformed row."""
 
 import json
 import math
@@ -18,7 +18,7 @@ GOOD = {"audio_filepath": "a.wav", "duration": 1.5, "text": "HELLO"}
 
 
 def write_lines(path: Path, *rows: object) -> Path:
-    """A manifest of these rows; strings and bytes stand as they are."""
+    """A manifest of these rows; strings and bytes are written unchanged."""
     lines = [
         row if isinstance(row, bytes) else row.encode() if isinstance(row, str) else json.dumps(row).encode()
         for row in rows
@@ -36,7 +36,7 @@ positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 
 @st.composite
 def utterance_lists(draw: st.DrawFn) -> list[tuple[list[str], Utterance]]:
-    """Path parts and utterance; the path is put below a folder that only the test knows, or below the root."""
+    """Path components and utterance; the test puts the path below its own folder or below the root."""
     ids = draw(st.lists(st.text(min_size=1), min_size=1, max_size=4, unique=True))
     return [
         (
@@ -57,7 +57,7 @@ def utterance_lists(draw: st.DrawFn) -> list[tuple[list[str], Utterance]]:
 
 @given(drawn=utterance_lists(), below=st.booleans())
 @example(drawn=[([".."], Utterance("1", Path(), 5e-324, "\u2028\x85\r\n\x0b ß 你好"))], below=True)
-def test_what_is_written_reads_back(tmp_path_factory, drawn, below):
+def test_round_trip(tmp_path_factory, drawn, below):
     folder = tmp_path_factory.getbasetemp()
     top = folder if below else Path("/")
     utterances = [replace(utterance, audio_filepath=top.joinpath(*parts)) for parts, utterance in drawn]
@@ -65,7 +65,7 @@ def test_what_is_written_reads_back(tmp_path_factory, drawn, below):
     assert manifest.read(folder / "round_trip.jsonl") == utterances
 
 
-def test_a_line_is_plain_json_with_relative_path(tmp_path):
+def test_a_line_is_plain_json_with_a_relative_path(tmp_path):
     one = Utterance("a-1", tmp_path / "audio" / "a.opus", 2.5, "GRÜSS GOTT", 1.0, "anna", "train")
     two = Utterance("b", Path("/elsewhere/b.wav"), 3.0, "")
     manifest.write([one, two], tmp_path / "train.jsonl")
@@ -83,7 +83,7 @@ def test_a_folder_can_be_moved(tmp_path):
     assert manifest.read(tmp_path / "new" / "train.jsonl")[0].audio_filepath == tmp_path / "new" / "audio" / "a.wav"
 
 
-def test_relative_paths_are_from_the_manifest_not_from_the_working_folder(tmp_path, monkeypatch):
+def test_paths_are_relative_to_the_manifest_not_to_the_current_folder(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     monkeypatch.chdir(tmp_path)
     manifest.write([Utterance("a", Path("data/a.wav"), 1.0, "A")], "data/train.jsonl")
@@ -95,13 +95,15 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text("old")
     latin_1_name = Path(b"/data/caf\xe9.wav".decode(errors="surrogateescape"))
-    with pytest.raises(DataError, match=r"train\.jsonl cannot be written: '.*caf.udce9\.wav.*' has no UTF-8 form\."):
+    with pytest.raises(
+        DataError, match=r"train\.jsonl cannot be written: '.*caf.udce9\.wav.*' cannot be encoded as UTF-8\."
+    ):
         manifest.write([Utterance("a", Path("/a.wav"), 1.0, "A"), Utterance("b", latin_1_name, 1.0, "B")], path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_writing_into_a_folder_that_is_not_there(tmp_path):
+def test_writing_to_a_missing_folder(tmp_path):
     with pytest.raises(DataError, match=r"none/train\.jsonl cannot be written: No such file or directory\."):
         manifest.write([], tmp_path / "none" / "train.jsonl")
 
@@ -127,7 +129,7 @@ def test_default_ids_of_neighbouring_segments_differ():
     assert manifest.default_id("talk.wav", 1234.5678) != manifest.default_id("talk.wav", 1234.5679)
 
 
-def test_blank_lines_and_a_byte_order_mark_are_passed_over(tmp_path):
+def test_blank_lines_and_a_byte_order_mark_are_skipped(tmp_path):
     path = write_lines(tmp_path / "m.jsonl", b"\xef\xbb\xbf" + json.dumps(GOOD).encode(), "", "  \r", "")
     assert [utterance.id for utterance in manifest.read(path)] == ["a"]
 
@@ -140,39 +142,39 @@ def test_blank_lines_and_a_byte_order_mark_are_passed_over(tmp_path):
     [
         ("{'text': 1}", ", column 2: this is not JSON (Expecting property name enclosed in double quotes); each line"),
         (b'{"text": "\xe9"}', ": this is not UTF-8 text; save the file as UTF-8."),
-        ([1], ": a row has to be an object, {...}, not a list."),
-        ("3", ": a row has to be an object, {...}, not the number 3."),
-        ("null", ": a row has to be an object, {...}, not null."),
+        ([1], ": a row must be an object, {...}, not a list."),
+        ("3", ": a row must be an object, {...}, not the number 3."),
+        ("null", ": a row must be an object, {...}, not null."),
         (
             {"duration": 1, "text": ""},
             ': the key "audio_filepath" is missing; a row needs audio_filepath, duration, te',
         ),
         (
             {"audio": "a", "duration": 1, "text": ""},
-            ': the key "audio_filepath" is missing (is "audio" meant for it?);',
+            ': the key "audio_filepath" is missing (is "audio" a typo?);',
         ),
         ({**GOOD, "duration": None}, ': the key "duration" is missing; a row needs'),
         (
             {"audio_filepath": "a", "duration_s": 1, "text": ""},
-            ': the key "duration" is missing (is "duration_s" meant',
+            ': the key "duration" is missing (is "duration_s" a typo?)',
         ),
-        ({**GOOD, "offest": 3}, ': the key "offest" is unknown; write "offset" if that is meant.'),
-        ({**GOOD, "duration": "1.5"}, ': "duration" has to be a number of seconds, not a string.'),
-        ({**GOOD, "duration": True}, ': "duration" has to be a number of seconds, not true or false.'),
-        ({**GOOD, "duration": -1}, ': "duration" is -1; it has to be a finite number of seconds, more than 0.'),
-        ({**GOOD, "duration": 0}, ': "duration" is 0; it has to be a finite number of seconds, more than 0.'),
-        ({**GOOD, "duration": math.nan}, ': "duration" is nan; it has to be a finite number of seconds, more than 0.'),
-        ({**GOOD, "duration": 10**400}, ': "duration" is inf; it has to be a finite number of seconds, more than 0.'),
-        ({**GOOD, "offset": -0.5}, ': "offset" is -0.5; it has to be a finite number of seconds, 0 or more.'),
-        ({**GOOD, "text": ["HELLO"]}, ': "text" has to be a string, not a list.'),
-        ({**GOOD, "speaker": 19}, ': "speaker" has to be a string, not the number 19.'),
-        ({**GOOD, "speaker": {}}, ': "speaker" has to be a string, not an object.'),
+        ({**GOOD, "offest": 3}, ': the key "offest" is unknown; did you mean "offset"?'),
+        ({**GOOD, "duration": "1.5"}, ': "duration" must be a number of seconds, not a string.'),
+        ({**GOOD, "duration": True}, ': "duration" must be a number of seconds, not true or false.'),
+        ({**GOOD, "duration": -1}, ': "duration" is -1; it must be a finite number of seconds, more than 0.'),
+        ({**GOOD, "duration": 0}, ': "duration" is 0; it must be a finite number of seconds, more than 0.'),
+        ({**GOOD, "duration": math.nan}, ': "duration" is nan; it must be a finite number of seconds, more than 0.'),
+        ({**GOOD, "duration": 10**400}, ': "duration" is inf; it must be a finite number of seconds, more than 0.'),
+        ({**GOOD, "offset": -0.5}, ': "offset" is -0.5; it must be a finite number of seconds, 0 or more.'),
+        ({**GOOD, "text": ["HELLO"]}, ': "text" must be a string, not a list.'),
+        ({**GOOD, "speaker": 19}, ': "speaker" must be a string, not the number 19.'),
+        ({**GOOD, "speaker": {}}, ': "speaker" must be a string, not an object.'),
         ({**GOOD, "audio_filepath": ""}, ': "audio_filepath" is empty; give it a value.'),
-        ({**GOOD, "text": "\ud83d"}, ": \"text\" has half a surrogate pair, '\\ud83d'; write whole characters."),
-        ({**GOOD, "id": "first"}, ': the id "first" is taken by FILE, line 1; ids have to differ.'),
+        ({**GOOD, "text": "\ud83d"}, ": \"text\" has an unpaired surrogate, '\\ud83d'; write complete characters."),
+        ({**GOOD, "id": "first"}, ': the id "first" is already used in FILE, line 1; ids must be unique.'),
     ],
 )
-def test_a_broken_row_is_told_with_file_and_line(tmp_path, row, message):
+def test_an_error_names_file_and_line(tmp_path, row, message):
     path = write_lines(tmp_path / "m.jsonl", {**GOOD, "id": "first"}, "", row)
     with pytest.raises(DataError, match=re.escape(f"{path}, line 3" + message.replace("FILE", str(path)))):
         manifest.read(path)
@@ -200,7 +202,7 @@ keys = st.sampled_from([*manifest.REQUIRED, *manifest.OPTIONAL, "ofset"])
 
 
 @given(st.lists(st.binary() | st.dictionaries(keys, json_values) | json_values, max_size=3))
-def test_no_content_brings_anything_but_a_sentence(tmp_path_factory, rows):
+def test_any_malformed_content_is_a_data_error(tmp_path_factory, rows):
     path = write_lines(tmp_path_factory.getbasetemp() / "fuzz.jsonl", *rows)
     try:
         utterances = manifest.read(path)

@@ -1,4 +1,4 @@
-"""Words as phones."""
+"""Pronunciation dictionaries and their tokens."""
 
 import lzma
 from pathlib import Path
@@ -12,7 +12,7 @@ TEXT = ";;; a comment\nTHE DH AH0\nthe(2) DH IY0\ncat K AE1 T\n\ncat's K AE1 T S
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".xz"])
-def test_a_text_is_its_words_phones_with_boundaries(suffix: str, tmp_path: Path) -> None:
+def test_a_text_is_encoded_as_phones_with_boundaries(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"dictionary{suffix}"
     path.write_bytes(lzma.compress(TEXT.encode()) if suffix == ".xz" else TEXT.encode())
     found = load(path)
@@ -29,7 +29,7 @@ def test_a_text_is_its_words_phones_with_boundaries(suffix: str, tmp_path: Path)
     assert found.encode("") == []
 
 
-def test_what_is_no_dictionary_is_refused(tmp_path: Path) -> None:
+def test_other_files_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         load(tmp_path / "none.txt")
     (tmp_path / "words.txt").write_text("the\ncat\n")

@@ -1,4 +1,4 @@
-"""Statistics: each number by hand on a small manifest, and what holds for any."""
+"""Statistics: all values by hand for a small manifest, and properties that hold for any manifest."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def utterance(number: int, duration: float, text: str, speaker: str | None = Non
     return Utterance(str(number), Path("/a.wav"), duration, text, speaker=speaker)
 
 
-def test_every_number():
+def test_all_values():
     utterances = [
         utterance(1, 4.0, "The cat,  the hat", "anna"),
         utterance(2, 1.0, "", None),
@@ -36,12 +36,12 @@ def test_every_number():
     )
 
 
-def test_the_alphabet_goes_from_frequent_to_rare():
+def test_the_alphabet_is_sorted_by_frequency():
     assert list(summarise([utterance(1, 1.0, "bbb a cc aa")]).alphabet) == [" ", "a", "b", "c"]
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 1e4), st.text()), min_size=1, max_size=8), st.integers(0, 7))
-def test_parts_add_up(drawn, cut):
+def test_statistics_of_parts_add_up(drawn, cut):
     utterances = [utterance(number, *each) for number, each in enumerate(drawn)]
     whole = summarise(utterances)
     parts = [summarise(part) for part in (utterances[:cut], utterances[cut:]) if part]

@@ -1,4 +1,4 @@
-"""Traits of speakers: every corpus's words in one form, and never an error."""
+"""Traits of speakers: one form for all corpora, and no errors."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from asr.data import manifest, traits
 
 
 @pytest.mark.parametrize(
-    ("row", "found"),
+    ("row", "expected"),
     [
         ({"gender": "F", "age": 25}, {"gender": "female", "age": "20-29"}),
         ({"gender": "male_masculine", "age": "fourties"}, {"gender": "male", "age": "40-49"}),
@@ -21,19 +21,19 @@ from asr.data import manifest, traits
         ({"gender": 1, "age": [20], "accent": {"is": "none"}}, {}),
     ],
 )
-def test_forms(row: dict[str, object], found: dict[str, str]) -> None:
-    assert traits.of(row) == found
+def test_forms(row: dict[str, object], expected: dict[str, str]) -> None:
+    assert traits.of(row) == expected
 
 
 values = st.none() | st.booleans() | st.floats() | st.text() | st.lists(st.integers(), max_size=2)
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(traits.TRAITS, values)))
-def test_what_was_found_stays_as_it_is(row: dict[str, object]) -> None:
+def test_normalised_traits_do_not_change(row: dict[str, object]) -> None:
     assert traits.of(dict(traits.of(row))) == traits.of(row)
 
 
-def test_a_manifest_keeps_them(tmp_path: Path) -> None:
+def test_a_manifest_stores_traits(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(
         '{"audio_filepath": "a.wav", "duration": 1, "text": "a", "gender": "F", "age": 31}'
     )

@@ -1,4 +1,4 @@
-"""Validation: a corpus with every fault planted beside its harmless twin; all are found and none is invented."""
+"""Validation: a corpus with every fault, each next to a valid counterpart; exactly the faults are found."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ REAL = Path(__file__).parents[2] / "../shared/data"
 
 
 def noise(duration_s: float, seed: int, dbfs: float = -20.0) -> np.ndarray:
-    """Noise of a given level about its mean, no two seeds alike."""
+    """Noise of a given RMS level; seeds give different samples."""
     samples = np.random.default_rng(seed).standard_normal(round(duration_s * RATE))
     samples -= samples.mean()
     return samples / samples.std() * 10 ** (dbfs / 20)
@@ -24,20 +24,20 @@ def noise(duration_s: float, seed: int, dbfs: float = -20.0) -> np.ndarray:
 
 @dataclass
 class Planted:
-    """Manifests in the making, and what is to be found in them."""
+    """Manifests under construction, and their expected findings."""
 
     folder: Path
     entries: list[Entry] = field(default_factory=list)
     expected: set[tuple[str, str]] = field(default_factory=set)
 
-    def sound(self, name: str, samples: np.ndarray, subtype: str = "FLOAT") -> Path:
+    def write(self, name: str, samples: np.ndarray, subtype: str = "FLOAT") -> Path:
         soundfile.write(self.folder / name, samples, RATE, subtype=subtype)
         return self.folder / name
 
     def add(self, name: str, *kinds: str, manifest: str = "train", path: Path | None = None, **fields) -> None:
-        """An utterance, in a second of its own noise unless a path is given, and the kinds of its findings."""
+        """An utterance (one second of noise unless a path is given) and the kinds of its findings."""
         if path is None:
-            path = self.sound(f"{name}-{len(self.entries)}.wav", noise(1.0, len(self.entries)))
+            path = self.write(f"{name}-{len(self.entries)}.wav", noise(1.0, len(self.entries)))
         values = {"duration": 1.0, "text": "hello", **fields}
         self.entries.append(Entry(self.folder / f"{manifest}.jsonl", Utterance(name, path, **values)))
         self.expected |= {(kind, name) for kind in kinds}
@@ -46,46 +46,46 @@ class Planted:
 @pytest.fixture
 def planted(tmp_path) -> Planted:
     corpus = Planted(tmp_path)
-    add, sound = corpus.add, corpus.sound
+    add, write = corpus.add, corpus.write
     add("good")
-    add("good, two channels", path=sound("two.wav", np.stack([noise(1, 901), noise(1, 902)], axis=1)))
+    add("good, two channels", path=write("two.wav", np.stack([noise(1, 901), noise(1, 902)], axis=1)))
 
-    (tmp_path / "notes.wav").write_text("not sound")
-    whole = sound("whole.wav", noise(1, 903), "PCM_16").read_bytes()
+    (tmp_path / "notes.wav").write_text("not audio")
+    whole = write("whole.wav", noise(1, 903), "PCM_16").read_bytes()
     (tmp_path / "half.wav").write_bytes(whole[: len(whole) // 2])
     add("no file", "unreadable", path=tmp_path / "none.wav")
-    add("no sound", "unreadable", path=tmp_path / "notes.wav")
+    add("no audio", "unreadable", path=tmp_path / "notes.wav")
     add("cut off", "unreadable", path=tmp_path / "half.wav")
-    add("no samples", "unreadable", path=sound("zero.wav", np.zeros(0)))
-    add("not a number", "unreadable", path=sound("nan.wav", np.array([0.1, np.nan] * 8000)))
+    add("no samples", "unreadable", path=write("zero.wav", np.zeros(0)))
+    add("not a number", "unreadable", path=write("nan.wav", np.array([0.1, np.nan] * 8000)))
 
     add("too long in the manifest", "duration", duration=1.15)
     add("too short in the manifest", "duration", duration=0.85)
     add("nearly right", duration=1.08)
 
-    long = sound("long.wav", noise(3, 904))
+    long = write("long.wav", noise(3, 904))
     add("stretch", path=long, offset=0.5, duration=1.0)
     add("stretch from 0", path=long, duration=0.5)
     add("stretch to just beyond the end", path=long, offset=2.5, duration=0.58)
     add("stretch beyond the end", "duration", path=long, offset=2.0, duration=1.2)
     add("stretch after the end", "duration", path=long, offset=4.0, duration=1.0)
 
-    add("nothing recorded", "silent", path=sound("zeros.wav", np.zeros(RATE)))
-    add("muted, with an offset", "silent", path=sound("muted.wav", 0.1 + noise(1, 905, -66)))
+    add("nothing recorded", "silent", path=write("zeros.wav", np.zeros(RATE)))
+    add("muted, with an offset", "silent", path=write("muted.wav", 0.1 + noise(1, 905, -66)))
     click = noise(1, 906, -80)
     click[5000] = 0.1
-    add("muted, with a click", "silent", path=sound("click.wav", click))
-    add("quiet", path=sound("quiet.wav", noise(1, 907, -55)))
+    add("muted, with a click", "silent", path=write("click.wav", click))
+    add("quiet", path=write("quiet.wav", noise(1, 907, -55)))
 
-    add("overdriven", "clipped", path=sound("over.wav", np.clip(noise(1, 908, -6), -1, 1), "PCM_16"))
+    add("overdriven", "clipped", path=write("over.wav", np.clip(noise(1, 908, -6), -1, 1), "PCM_16"))
     loud = noise(1, 909)
-    add("as loud as can be", path=sound("loud.wav", loud / np.abs(loud).max(), "PCM_16"))
+    add("as loud as can be", path=write("loud.wav", loud / np.abs(loud).max(), "PCM_16"))
 
     # 13 windows, thus 4 frames, carry "a", "a" and "b" with a blank in between; one sample less makes it 12 and 3.
-    add("just long enough", path=sound("13.wav", noise(2320 / RATE, 910)), duration=0.145, text="aab")
-    add("just too short", "too-short", path=sound("12.wav", noise(2319 / RATE, 911)), duration=0.145, text="aab")
-    add("short without a repetition", path=sound("3.wav", noise(2319 / RATE, 912)), duration=0.145, text="aba")
-    add("signs take no frames", path=sound("signs.wav", noise(2319 / RATE, 915)), duration=0.145, text="a, b!")
+    add("just long enough", path=write("13.wav", noise(2320 / RATE, 910)), duration=0.145, text="aab")
+    add("just too short", "too-short", path=write("12.wav", noise(2319 / RATE, 911)), duration=0.145, text="aab")
+    add("short without a repetition", path=write("3.wav", noise(2319 / RATE, 912)), duration=0.145, text="aba")
+    add("signs take no frames", path=write("signs.wav", noise(2319 / RATE, 915)), duration=0.145, text="a, b!")
     add("stretch too short", "too-short", path=long, offset=1.0, duration=0.1, text="hello world")
 
     add("no text", "empty", text="")
@@ -93,11 +93,11 @@ def planted(tmp_path) -> Planted:
     add("other characters", "alphabet", text="caf\u00e9 42")
     add("characters that normalisation mends", text="\u201cIt\u2019s  FINE\u201d \u2013 \ufb01nally!")
 
-    add("twice", speaker="carl", path=sound("twice.wav", noise(1, 914)))
+    add("twice", speaker="carl", path=write("twice.wav", noise(1, 914)))
     add("twice", "duplicate-id", manifest="more", path=tmp_path / "twice.wav", speaker="carl", split="train")
     take = (1000 * noise(1, 913)).astype(np.int16)
-    add("take", path=sound("take.wav", take, "PCM_16"))
-    add("the same take", "duplicate-audio", path=sound("take.flac", take, "PCM_16"))
+    add("take", path=write("take.wav", take, "PCM_16"))
+    add("the same take", "duplicate-audio", path=write("take.flac", take, "PCM_16"))
     add("the same take, elsewhere", "duplicate-audio", manifest="more", split="train", path=tmp_path / "take.wav")
 
     add("anna", speaker="anna", split="train")
@@ -116,19 +116,19 @@ def found(findings: list[Finding]) -> set[tuple[str, str]]:
     return set(pairs)
 
 
-def test_every_fault_is_found_and_none_invented(planted):
+def test_exactly_the_planted_faults_are_found(planted):
     assert found(validate(planted.entries)) == planted.expected
     assert {kind for kind, _ in planted.expected} == set(KINDS)
 
 
-def test_the_number_of_workers_changes_nothing(planted, monkeypatch):
+def test_the_result_does_not_depend_on_the_number_of_workers(planted, monkeypatch):
     monkeypatch.setattr("asr.data.validation.CHUNK", 3)
     findings = validate(planted.entries, workers=1)
     assert validate(planted.entries, workers=2) == findings
     assert validate(planted.entries, workers=7) == findings
 
 
-def test_findings_come_kind_by_kind_in_the_order_of_the_manifests(planted):
+def test_findings_are_sorted_by_kind_then_by_manifest(planted):
     # From the last to the first, for the faults above are planted kind by kind.
     entries = planted.entries[::-1]
     order = [entry.utterance.id for entry in entries]
@@ -136,7 +136,7 @@ def test_findings_come_kind_by_kind_in_the_order_of_the_manifests(planted):
     assert keys == sorted(keys)
 
 
-def test_values_say_what_was_found(planted):
+def test_values_of_findings(planted):
     values = {(f.kind, f.id): (f.value, f.manifest) for f in validate(planted.entries)}
     train, dev, more, folder = (str(planted.folder / name) for name in ("train.jsonl", "dev.jsonl", "more.jsonl", ""))
     assert values["unreadable", "no file"] == (
@@ -159,10 +159,10 @@ def test_values_say_what_was_found(planted):
 
 
 @pytest.mark.parametrize(("time_reduction", "needed"), [(2, 7), (4, 4), (8, 2)])
-def test_what_is_too_short_depends_on_the_model(tmp_path, time_reduction, needed):
+def test_too_short_depends_on_the_time_reduction(tmp_path, time_reduction, needed):
     """13 windows are 7, 4 or 2 frames."""
     corpus = Planted(tmp_path)
-    path = corpus.sound("13.wav", noise(2320 / RATE, 0))
+    path = corpus.write("13.wav", noise(2320 / RATE, 0))
     corpus.add("fits", path=path, duration=0.145, text="abcdefgh"[:needed])
     corpus.add("fits not", "too-short", path=path, duration=0.145, text="abcdefgh"[: needed + 1], manifest="other")
     findings = validate(corpus.entries, time_reduction=time_reduction)
@@ -177,7 +177,7 @@ def test_another_alphabet(planted):
         validate(entries, "abc")
 
 
-def test_progress_is_told_of_every_utterance_in_order(planted):
+def test_progress_is_reported_for_every_utterance_in_order(planted):
     reported: list[tuple[float, float | None]] = []
     validate(planted.entries, workers=2, progress=lambda task, done, total: reported.append((done, total)))
     total_s = sum(entry.utterance.duration for entry in planted.entries)
@@ -187,7 +187,7 @@ def test_progress_is_told_of_every_utterance_in_order(planted):
 
 
 @pytest.mark.parametrize("gain_db", [0, 6, 12])
-def test_real_speech_clips_when_it_is_raised_beyond_full_scale(tmp_path, gain_db):
+def test_real_speech_clips_when_amplified_beyond_full_scale(tmp_path, gain_db):
     path = Path(__file__).parents[2] / "examples" / "enter.wav"
     samples, rate = soundfile.read(path)
     raised = np.clip(samples / np.abs(samples).max() * 10 ** (gain_db / 20), -1, 1)

@@ -1,4 +1,4 @@
-"""Evaluation puts every hypothesis beside its own reference, whatever the order, batches and ids."""
+"""Evaluation pairs every hypothesis with its own reference, independent of order, batches and ids."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ TOKENIZER = CharTokenizer(" abcdefghij")
 
 
 class Parrot:
-    """Its log-probs spell the digits of the waveform's first sample: 12 -> "bc"."""
+    """A fake model whose log-probs spell the digits of the first sample of the waveform: 12 -> "bc"."""
 
     description = AcousticDescription(name="parrot", sample_rate=1000, frame_shift_s=0.01, tokenizer=TOKENIZER)
 
@@ -39,10 +39,10 @@ def letters(number: int) -> str:
 
 
 @pytest.mark.parametrize("count", [1, BATCH, 3 * BATCH + 1])
-def test_each_hypothesis_meets_its_reference(count: int) -> None:
+def test_each_hypothesis_is_paired_with_its_reference(count: int) -> None:
     random = np.random.default_rng(count)
     numbers = random.permutation(1000)[:count].tolist()
-    # All with the same id, as two manifests may have it; every third reference is wrong.
+    # All utterances have the same id, as in two manifests; every third reference is wrong.
     utterances = [
         Utterance("same", Path(str(n)), float(random.uniform(1, 9)), "j j" if i % 3 == 2 else letters(n).upper())
         for i, n in enumerate(numbers)
@@ -63,12 +63,12 @@ def test_each_hypothesis_meets_its_reference(count: int) -> None:
     assert sum(model.batches) == count
 
 
-def test_long_utterances_are_heard_in_windows_and_apart() -> None:
-    """An hour beside seven short ones must not be padded into a batch of eight hours."""
+def test_long_utterances_run_in_windows_and_in_their_own_batch() -> None:
+    """An hour and seven short utterances must not be padded to a batch of eight hours."""
 
-    class Listener(Parrot):
+    class Counting(Parrot):
         def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
-            self.heard = [*getattr(self, "heard", []), sum(map(len, waveforms))]
+            self.sizes = [*getattr(self, "sizes", []), sum(map(len, waveforms))]
             return [
                 np.pad(rows, ((0, len(waveform) // 10 - len(rows)), (0, 0)), constant_values=-9.0)
                 for rows, waveform in zip(super().log_probs(waveforms), waveforms, strict=True)
@@ -76,14 +76,14 @@ def test_long_utterances_are_heard_in_windows_and_apart() -> None:
 
     waveforms = {"long": np.full(200_000, 12.0), "short": np.full(3_000, 34.0)}  # at 1 kHz: 200 s and 3 s
     utterances = [Utterance(name, Path(name), len(w) / 1000, "") for name, w in waveforms.items()]
-    model = Listener()
+    model = Counting()
     score = evaluate(model, utterances, read=lambda u: waveforms[u.id])
-    assert max(model.heard) <= 40_000
+    assert max(model.sizes) <= 40_000
     assert score.utterances[1].hypothesis == "de"
 
 
-def test_words_have_the_times_and_confidence_of_transcription() -> None:
-    """A recording alone, and the same beside others of other lengths."""
+def test_words_have_the_same_times_and_confidence_as_in_transcription() -> None:
+    """A recording alone and in a batch with recordings of other lengths."""
     random = np.random.default_rng(0)
     names = [str(n) for n in random.permutation(1000)[: 2 * BATCH]]
     utterances = [Utterance(name, Path(name), float(random.uniform(1, 9)), "") for name in names]

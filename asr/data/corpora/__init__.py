@@ -1,6 +1,6 @@
-"""Corpora: readers that turn one on disk into utterances, each with its split; holding out speakers; manifests.
+"""Corpora: read them from disk, hold out dev speakers, and write manifests.
 
-A further corpus is one module here whose `read` returns a `Corpus`, and one short command in `asr.cli.prepare`.
+To add a corpus, write a module here whose `read` returns a `Corpus`, and a short command in `asr.cli.prepare`.
 """
 
 import hashlib
@@ -16,30 +16,30 @@ from asr.data.manifest import Utterance
 from asr.errors import DataError
 
 SPLITS = ("train", "dev", "test")
-"""The usual splits, in the order in which they are listed; others follow by name."""
+"""The usual splits, in the order of the output; others follow by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What a reader found."""
+    """The result of a corpus reader."""
 
     utterances: list[Utterance]
-    """In the order of the corpus, each with a split, their ids different."""
+    """In the order of the corpus; each has a split and a unique id."""
     notes: list[str]
-    """What was left out, for a person to see; one sentence each."""
+    """Notes for the user on skipped files; one sentence each."""
 
 
-# What the readers share
+# Helpers for the readers
 
 
 def few(names: Iterable[object]) -> str:
-    """The first of many names, and how many there are."""
+    """The first three names, and their number if there are more."""
     names = [str(name) for name in names]
     return ", ".join(names[:3]) + (f" ... ({len(names):,} in all)" if len(names) > 3 else "")
 
 
 def lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield (where, line) for each line of a text file, its end included; `where` names file and line.
+    """Yield (where, line) for each line of a text file, including the line end; `where` names file and line.
 
     Raises:
         DataError: the file cannot be read, or a line is not UTF-8.
@@ -58,26 +58,26 @@ def lines(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def check_split(split: str, where: str) -> None:
-    """Refuse a split whose name cannot be a manifest's."""
+    """Raise DataError if the name of a split cannot be the name of a manifest."""
     if not re.fullmatch(r"[\w-][\w.-]*", split):
-        raise DataError(f'{where}: the split "{split}" has to be a plain file name of letters, digits, "-", "_", ".".')
+        raise DataError(f'{where}: the split "{split}" must be a plain file name of letters, digits, "-", "_", ".".')
 
 
 def check_files(paths: Iterable[Path], source: Path) -> None:
-    """Refuse a corpus that names files which do not exist."""
+    """Raise DataError if a file does not exist."""
     if missing := sorted({path for path in paths if not path.is_file()}):
-        raise DataError(f"{source} names files that are not there: {few(missing)}.")
+        raise DataError(f"{source} refers to missing files: {few(missing)}.")
 
 
 def measured(utterance: Utterance) -> Utterance:
-    """The utterance with its duration taken from the sound file, if that is still 0."""
+    """The utterance with its duration read from the audio file, if it is still 0."""
     if utterance.duration:
         return utterance
     rest_s = duration_s(utterance.audio_filepath) - utterance.offset
     if rest_s <= 0:
         raise DataError(
-            f"{utterance.audio_filepath} has no sound after {utterance.offset:g} s, where the utterance "
-            f'"{utterance.id}" begins; correct its offset or leave it out.'
+            f"{utterance.audio_filepath} has no audio after {utterance.offset:g} s, where the utterance "
+            f'"{utterance.id}" starts; correct its offset or remove it.'
         )
     return replace(utterance, duration=rest_s)
 
@@ -88,33 +88,35 @@ def measured(utterance: Utterance) -> Utterance:
 def hold_out(utterances: Sequence[Utterance], num_speakers: int, seed: int = 0) -> list[Utterance]:
     """Turn `num_speakers` speakers of the train split, or of a corpus without splits, into the dev split.
 
-    Which ones depends on their names and the seed alone. Names that begin with f and with m are drawn in proportion:
-    in AN4 they are women and men; elsewhere the letters mean nothing, and the draw is as random as any.
+    The selection depends only on the names and the seed. Names that begin with f and with m are drawn in proportion: in
+    AN4 they are women and men; in other corpora the letters have no meaning and the draw is still random.
 
     Raises:
-        DataError: there is no train split, or already a dev split; an utterance of train has no speaker; no speaker
-            would be left to train on.
+        DataError: there is no train split, or there is a dev split already; a train utterance has no speaker; no
+            speaker would remain to train on.
     """
-    parts = split_up(utterances)
-    if len(parts) == 1 and set(parts) <= {"all", "validated"}:  # a corpus that is not divided is there to train on
+    by_split = split_up(utterances)
+    if len(by_split) == 1 and set(by_split) <= {"all", "validated"}:  # a corpus without splits is used for training
         utterances = [replace(utterance, split="train") for utterance in utterances]
-        parts = split_up(utterances)
-    if "train" not in parts or "dev" in parts:
+        by_split = split_up(utterances)
+    if "train" not in by_split or "dev" in by_split:
         raise DataError(
-            "Dev speakers are held out of a train split where there is no dev split; "
-            f"this corpus has {', '.join(parts)}: hold out none."
+            "Dev speakers can be held out only from a corpus with a train split and without a dev split, but this one "
+            f"has {', '.join(by_split)}: use --dev-speakers 0."
         )
-    if nameless := [utterance.id for utterance in parts["train"] if utterance.speaker is None]:
-        raise DataError(f"Dev speakers cannot be held out, for utterances of train have no speaker: {few(nameless)}.")
-    speakers = {utterance.speaker or "" for utterance in parts["train"]}
+    if nameless := [utterance.id for utterance in by_split["train"] if utterance.speaker is None]:
+        raise DataError(f"Dev speakers cannot be held out because train utterances have no speaker: {few(nameless)}.")
+    speakers = {utterance.speaker or "" for utterance in by_split["train"]}
     if num_speakers >= len(speakers):
-        raise DataError(f"{num_speakers} dev speakers are too many: train has {len(speakers)}, and one has to stay.")
+        raise DataError(
+            f"{num_speakers} dev speakers are too many: train has {len(speakers)}, and at least one must remain."
+        )
 
-    # Lots by hash are the same on every machine, and a speaker's lot does not depend on who else is there.
+    # Hashes are the same on every machine, and the hash of a speaker does not depend on the other speakers.
     groups: dict[str, list[str]] = defaultdict(list)
     for speaker in sorted(speakers, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest()):
         groups[speaker[0] if speaker[0] in "fm" else ""].append(speaker)
-    # In proportion as Sainte-Laguë gives seats to parties: in the order of (rank within + 1/2) / size.
+    # Proportional allocation by the Sainte-Laguë method: in the order of (rank within the group + 1/2) / group size.
     order = sorted(((rank + 0.5) / len(group), name) for group in groups.values() for rank, name in enumerate(group))
     dev = {name for _, name in order[:num_speakers]}
     return [
@@ -124,28 +126,28 @@ def hold_out(utterances: Sequence[Utterance], num_speakers: int, seed: int = 0) 
 
 
 def hold_out_share(utterances: Sequence[Utterance], share: float, seed: int = 0) -> list[Utterance]:
-    """Divide a corpus of one speaker, or of unknown ones, into train and dev: at least one utterance each.
+    """Split a corpus of one or of unknown speakers into train and dev, with at least one utterance each.
 
-    Lots are drawn by hash of the id and the seed.
+    Utterances are drawn in the order of a hash of the seed and the id.
 
     Raises:
         DataError: there are fewer than two utterances.
     """
     if len(utterances) < 2:
-        raise DataError(f"A corpus of {len(utterances)} utterance cannot be divided into train and dev: record more.")
-    lots = sorted(utterances, key=lambda utterance: hashlib.sha256(f"{seed} {utterance.id}".encode()).digest())
-    count = min(len(lots) - 1, max(1, round(share * len(lots))))
-    dev = {utterance.id for utterance in lots[:count]}
+        raise DataError(f"A corpus of {len(utterances)} utterance cannot be split into train and dev: record more.")
+    shuffled = sorted(utterances, key=lambda utterance: hashlib.sha256(f"{seed} {utterance.id}".encode()).digest())
+    count = min(len(shuffled) - 1, max(1, round(share * len(shuffled))))
+    dev = {utterance.id for utterance in shuffled[:count]}
     return [replace(utterance, split="dev" if utterance.id in dev else "train") for utterance in utterances]
 
 
 def split_up(utterances: Iterable[Utterance]) -> dict[str, list[Utterance]]:
-    """The utterances by split: train, dev, test, then others by name."""
-    parts: dict[str, list[Utterance]] = defaultdict(list)
+    """Group the utterances by split: train, dev, test, then others by name."""
+    by_split: dict[str, list[Utterance]] = defaultdict(list)
     for utterance in utterances:
         assert utterance.split is not None
-        parts[utterance.split].append(utterance)
-    return {name: parts[name] for name in sorted(parts, key=lambda name: ((*SPLITS, name).index(name), name))}
+        by_split[utterance.split].append(utterance)
+    return {name: by_split[name] for name in sorted(by_split, key=lambda name: ((*SPLITS, name).index(name), name))}
 
 
 def write(utterances: Iterable[Utterance], out: Path) -> dict[str, Path]:
@@ -157,9 +159,9 @@ def write(utterances: Iterable[Utterance], out: Path) -> dict[str, Path]:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{out} cannot be made a folder: {error.strerror}.") from error
+        raise DataError(f"{out} cannot be created as a folder: {error.strerror}.") from error
     files = {}
-    for split, part in split_up(utterances).items():
+    for split, members in split_up(utterances).items():
         files[split] = out / f"{split}.jsonl"
-        manifest.write(part, files[split])
+        manifest.write(members, files[split])
     return files

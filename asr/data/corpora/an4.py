@@ -1,4 +1,4 @@
-"""CMU's AN4, as https://github.com/cmusphinx/an4 has it."""
+"""CMU's AN4 (https://github.com/cmusphinx/an4)."""
 
 import re
 from pathlib import Path
@@ -12,19 +12,19 @@ from asr.progress import Progress, silent, tracked
 FOLDERS = {"train": "an4_clstk", "test": "an4test_clstk"}
 LINE = re.compile(r"(?:<s>\s*)?(?P<text>.*?)\s*(?:</s>\s*)?\((?P<id>\S+)\)")
 SUFFIXES = (".wav", ".flac", ".sph")
-"""In this order where a recording is there in several forms; upper or lower case."""
+"""In order of preference if a recording exists in several formats; case is ignored."""
 
 
 def read(source: Path, progress: Progress = silent) -> Corpus:
-    """Read AN4 in its official layout: train and test, as `source/etc/*.transcription` divide it.
+    """Read AN4 in its official layout: train and test, as defined by `source/etc/*.transcription`.
 
-    The speaker is the name of the recording's folder, whose first letter, f or m, is the gender. Sound files stay where
+    The speaker is the name of the recording's folder; its first letter, f or m, is the gender. Audio files stay where
     they are.
 
     Raises:
-        DataError: a transcription file is missing or has a line of another form; a transcript has no sound file; two
-            speakers of a split have a recording of one name.
-        AudioError: a sound file cannot be read.
+        DataError: a transcription file is missing or has a malformed line; a transcript has no audio file; two
+            speakers of a split have recordings of the same name.
+        AudioError: an audio file cannot be read.
     """
     utterances, notes = [], []
     seen: dict[str, str] = {}
@@ -33,27 +33,27 @@ def read(source: Path, progress: Progress = silent) -> Corpus:
         texts, recordings = _texts(transcription, seen), _recordings(folder)
         if missing := [name for name in texts if name not in recordings]:
             raise DataError(
-                f"{transcription} has transcripts without a sound file ({', '.join(SUFFIXES)}) below {folder}: "
-                f"{few(missing)}; add the files or take out the lines."
+                f"{transcription} has transcripts without an audio file ({', '.join(SUFFIXES)}) below {folder}: "
+                f"{few(missing)}; add the files or remove the lines."
             )
-        if untold := [path for name, path in recordings.items() if name not in texts]:
-            notes.append(f"Left out, for {transcription} has no transcript: {few(untold)}.")
-        found = [_utterance(name, recordings[name].absolute(), text, split) for name, text in texts.items()]
-        utterances += [measured(utterance) for utterance in tracked(found, f"measuring {split}", progress)]
+        if untranscribed := [path for name, path in recordings.items() if name not in texts]:
+            notes.append(f"Skipped audio files without a transcript in {transcription}: {few(untranscribed)}.")
+        unmeasured = [_utterance(name, recordings[name].absolute(), text, split) for name, text in texts.items()]
+        utterances += [measured(utterance) for utterance in tracked(unmeasured, f"measuring {split}", progress)]
     return Corpus(utterances, notes)
 
 
 def _utterance(name: str, recording: Path, text: str, split: str) -> Utterance:
-    """One with its duration still to be measured."""
+    """One utterance, its duration still 0."""
     speaker = recording.parent.name
-    told = traits.of({"gender": speaker[0] if speaker[0] in "fm" else None})
-    return Utterance(name, recording, 0.0, text, speaker=speaker, split=split, **told)
+    speaker_traits = traits.of({"gender": speaker[0] if speaker[0] in "fm" else None})
+    return Utterance(name, recording, 0.0, text, speaker=speaker, split=split, **speaker_traits)
 
 
 def _texts(path: Path, seen: dict[str, str]) -> dict[str, str]:
-    """Id -> transcript, from lines such as `<s> TWENTY SIX </s> (cen7-fash-b)`; `<s>` and `</s>` may lack."""
+    """Id -> transcript, from lines such as `<s> TWENTY SIX </s> (cen7-fash-b)`; `<s>` and `</s>` are optional."""
     if not path.exists():
-        raise DataError(f"{path} is missing; the source has to be AN4's folder, with etc/ and wav/ in it.")
+        raise DataError(f"{path} is missing; the source must be AN4's folder, which contains etc/ and wav/.")
     texts = {}
     for where, line in lines(path):
         match = LINE.fullmatch(line.strip())
@@ -65,11 +65,11 @@ def _texts(path: Path, seen: dict[str, str]) -> dict[str, str]:
 
 
 def _recordings(folder: Path) -> dict[str, Path]:
-    """Id -> sound file, from `folder/SPEAKER/ID.wav` and the like."""
+    """Id -> audio file, from `folder/SPEAKER/ID.wav` and the other suffixes."""
     recordings: dict[str, Path] = {}
     for suffix in SUFFIXES:
         for path in sorted(path for path in folder.glob("*/*") if path.suffix.lower() == suffix):
             first = recordings.setdefault(path.stem, path)
             if first.parent != path.parent:
-                raise DataError(f"{first} and {path} have one name but two speakers; take one of them out.")
+                raise DataError(f"{first} and {path} have the same name but different speakers; remove one of them.")
     return recordings

@@ -1,4 +1,4 @@
-"""Any corpus described by one JSON object a line: rows beside sound files, or beside tars of sound files."""
+"""Any corpus described by one JSON object per line: rows that refer to audio files, or to tar archives of them."""
 
 import lzma
 import os
@@ -16,18 +16,18 @@ from asr.progress import Progress, silent, tracked
 
 
 def read(source: Path, out: Path, progress: Progress = silent) -> Corpus:
-    """Read a JSONL file of rows with `audio` and `text`, and unpack the tars that they name into `out/audio/`.
+    """Read a JSONL file of rows with `audio` and `text`, and unpack the tar archives that they name to `out/audio/`.
 
-    `audio` (or NeMo's `audio_filepath`) is a path from the file's folder or, beside a `tar`, inside of that; `tar` is
-    a path from the file's folder. A row may have `id`, `offset`, `duration`, `speaker`, `split` and the traits of its
-    speaker (`asr.data.traits`), too; other keys are dropped. Without `duration` the sound file is measured; without
-    `split` the row goes to "all". A file that is already unpacked, with the size and time that the tar states, is left
-    as it is.
+    `audio` (or NeMo's `audio_filepath`) is a path relative to the folder of the JSONL file or, if the row has `tar`, a
+    member of that archive; `tar` is a path relative to the same folder. Optional keys: `id`, `offset`, `duration`,
+    `speaker`, `split` and the traits of the speaker (`asr.data.traits`); other keys are ignored. Without `duration` the
+    audio file is measured; without `split` the split is "all". A file that is already unpacked, with the size and time
+    recorded in the archive, is kept.
 
     Raises:
-        DataError: a row breaks a rule of `manifest.read` or its path leads out of its tar; a file is missing or
+        DataError: a row violates a rule of `manifest.read` or its path leaves its archive; a file is missing or
             damaged; `source` would be overwritten.
-        AudioError: a sound file to be measured cannot be read.
+        AudioError: an audio file to be measured cannot be read.
     """
     utterances: list[Utterance] = []
     seen: dict[str, str] = {}
@@ -37,24 +37,26 @@ def read(source: Path, out: Path, progress: Progress = silent) -> Corpus:
         manifest.claim_id(utterance.id, where, seen)
         utterances.append(utterance)
         if member and (first := packed.setdefault(utterance.audio_filepath, member)) != member:
-            raise DataError(f"{where}: this would be unpacked over {first[1]} of {first[0]}; rename one of the tars.")
+            raise DataError(
+                f"{where}: this would overwrite {first[1]} of {first[0]} when unpacked; rename one of the archives."
+            )
 
     written = {f"{name}.jsonl" for name in (*split_up(utterances), "dev")}
     if source.name in written and source.resolve().parent == out.resolve():
         raise DataError(f"{source} would be overwritten by the manifest of that name; choose another folder.")
     tars = {tar: source.parent / tar for tar, _ in packed.values()}
-    beside = {utterance.audio_filepath for utterance in utterances if utterance.audio_filepath not in packed}
-    check_files(beside.union(tars.values()), source)
+    unpacked = {utterance.audio_filepath for utterance in utterances if utterance.audio_filepath not in packed}
+    check_files(unpacked.union(tars.values()), source)
 
     notes = []
     for tar, path in tars.items():
-        targets = {name: target for target, (its_tar, name) in packed.items() if its_tar == tar}
+        targets = {name: target for target, (archive, name) in packed.items() if archive == tar}
         notes += _unpack(path, targets, progress)
     return Corpus([measured(utterance) for utterance in tracked(utterances, "measuring", progress)], notes)
 
 
 def _row(row: manifest.Row, where: str, folder: Path, out: Path) -> tuple[Utterance, tuple[str, str] | None]:
-    """The utterance of a row, its duration 0 if unknown, and its tar and member if it is in a tar."""
+    """The utterance of a row, its duration 0 if unknown, and its archive and member if it has `tar`."""
     key = "audio_filepath" if "audio_filepath" in row else "audio"
     manifest.check_keys(row, (key, "text"), ("tar", "duration", *manifest.OPTIONAL), where)
     audio, text = manifest.string(row, key, where), manifest.string(row, "text", where)
@@ -80,40 +82,40 @@ def _row(row: manifest.Row, where: str, folder: Path, out: Path) -> tuple[Uttera
 
 
 def _below(name: str, key: str, where: str) -> PurePosixPath:
-    """`name` as a path, if it leads below the folder where it starts."""
+    """`name` as a relative path that stays below its folder."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise DataError(f'{where}: "{key}" is "{name}"; with a tar it has to be a relative path without "..".')
+        raise DataError(f'{where}: "{key}" is "{name}"; with a tar it must be a relative path without "..".')
     return path
 
 
 def _unpack(tar: Path, targets: dict[str, Path], progress: Progress) -> list[str]:
-    """Unpack the members that `targets` names to the paths that it gives; return notes on the others.
+    """Unpack the members named by the keys of `targets` to its values; return notes on the other members.
 
-    Where a file goes is never the tar's to say, so it cannot write outside of `out`; its links, owners and modes
-    are not used either.
+    The archive never determines where a file is written, so it cannot write outside of `out`; its links, owners and
+    modes are ignored too.
     """
     try:
         with tarfile.open(tar) as archive:
             members = [(PurePosixPath(member.name).as_posix(), member) for member in archive if not member.isdir()]
             names = {name for name, _ in members}
             if missing := [name for name in targets if name not in names]:
-                raise DataError(f"{tar} lacks files that the rows name: {few(missing)}.")
+                raise DataError(f"{tar} lacks files that are named in the rows: {few(missing)}.")
             wanted = [(targets[name], member) for name, member in members if name in targets]
-            if odd := [member.name for _, member in wanted if not member.isreg()]:
-                raise DataError(f"{tar} has links or devices where the rows name sound files: {few(odd)}.")
+            if irregular := [member.name for _, member in wanted if not member.isreg()]:
+                raise DataError(f"{tar} has links or devices instead of audio files: {few(irregular)}.")
             for target, member in tracked(wanted, f"unpacking {tar.name}", progress):
                 _unpack_member(archive, member, target)
     except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{tar} cannot be unpacked: {error}.") from error
     unnamed = sorted(names - targets.keys())
-    return [f"Left in {tar}, for no row names them: {few(unnamed)}."] if unnamed else []
+    return [f"Skipped files of {tar} that no row names: {few(unnamed)}."] if unnamed else []
 
 
 def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
     if target.is_file():
-        there = target.stat()
-        if there.st_size == member.size and int(there.st_mtime) == int(member.mtime):
+        existing = target.stat()
+        if existing.st_size == member.size and int(existing.st_mtime) == int(member.mtime):
             return
     target.parent.mkdir(parents=True, exist_ok=True)
     content = archive.extractfile(member)

@@ -1,4 +1,4 @@
-"""Kaldi's data folders (https://kaldi-asr.org/doc/data_prep.html): wav.scp, text, and maybe segments, utt2spk and
+"""Kaldi's data folders (https://kaldi-asr.org/doc/data_prep.html): wav.scp and text, optionally segments, utt2spk and
 spk2gender."""
 
 import math
@@ -11,57 +11,59 @@ from asr.errors import DataError
 from asr.progress import Progress, silent, tracked
 
 Table = dict[str, tuple[str, str]]
-"""First field of a line -> (where the line is, the rest of it)."""
+"""First field of a line -> (file and line number, rest of the line)."""
 
 
 def read(source: Path, progress: Progress = silent) -> Corpus:
     """Read a data folder; the split is the folder's name.
 
-    Without `segments` an utterance is a whole recording and has its id. As in Kaldi, a relative path in wav.scp counts
-    from the current folder, and a segment that ends at -1 goes to the end of its recording. Sound files stay where
-    they are. Without `utt2spk` the speakers are unknown.
+    Without `segments` each recording is one utterance with the same id. As in Kaldi, relative paths in wav.scp are
+    relative to the current folder, and a segment that ends at -1 extends to the end of its recording. Audio files stay
+    where they are. Without `utt2spk` the speakers are unknown.
 
     Raises:
-        DataError: a file is missing, or has a line of another form or an id twice; wav.scp has a command; an
-            utterance has no sound or no speaker; a sound file is missing.
-        AudioError: a sound file to be measured cannot be read.
+        DataError: a file is missing, has a malformed line, or an id twice; wav.scp has a command; an utterance has no
+            recording or no speaker; an audio file is missing.
+        AudioError: an audio file to be measured cannot be read.
     """
     split = source.absolute().name
     check_split(split, str(source))
-    text, told_by, spoken_by = source / "text", source / "segments", source / "utt2spk"
+    text, segments, utt2spk = source / "text", source / "segments", source / "utt2spk"
     texts, recordings = _table(text), _recordings(source / "wav.scp")
-    if told_by.exists():
-        stretches = _segments(told_by, recordings)
+    if segments.exists():
+        audio_segments = _segments(segments, recordings)
     else:
-        told_by = source / "wav.scp"
-        stretches = {name: (path, 0.0, 0.0) for name, path in recordings.items()}
+        segments = source / "wav.scp"
+        audio_segments = {name: (path, 0.0, 0.0) for name, path in recordings.items()}
     if not texts:
         raise DataError(f"{text} has no lines; at least one is needed.")
-    if missing := [name for name in texts if name not in stretches]:
-        raise DataError(f"{text} has utterances that {told_by} lacks: {few(missing)}; add them there or take them out.")
-    speakers = {name: speaker for name, (_, speaker) in _table(spoken_by).items()} if spoken_by.exists() else None
+    if missing := [name for name in texts if name not in audio_segments]:
+        raise DataError(
+            f"{text} has utterances that are missing in {segments}: {few(missing)}; add them there or remove them."
+        )
+    speakers = {name: speaker for name, (_, speaker) in _table(utt2spk).items()} if utt2spk.exists() else None
     if speakers is not None and (nameless := [name for name in texts if not speakers.get(name)]):
-        raise DataError(f"{text} has utterances without a speaker in {spoken_by}: {few(nameless)}; add them there.")
+        raise DataError(f"{text} has utterances without a speaker in {utt2spk}: {few(nameless)}; add them there.")
 
     spk2gender = source / "spk2gender"
     genders = {name: gender for name, (_, gender) in _table(spk2gender).items()} if spk2gender.exists() else {}
 
     utterances = []
     for name, (_, transcript) in texts.items():
-        path, offset, duration = stretches[name]
+        path, offset, duration = audio_segments[name]
         speaker = None if speakers is None else speakers[name]
-        told = traits.of({"gender": genders.get(speaker or "")})
-        utterances.append(Utterance(name, path, duration, transcript, offset, speaker, split, **told))
+        speaker_traits = traits.of({"gender": genders.get(speaker or "")})
+        utterances.append(Utterance(name, path, duration, transcript, offset, speaker, split, **speaker_traits))
     check_files((utterance.audio_filepath for utterance in utterances), source / "wav.scp")
-    untold = [name for name in stretches if name not in texts]
-    notes = [f"Left out, for {text} has no transcript: {few(untold)}."] if untold else []
+    untranscribed = [name for name in audio_segments if name not in texts]
+    notes = [f"Skipped recordings without a transcript in {text}: {few(untranscribed)}."] if untranscribed else []
     return Corpus([measured(utterance) for utterance in tracked(utterances, "measuring", progress)], notes)
 
 
 def _table(path: Path) -> Table:
-    """The lines of one of Kaldi's files, `ID REST`; blank ones are passed over."""
+    """Read one of Kaldi's files with lines `ID REST`; blank lines are skipped."""
     if not path.exists():
-        raise DataError(f"{path} is missing; the source has to be one of Kaldi's data folders, with wav.scp and text.")
+        raise DataError(f"{path} is missing; the source must be a Kaldi data folder, which contains wav.scp and text.")
     table: Table = {}
     seen: dict[str, str] = {}
     for where, line in lines(path):
@@ -73,13 +75,13 @@ def _table(path: Path) -> Table:
 
 
 def _recordings(path: Path) -> dict[str, Path]:
-    """Recording -> sound file, from lines `RECORDING PATH`."""
+    """Recording -> audio file, from lines `RECORDING PATH`."""
     recordings = {}
     for name, (where, value) in _table(path).items():
         if value.endswith("|"):
             raise DataError(
-                f'{where}: "{value}" is a command, and commands of a corpus are not run; '
-                "write its output to a sound file first, and give that file's path."
+                f'{where}: "{value}" is a command, and commands in a corpus are not run; '
+                "write its output to an audio file first, and give the path of that file."
             )
         if not value:
             raise DataError(f'{where}: the recording "{name}" has no path.')
@@ -88,24 +90,24 @@ def _recordings(path: Path) -> dict[str, Path]:
 
 
 def _segments(path: Path, recordings: dict[str, Path]) -> dict[str, tuple[Path, float, float]]:
-    """Utterance -> (sound file, offset, duration in seconds or 0), from lines `UTTERANCE RECORDING BEGIN END`."""
-    stretches = {}
+    """Utterance -> (audio file, offset, duration in seconds or 0), from lines `UTTERANCE RECORDING BEGIN END`."""
+    segments = {}
     for name, (where, value) in _table(path).items():
         try:
             recording, begin, end = value.split()
             begin_s, end_s = float(begin), float(end)
         except ValueError as error:
             raise DataError(
-                f'{where}: "{name} {value}" is not an utterance, its recording, and its begin and end in seconds.'
+                f'{where}: "{name} {value}" is not of the form UTTERANCE RECORDING BEGIN END, with times in seconds.'
             ) from error
         if recording not in recordings:
             raise DataError(f'{where}: wav.scp has no recording "{recording}".')
         to_the_end = end_s == -1
         if not 0 <= begin_s < math.inf or not (to_the_end or begin_s < end_s < math.inf):
             raise DataError(
-                f"{where}: the segment goes from {begin} to {end} s; it has to begin at 0 or later and end after that."
+                f"{where}: the segment is from {begin} to {end} s; it must begin at 0 or later and end after its begin."
             )
-        # Rounded, for 2.36 - 1.1 is 1.2599999999999998.
+        # Rounded because 2.36 - 1.1 is 1.2599999999999998.
         duration = 0.0 if to_the_end else round(end_s - begin_s, 9)
-        stretches[name] = recordings[recording], begin_s, duration
-    return stretches
+        segments[name] = recordings[recording], begin_s, duration
+    return segments

@@ -1,4 +1,4 @@
-"""What the tests of corpora put on disk."""
+"""Files for the tests of corpora."""
 
 import io
 from pathlib import Path
@@ -13,7 +13,7 @@ def tone(duration_s: float) -> np.ndarray:
     return 0.1 * np.sin(2 * np.pi * 440 * np.arange(round(duration_s * RATE)) / RATE)
 
 
-def sound_bytes(duration_s: float, kind: str = "WAV") -> bytes:
+def audio_bytes(duration_s: float, kind: str = "WAV") -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, tone(duration_s), RATE, format=kind, subtype="PCM_16")
     return buffer.getvalue()

@@ -1,10 +1,10 @@
-"""AN4: a small one in its official layout, and every way in which that can be broken."""
+"""AN4: a small corpus in the official layout, and malformed variants of it."""
 
 import re
 from pathlib import Path
 
 import pytest
-from corpus_files import RATE, put, sound_bytes, tone
+from corpus_files import RATE, audio_bytes, put, tone
 
 from asr.data.corpora import Corpus, an4
 from asr.data.manifest import Utterance
@@ -36,9 +36,9 @@ def source(tmp_path) -> Path:
         "<s> TWENTY SIX </s> (cen7-fash-b)\n<s> G O </s> (an1-mblw-b)\n<s> </s> (an2-mblw-b)\n",
     )
     put(folder / "etc" / "an4_test.transcription", "YES (an9-mjwl-b)\n")
-    put(folder / "wav" / "an4_clstk" / "fash" / "cen7-fash-b.wav", sound_bytes(0.25))
+    put(folder / "wav" / "an4_clstk" / "fash" / "cen7-fash-b.wav", audio_bytes(0.25))
     put(folder / "wav" / "an4_clstk" / "mblw" / "an1-mblw-b.sph", sphere_bytes(0.5))
-    put(folder / "wav" / "an4_clstk" / "mblw" / "an2-mblw-b.FLAC", sound_bytes(0.75, "FLAC"))
+    put(folder / "wav" / "an4_clstk" / "mblw" / "an2-mblw-b.FLAC", audio_bytes(0.75, "FLAC"))
     put(folder / "wav" / "an4test_clstk" / "mjwl" / "an9-mjwl-b.SPH", sphere_bytes(1.0))
     return folder
 
@@ -63,34 +63,36 @@ def test_an4_paths_are_absolute_from_a_relative_source(source, monkeypatch):
     assert an4.read(Path("an4")).utterances == an4.read(source).utterances
 
 
-def test_an4_takes_one_of_two_forms_of_a_recording(source):
-    converted = put(source / "wav" / "an4_clstk" / "mblw" / "an1-mblw-b.wav", sound_bytes(0.5))
+def test_an4_uses_one_of_two_formats_of_a_recording(source):
+    converted = put(source / "wav" / "an4_clstk" / "mblw" / "an1-mblw-b.wav", audio_bytes(0.5))
     assert an4.read(source).utterances[1].audio_filepath == converted
 
 
-def test_an4_transcripts_without_sound_are_named(source):
+def test_an4_transcripts_without_audio_are_an_error(source):
     with (source / "etc" / "an4_test.transcription").open("a") as file:
         file.writelines(f"NO (an{number}-mjwl-b)\n" for number in (1, 2, 3, 4))
     put(source / "wav" / "an4test_clstk" / "mjwl" / "an1-mjwl-b.raw", b"")
     message = (
-        f"{source}/etc/an4_test.transcription has transcripts without a sound file (.wav, .flac, .sph) below "
+        f"{source}/etc/an4_test.transcription has transcripts without an audio file (.wav, .flac, .sph) below "
         f"{source}/wav/an4test_clstk: an1-mjwl-b, an2-mjwl-b, an3-mjwl-b ... (4 in all); "
-        "add the files or take out the lines."
+        "add the files or remove the lines."
     )
     with pytest.raises(DataError, match=re.escape(message)):
         an4.read(source)
 
 
-def test_an4_sound_without_a_transcript_is_noted(source):
+def test_an4_audio_without_a_transcript_is_noted(source):
     extra = put(source / "wav" / "an4test_clstk" / "mjwl" / "an8-mjwl-b.wav", b"never opened")
     corpus = an4.read(source)
     assert len(corpus.utterances) == 4
-    assert corpus.notes == [f"Left out, for {source}/etc/an4_test.transcription has no transcript: {extra}."]
+    assert corpus.notes == [
+        f"Skipped audio files without a transcript in {source}/etc/an4_test.transcription: {extra}."
+    ]
 
 
 def test_an4_of_another_layout(tmp_path):
     with pytest.raises(
-        DataError, match=r"an4_train\.transcription is missing; the source has to be AN4's folder, with"
+        DataError, match=r"an4_train\.transcription is missing; the source must be AN4's folder, which contains"
     ):
         an4.read(tmp_path)
 
@@ -99,8 +101,8 @@ def test_an4_of_another_layout(tmp_path):
     ("line", "message"),
     [
         ("<s> YES </s>", 'line 2: "<s> YES </s>" is not a transcript followed by an id in parentheses.'),
-        ("YES (an9-mjwl-b)", 'line 2: the id "an9-mjwl-b" is taken by '),
-        ("YES (cen7-fash-b)", 'line 2: the id "cen7-fash-b" is taken by '),
+        ("YES (an9-mjwl-b)", 'line 2: the id "an9-mjwl-b" is already used in '),
+        ("YES (cen7-fash-b)", 'line 2: the id "cen7-fash-b" is already used in '),
     ],
 )
 def test_an4_broken_lines(source, line, message):
@@ -112,5 +114,7 @@ def test_an4_broken_lines(source, line, message):
 
 def test_an4_recording_of_two_speakers(source):
     put(source / "wav" / "an4_clstk" / "fash" / "an1-mblw-b.sph", sphere_bytes(0.5))
-    with pytest.raises(DataError, match=r"fash/an1-mblw-b\.sph and .*mblw/an1-mblw-b\.sph have one name but two speak"):
+    with pytest.raises(
+        DataError, match=r"fash/an1-mblw-b\.sph and .*mblw/an1-mblw-b\.sph have the same name but different"
+    ):
         an4.read(source)

@@ -1,9 +1,9 @@
-"""A folder of recordings with their texts beside them: which files pair, who speaks, and every kind of muddle."""
+"""A folder of recordings with transcripts: pairs, speakers, and errors."""
 
 from pathlib import Path
 
 import pytest
-from corpus_files import put, sound_bytes
+from corpus_files import audio_bytes, put
 
 from asr.data.corpora import folder, hold_out_share
 from asr.data.manifest import Utterance
@@ -13,11 +13,11 @@ from asr.errors import DataError
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     here = tmp_path / "recordings"
-    put(here / "hello.wav", sound_bytes(1.0))
+    put(here / "hello.wav", audio_bytes(1.0))
     put(here / "hello.txt", "\ufeffHello,\nworld!\n")
-    put(here / "anna" / "take.1.flac", sound_bytes(2.0, "FLAC"))
+    put(here / "anna" / "take.1.flac", audio_bytes(2.0, "FLAC"))
     put(here / "anna" / "take.1.TXT", "Good morning")
-    put(here / "anna" / "late" / "two.aiff", sound_bytes(1.5, "AIFF"))
+    put(here / "anna" / "late" / "two.aiff", audio_bytes(1.5, "AIFF"))
     put(here / "anna" / "late" / "two.txt", "Zwölf")
     put(here / ".trash" / "old.txt", "gone")
     return here
@@ -33,12 +33,12 @@ def test_pairs_speakers_and_ids(source: Path) -> None:
     ]
 
 
-def test_what_has_no_partner_is_named(source: Path) -> None:
+def test_files_without_a_partner_are_noted(source: Path) -> None:
     put(source / "lonely.txt", "Nobody speaks")
-    put(source / "untold.wav", sound_bytes(1.0))
+    put(source / "alone.wav", audio_bytes(1.0))
     first, second = folder.read(source).notes
-    assert first == f"Left out, for no sound file is beside it: {source / 'lonely.txt'}."
-    assert second == f"Left out, for no .txt file is beside it: {source / 'untold.wav'}."
+    assert first == f"Skipped texts without an audio file: {source / 'lonely.txt'}."
+    assert second == f"Skipped audio files without a .txt file: {source / 'alone.wav'}."
 
 
 def test_two_files_of_one_name_are_refused(source: Path) -> None:
@@ -49,7 +49,7 @@ def test_two_files_of_one_name_are_refused(source: Path) -> None:
 
 def test_an_empty_text_is_refused(source: Path) -> None:
     put(source / "hello.txt", " \n")
-    with pytest.raises(DataError, match=r"hello\.txt is empty; write into it what hello\.wav says"):
+    with pytest.raises(DataError, match=r"hello\.txt is empty; write the transcript of hello\.wav into it"):
         folder.read(source)
 
 
@@ -60,8 +60,8 @@ def test_a_text_that_is_not_utf_8_is_refused(source: Path) -> None:
 
 
 def test_a_folder_without_a_pair(tmp_path: Path) -> None:
-    put(tmp_path / "a.wav", sound_bytes(1.0))
-    with pytest.raises(DataError, match=r"has no sound file with its text beside it; a\.wav needs a\.txt"):
+    put(tmp_path / "a.wav", audio_bytes(1.0))
+    with pytest.raises(DataError, match=r"has no audio file with a text of the same name; a\.wav needs a\.txt"):
         folder.read(tmp_path)
     with pytest.raises(DataError, match=r"a\.wav is not a folder"):
         folder.read(tmp_path / "a.wav")
@@ -88,5 +88,5 @@ def test_the_lots_follow_the_seed_and_not_the_neighbours() -> None:
 
 
 def test_one_utterance_cannot_be_divided() -> None:
-    with pytest.raises(DataError, match="1 utterance cannot be divided"):
+    with pytest.raises(DataError, match="1 utterance cannot be split"):
         hold_out_share(some(1), 0.1)

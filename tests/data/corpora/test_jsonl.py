@@ -1,4 +1,4 @@
-"""JSONL corpora: beside sound files, in tars that are unpacked safely and once, and with every kind of broken row."""
+"""JSONL corpora: audio files, tar archives that are unpacked safely and once, and malformed rows."""
 
 import io
 import json
@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from corpus_files import put, sound_bytes
+from corpus_files import audio_bytes, put
 
 from asr.data.corpora import Corpus, jsonl
 from asr.data.manifest import Utterance
@@ -34,20 +34,20 @@ def make_jsonl(path: Path, *rows: dict) -> Path:
     return put(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def test_jsonl_beside_sound_files(tmp_path):
-    put(tmp_path / "src" / "long.wav", sound_bytes(1.0))
+def test_jsonl_of_audio_files(tmp_path):
+    put(tmp_path / "src" / "long.wav", audio_bytes(1.0))
     source = make_jsonl(
         tmp_path / "src" / "rows.jsonl",
         {"audio": "long.wav", "text": "All of it.", "speaker": "anna", "split": "train", "licence": "CC0"},
         {"audio_filepath": "long.wav", "text": "the rest", "offset": 0.25, "id": "rest", "split": "dev-clean"},
-        {"audio": str(tmp_path / "src" / "long.wav"), "text": "said to be 3 s", "duration": 3, "id": "trusted"},
+        {"audio": str(tmp_path / "src" / "long.wav"), "text": "stated as 3 s", "duration": 3, "id": "trusted"},
     )
     path = tmp_path / "src" / "long.wav"
     assert jsonl.read(source, tmp_path / "out") == Corpus(
         [
             Utterance("long", path, 1.0, "All of it.", 0.0, "anna", "train"),
             Utterance("rest", path, 0.75, "the rest", 0.25, None, "dev-clean"),
-            Utterance("trusted", path, 3.0, "said to be 3 s", 0.0, None, "all"),
+            Utterance("trusted", path, 3.0, "stated as 3 s", 0.0, None, "all"),
         ],
         notes=[],
     )
@@ -56,20 +56,20 @@ def test_jsonl_beside_sound_files(tmp_path):
 
 @pytest.mark.parametrize("tar", ["corpus.tar", "sub/corpus.tgz"])
 def test_jsonl_unpacks_what_the_rows_name(tmp_path, tar):
-    content = sound_bytes(0.5)
+    content = audio_bytes(0.5)
     make_tar(tmp_path / "src" / tar, ("./audio/a.wav", content), ("audio/b.wav", b"not named"), link="audio/c.wav")
     source = make_jsonl(tmp_path / "src" / "rows.jsonl", {"audio": "audio/a.wav", "tar": tar, "text": "A"})
     corpus = jsonl.read(source, tmp_path / "out")
     target = tmp_path / "out" / "audio" / tar.partition(".")[0] / "audio" / "a.wav"
     assert corpus.utterances == [Utterance("audio/a", target, 0.5, "A", split="all")]
-    assert corpus.notes == [f"Left in {tmp_path}/src/{tar}, for no row names them: audio/b.wav, audio/c.wav."]
+    assert corpus.notes == [f"Skipped files of {tmp_path}/src/{tar} that no row names: audio/b.wav, audio/c.wav."]
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == [target]
     assert target.read_bytes() == content
     assert target.stat().st_mode & 0o600 == 0o600
 
 
 def test_jsonl_unpacks_a_file_again_only_if_size_or_time_differ(tmp_path):
-    parts = [(f"{name}.wav", sound_bytes(0.5)) for name in "abc"]
+    parts = [(f"{name}.wav", audio_bytes(0.5)) for name in "abc"]
     make_tar(tmp_path / "x.tar", *parts)
     source = make_jsonl(
         tmp_path / "rows.jsonl", *({"audio": name, "tar": "x.tar", "text": "", "duration": 0.5} for name, _ in parts)
@@ -92,9 +92,9 @@ def test_jsonl_unpacks_a_file_again_only_if_size_or_time_differ(tmp_path):
 
 @pytest.mark.parametrize("name", ["../evil.wav", "audio/../../evil.wav", "/tmp/evil.wav", "."])
 def test_jsonl_refuses_members_that_escape(tmp_path, name):
-    make_tar(tmp_path / "src" / "x.tar", (name, sound_bytes(0.5)))
+    make_tar(tmp_path / "src" / "x.tar", (name, audio_bytes(0.5)))
     source = make_jsonl(tmp_path / "src" / "rows.jsonl", {"audio": name, "tar": "x.tar", "text": "A", "id": "1"})
-    message = f'rows.jsonl, line 1: "audio" is "{name}"; with a tar it has to be a relative path without "..".'
+    message = f'rows.jsonl, line 1: "audio" is "{name}"; with a tar it must be a relative path without "..".'
     with pytest.raises(DataError, match=re.escape(message)):
         jsonl.read(source, tmp_path / "src" / "out")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["rows.jsonl", "src", "x.tar"]
@@ -103,7 +103,7 @@ def test_jsonl_refuses_members_that_escape(tmp_path, name):
 def test_jsonl_refuses_links(tmp_path):
     make_tar(tmp_path / "x.tar", link="a.wav")
     source = make_jsonl(tmp_path / "rows.jsonl", {"audio": "a.wav", "tar": "x.tar", "text": "A"})
-    with pytest.raises(DataError, match=r"x\.tar has links or devices where the rows name sound files: a\.wav\."):
+    with pytest.raises(DataError, match=r"x\.tar has links or devices instead of audio files: a\.wav\."):
         jsonl.read(source, tmp_path / "out")
 
 
@@ -123,9 +123,7 @@ def test_jsonl_damaged_tar_leaves_no_half_file(tmp_path, tar, second_half):
 def test_jsonl_two_tars_of_one_name(tmp_path):
     rows = [{"audio": "a.wav", "tar": tar, "text": "A", "id": tar} for tar in ("x.tar", "x.tgz")]
     source = make_jsonl(tmp_path / "rows.jsonl", *rows)
-    with pytest.raises(
-        DataError, match=r"line 2: this would be unpacked over a\.wav of x\.tar; rename one of the tars"
-    ):
+    with pytest.raises(DataError, match=r"line 2: this would overwrite a\.wav of x\.tar when unpacked; rename"):
         jsonl.read(source, tmp_path / "out")
 
 
@@ -133,38 +131,40 @@ def test_jsonl_two_tars_of_one_name(tmp_path):
     ("row", "message"),
     [
         ({"text": "A"}, '.jsonl, line 1: the key "audio" is missing; a row needs audio, text.'),
-        ({"audio": "a.wav", "texts": "A"}, '.jsonl, line 1: the key "text" is missing (is "texts" meant for it?);'),
-        ({"audio": "a.wav", "text": "A", "durations": 1}, '"durations" is unknown; write "duration" if that is meant.'),
+        ({"audio": "a.wav", "texts": "A"}, '.jsonl, line 1: the key "text" is missing (is "texts" a typo?);'),
+        ({"audio": "a.wav", "text": "A", "durations": 1}, '"durations" is unknown; did you mean "duration"?'),
         (
             {"audio": "a.wav", "text": "A", "duration": 0},
-            '"duration" is 0; it has to be a finite number of seconds, mo',
+            '"duration" is 0; it must be a finite number of seconds, mo',
         ),
         (
             {"audio": "a.wav", "text": "A", "split": "../dev"},
-            'the split "../dev" has to be a plain file name of letters,',
+            'the split "../dev" must be a plain file name of letters,',
         ),
         (
             {"audio": "a.wav", "text": "A", "split": ".dev"},
-            'the split ".dev" has to be a plain file name of letters, di',
+            'the split ".dev" must be a plain file name of letters, di',
         ),
-        ({"audio": "b.wav", "text": "A"}, "rows.jsonl names files that are not there: TMP/b.wav."),
-        ({"audio": "b.wav", "tar": "y.tar", "text": "A"}, "rows.jsonl names files that are not there: TMP/y.tar."),
-        ({"audio": "b.wav", "tar": "x.tar", "text": "A"}, "x.tar lacks files that the rows name: b.wav."),
-        ({"audio": "a.wav", "text": "A", "offset": 0.5}, "a.wav has no sound after 0.5 s, where the utterance"),
+        ({"audio": "b.wav", "text": "A"}, "rows.jsonl refers to missing files: TMP/b.wav."),
+        ({"audio": "b.wav", "tar": "y.tar", "text": "A"}, "rows.jsonl refers to missing files: TMP/y.tar."),
+        ({"audio": "b.wav", "tar": "x.tar", "text": "A"}, "x.tar lacks files that are named in the rows: b.wav."),
+        ({"audio": "a.wav", "text": "A", "offset": 0.5}, "a.wav has no audio after 0.5 s, where the utterance"),
     ],
 )
 def test_jsonl_broken_rows(tmp_path, row, message):
-    put(tmp_path / "a.wav", sound_bytes(0.5))
+    put(tmp_path / "a.wav", audio_bytes(0.5))
     make_tar(tmp_path / "x.tar", ("a.wav", b""))
     source = make_jsonl(tmp_path / "rows.jsonl", row)
     with pytest.raises(DataError, match=re.escape(message.replace("TMP", str(tmp_path)))):
         jsonl.read(source, tmp_path / "out")
 
 
-def test_jsonl_ids_have_to_differ(tmp_path):
+def test_jsonl_ids_must_be_unique(tmp_path):
     row = {"audio": "a.wav", "text": "A"}
     source = make_jsonl(tmp_path / "rows.jsonl", row, row)
-    with pytest.raises(DataError, match=r'rows\.jsonl, line 2: the id "a" is taken by .*rows\.jsonl, line 1; ids have'):
+    with pytest.raises(
+        DataError, match=r'rows\.jsonl, line 2: the id "a" is already used in .*rows\.jsonl, line 1; ids must'
+    ):
         jsonl.read(source, tmp_path / "out")
 
 

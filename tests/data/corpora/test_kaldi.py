@@ -1,11 +1,11 @@
-"""Kaldi's data folders: whole recordings, segments, every kind of broken folder, and what lhotse reads from one."""
+"""Kaldi's data folders: whole recordings, segments, malformed folders, and a comparison with lhotse."""
 
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from corpus_files import RATE, put, sound_bytes
+from corpus_files import RATE, audio_bytes, put
 
 from asr.data.corpora import Corpus, kaldi
 from asr.data.manifest import Utterance
@@ -16,7 +16,7 @@ from asr.errors import DataError
 def source(tmp_path) -> Path:
     """Two recordings, one path absolute and one with a space in it."""
     folder = tmp_path / "data" / "train"
-    one, two = put(tmp_path / "one.wav", sound_bytes(1.0)), put(tmp_path / "take 2.flac", sound_bytes(2.0, "FLAC"))
+    one, two = put(tmp_path / "one.wav", audio_bytes(1.0)), put(tmp_path / "take 2.flac", audio_bytes(2.0, "FLAC"))
     put(folder / "wav.scp", f"anna-1 {one}\nben-2\t{two} \n")
     put(folder / "text", "ben-2  GOOD  MORNING\nanna-1\n")
     put(folder / "utt2spk", "anna-1 anna\nben-2 ben\n")
@@ -48,9 +48,9 @@ def test_segments(source, tmp_path):
     ]
 
 
-def test_relative_paths_count_from_the_current_folder(source, tmp_path, monkeypatch):
+def test_paths_are_relative_to_the_current_folder(source, tmp_path, monkeypatch):
     put(source / "wav.scp", "anna-1 one.wav\nben-2 take 2.flac\n")
-    with pytest.raises(DataError, match=r"wav\.scp names files that are not there: .*one\.wav, .*take 2\.flac\."):
+    with pytest.raises(DataError, match=r"wav\.scp refers to missing files: .*one\.wav, .*take 2\.flac\."):
         kaldi.read(source)
     monkeypatch.chdir(tmp_path)
     assert [u.audio_filepath for u in kaldi.read(Path("data/train")).utterances] == [
@@ -59,47 +59,51 @@ def test_relative_paths_count_from_the_current_folder(source, tmp_path, monkeypa
     ]
 
 
-def test_without_utt2spk_nobody_is_named(source):
+def test_without_utt2spk_speakers_are_unknown(source):
     (source / "utt2spk").unlink()
     assert [u.speaker for u in kaldi.read(source).utterances] == [None, None]
 
 
-def test_sound_without_a_transcript_is_noted(source):
+def test_audio_without_a_transcript_is_noted(source):
     put(source / "text", "ben-2 GOOD MORNING\n")
     corpus = kaldi.read(source)
     assert [u.id for u in corpus.utterances] == ["ben-2"]
-    assert corpus.notes == [f"Left out, for {source}/text has no transcript: anna-1."]
+    assert corpus.notes == [f"Skipped recordings without a transcript in {source}/text: anna-1."]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("wav.scp", "anna-1 one.wav\n", "/text has utterances that SRC/wav.scp lacks: ben-2; add them there or take"),
+        ("wav.scp", "anna-1 one.wav\n", "/text has utterances that are missing in SRC/wav.scp: ben-2; add"),
         ("wav.scp", "anna-1 one.wav\nben-2\n", '/wav.scp, line 2: the recording "ben-2" has no path.'),
         (
             "wav.scp",
             "anna-1 one.wav\nben-2 flac -c -d -s b.flac |\n",
-            '/wav.scp, line 2: "flac -c -d -s b.flac |" is a command, and commands of a corpus are not run; write its '
-            "output to a sound file first, and give that file's path.",
+            '/wav.scp, line 2: "flac -c -d -s b.flac |" is a command, and commands in a corpus are not run; write its '
+            "output to an audio file first, and give the path of that file.",
         ),
-        ("wav.scp", "ben-2 a\nben-2 b\n", '/wav.scp, line 2: the id "ben-2" is taken by SRC/wav.scp, line 1; ids have'),
+        (
+            "wav.scp",
+            "ben-2 a\nben-2 b\n",
+            '/wav.scp, line 2: the id "ben-2" is already used in SRC/wav.scp, line 1; ids must',
+        ),
         ("text", "\n", "/text has no lines; at least one is needed."),
         ("text", "ben-2 \udce9\n", "/text, line 1: this is not UTF-8 text; save the file as UTF-8."),
         ("utt2spk", "anna-1 anna\n", "/text has utterances without a speaker in SRC/utt2spk: ben-2; add them there."),
         ("utt2spk", "anna-1\nben-2 ben\n", "/text has utterances without a speaker in SRC/utt2spk: anna-1; add them"),
-        ("segments", "anna-1 anna-1 0 1\n", "/text has utterances that SRC/segments lacks: ben-2; add them there or"),
+        ("segments", "anna-1 anna-1 0 1\n", "/text has utterances that are missing in SRC/segments: ben-2; add"),
         (
             "segments",
             "a anna-1 0\n",
-            '/segments, line 1: "a anna-1 0" is not an utterance, its recording, and its begin',
+            '/segments, line 1: "a anna-1 0" is not of the form UTTERANCE RECORDING BEGIN END',
         ),
-        ("segments", "a anna-1 0 1 0\n", '/segments, line 1: "a anna-1 0 1 0" is not an utterance, its recording, and'),
-        ("segments", "a anna-1 0 end\n", '/segments, line 1: "a anna-1 0 end" is not an utterance, its recording, and'),
+        ("segments", "a anna-1 0 1 0\n", '/segments, line 1: "a anna-1 0 1 0" is not of the form UTTERANCE RECORDING'),
+        ("segments", "a anna-1 0 end\n", '/segments, line 1: "a anna-1 0 end" is not of the form UTTERANCE RECORDING'),
         ("segments", "a carl-1 0 1\n", '/segments, line 1: wav.scp has no recording "carl-1".'),
-        ("segments", "a anna-1 1 1\n", "/segments, line 1: the segment goes from 1 to 1 s; it has to begin at 0 or"),
-        ("segments", "a anna-1 -1 1\n", "/segments, line 1: the segment goes from -1 to 1 s; it has to begin at 0 or"),
-        ("segments", "a anna-1 nan -1\n", "/segments, line 1: the segment goes from nan to -1 s; it has to begin at 0"),
-        ("segments", "a anna-1 0 inf\n", "/segments, line 1: the segment goes from 0 to inf s; it has to begin at 0"),
+        ("segments", "a anna-1 1 1\n", "/segments, line 1: the segment is from 1 to 1 s; it must begin at 0 or"),
+        ("segments", "a anna-1 -1 1\n", "/segments, line 1: the segment is from -1 to 1 s; it must begin at 0 or"),
+        ("segments", "a anna-1 nan -1\n", "/segments, line 1: the segment is from nan to -1 s; it must begin at 0"),
+        ("segments", "a anna-1 0 inf\n", "/segments, line 1: the segment is from 0 to inf s; it must begin at 0"),
     ],
 )
 def test_broken_folders(source, name, content, message):
@@ -111,14 +115,14 @@ def test_broken_folders(source, name, content, message):
 @pytest.mark.parametrize("name", ["wav.scp", "text"])
 def test_missing_files(source, name):
     (source / name).unlink()
-    message = f"{source}/{name} is missing; the source has to be one of Kaldi's data folders, with wav.scp and text."
+    message = f"{source}/{name} is missing; the source must be a Kaldi data folder, which contains wav.scp and text."
     with pytest.raises(DataError, match=re.escape(message)):
         kaldi.read(source)
 
 
-def test_a_folder_whose_name_is_no_split(source):
+def test_a_folder_name_that_is_not_a_valid_split(source):
     moved = source.rename(source.with_name("train set"))
-    with pytest.raises(DataError, match=r'train set: the split "train set" has to be a plain file name of letters'):
+    with pytest.raises(DataError, match=r'train set: the split "train set" must be a plain file name of letters'):
         kaldi.read(moved)
 
 
@@ -140,6 +144,6 @@ def test_lhotse_reads_the_same(source):
     assert ours == theirs
 
 
-def test_genders_are_taken_where_they_are_told(source):
+def test_genders_are_read_from_spk2gender(source):
     put(source / "spk2gender", "anna f\n")
-    assert [each.gender for each in kaldi.read(source).utterances] == [None, "female"]
+    assert [utterance.gender for utterance in kaldi.read(source).utterances] == [None, "female"]

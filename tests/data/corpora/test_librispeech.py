@@ -1,4 +1,4 @@
-"""LibriSpeech: a small official tree, what can be wrong with it, what is fetched, and real speech from end to end."""
+"""LibriSpeech: a small tree in the official layout, malformed variants, downloads, and real speech."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import soundfile
-from corpus_files import RATE, put, sound_bytes
+from corpus_files import RATE, audio_bytes, put
 
 from asr.data.corpora import Corpus, librispeech
 from asr.data.manifest import Utterance
@@ -22,16 +22,16 @@ REAL = Path(__file__).parents[3] / "../shared/data/librispeech-train-clean-5.jso
 
 
 def put_chapter(part: Path, speaker: str, chapter: str, *texts: str) -> None:
-    """A chapter as the archives have it; the utterances last a tenth, two tenths ... of a second."""
+    """A chapter as in the archives; the utterances last 0.1 s, 0.2 s, ..."""
     stem = part / speaker / chapter / f"{speaker}-{chapter}"
     put(stem.with_name(f"{stem.name}.trans.txt"), "".join(f"{stem.name}-{i:04} {t}\n" for i, t in enumerate(texts)))
     for number in range(len(texts)):
-        put(stem.with_name(f"{stem.name}-{number:04}.flac"), sound_bytes((number + 1) / 10, "FLAC"))
+        put(stem.with_name(f"{stem.name}-{number:04}.flac"), audio_bytes((number + 1) / 10, "FLAC"))
 
 
 @pytest.fixture
 def source(tmp_path) -> Path:
-    """The folder LibriSpeech with three chapters in two parts, and the files that lie beside the parts."""
+    """The folder LibriSpeech with three chapters in two parts, and the files next to the parts."""
     folder = tmp_path / "LibriSpeech"
     put_chapter(folder / "train-clean-5", "19", "198", "NORTHANGER ABBEY", "THIS LITTLE WORK WAS FINISHED IN")
     put_chapter(folder / "train-clean-5", "19", "227", "CHAPTER TWO")
@@ -63,12 +63,12 @@ def test_librispeech_from_the_folder_above_and_from_a_relative_path(source, monk
     assert librispeech.read(Path()) == corpus
 
 
-def test_librispeech_sound_without_a_transcript_is_noted(source):
+def test_librispeech_audio_without_a_transcript_is_noted(source):
     extra = put(source / "dev-clean-2" / "84" / "121123" / "84-121123-0007.flac", b"never opened")
     alone = put(source / "dev-clean-2" / "84" / "99" / "84-99-0000.flac", b"never opened")
     corpus = librispeech.read(source)
     assert len(corpus.utterances) == 4
-    assert corpus.notes == [f"Left out, for no .trans.txt beside them has their transcript: {extra}, {alone}."]
+    assert corpus.notes == [f"Skipped audio files without a transcript in a .trans.txt: {extra}, {alone}."]
 
 
 @pytest.mark.parametrize("below", ["train-clean-5", "train-clean-5/19", "none"])
@@ -83,7 +83,7 @@ def test_librispeech_of_another_layout(source, below):
     [
         ("84-121123-0001", ', line 2: "84-121123-0001" is not an id followed by a transcript.'),
         ("", ', line 2: "" is not an id followed by a transcript.'),
-        ("84-121123-0000 AGAIN", ', line 2: the id "84-121123-0000" is taken by '),
+        ("84-121123-0000 AGAIN", ', line 2: the id "84-121123-0000" is already used in '),
         ("\udce9", ", line 2: this is not UTF-8 text; save the file as UTF-8."),
     ],
 )
@@ -94,16 +94,16 @@ def test_librispeech_broken_lines(source, line, message):
         librispeech.read(source)
 
 
-def test_librispeech_transcript_without_sound(source):
-    sound = source / "dev-clean-2" / "84" / "121123" / "84-121123-0000.flac"
-    sound.unlink()
-    with pytest.raises(DataError, match=re.escape(f"has transcripts without a sound file beside them: {sound}; add")):
+def test_librispeech_transcript_without_audio(source):
+    flac = source / "dev-clean-2" / "84" / "121123" / "84-121123-0000.flac"
+    flac.unlink()
+    with pytest.raises(DataError, match=re.escape(f"has transcripts without an audio file: {flac}; add")):
         librispeech.read(source)
 
 
-def test_librispeech_part_that_cannot_name_a_manifest(source):
+def test_librispeech_part_whose_name_is_not_a_valid_split(source):
     (source / "dev-clean-2").rename(source / "dev clean")
-    with pytest.raises(DataError, match=r'84-121123\.trans\.txt: the split "dev clean" has to be a plain file name'):
+    with pytest.raises(DataError, match=r'84-121123\.trans\.txt: the split "dev clean" must be a plain file name'):
         librispeech.read(source)
 
 
@@ -111,8 +111,8 @@ def test_librispeech_part_that_cannot_name_a_manifest(source):
 
 
 @pytest.fixture
-def fetched(monkeypatch) -> list[tuple[Path, str]]:
-    """What lhotse was asked to fetch, in place of its fetching it."""
+def downloads(monkeypatch) -> list[tuple[Path, str]]:
+    """The calls of lhotse's download function, which is replaced."""
     import lhotse.recipes.librispeech as lhotse
 
     calls = []
@@ -121,51 +121,51 @@ def fetched(monkeypatch) -> list[tuple[Path, str]]:
     return calls
 
 
-def test_only_parts_that_are_not_there_are_fetched(source, fetched):
+def test_only_missing_parts_are_downloaded(source, downloads):
     librispeech.download(source.parent, ["train-clean-5", "dev-clean-2"])
-    assert fetched == []
+    assert downloads == []
     librispeech.download(source.parent, ["dev-clean-2", "dev-clean", "train-clean-100"])
     url = "https://www.openslr.org/resources"
-    assert fetched == [(source.parent, "dev-clean", url), (source.parent, "train-clean-100", url)]
+    assert downloads == [(source.parent, "dev-clean", url), (source.parent, "train-clean-100", url)]
 
 
-def test_into_a_folder_named_librispeech_is_fetched_from_above(source, fetched, monkeypatch):
+def test_a_folder_named_librispeech_is_the_target_itself(source, downloads, monkeypatch):
     librispeech.download(source, ["dev-clean-2", "test-clean"])
     monkeypatch.chdir(source)
     librispeech.download(Path(), ["test-other"])
-    assert [call[:2] for call in fetched] == [(source.parent, "test-clean"), (source.parent, "test-other")]
+    assert [call[:2] for call in downloads] == [(source.parent, "test-clean"), (source.parent, "test-other")]
 
 
-def test_parts_beside_each_other_without_the_folder_librispeech_are_there(source, fetched):
+def test_parts_without_the_folder_librispeech_are_not_missing(source, downloads):
     librispeech.download(source.rename(source.with_name("corpora")), ["dev-clean-2"])
-    assert fetched == []
+    assert downloads == []
 
 
-def test_a_broken_off_part_is_fetched_on(source, fetched):
+def test_an_interrupted_download_is_resumed(source, downloads):
     for part in ("train-clean-5", "dev-clean-2", "dev-other"):
         put(source.parent / f"{part}.tar.gz", b"half")
     librispeech.download(source.parent, ["train-clean-5", "dev-clean-2", "dev-other"])
     # train-clean-5 has the mark of a part that was unpacked to its end.
-    assert [part for _, part, _ in fetched] == ["dev-clean-2", "dev-other"]
+    assert [part for _, part, _ in downloads] == ["dev-clean-2", "dev-other"]
 
 
 @pytest.mark.parametrize(
     "error", [URLError("no route"), ConnectionResetError("reset"), tarfile.ReadError("x"), EOFError("y")]
 )
-def test_a_failed_fetch_is_one_sentence(tmp_path, monkeypatch, error):
+def test_a_failed_download_is_one_sentence(tmp_path, monkeypatch, error):
     def fail(*_args: object, **_options: object) -> None:
         raise error
 
     monkeypatch.setattr("lhotse.recipes.librispeech.download_librispeech", fail)
     message = (
-        f"dev-clean-2 cannot be fetched into {tmp_path} ({error}); run the command again, and it goes on where it "
-        f"stopped, or delete {tmp_path}/dev-clean-2.tar.gz to start anew."
+        f"dev-clean-2 cannot be downloaded to {tmp_path} ({error}); run the command again to resume, or delete "
+        f"{tmp_path}/dev-clean-2.tar.gz to start again."
     )
     with pytest.raises(DataError, match=rf"^{re.escape(message)}$"):
         librispeech.download(tmp_path, ["dev-clean-2"])
 
 
-def test_lhotse_is_not_needed_where_nothing_is_to_be_fetched(source, monkeypatch):
+def test_lhotse_is_not_needed_without_a_download(source, monkeypatch):
     monkeypatch.setitem(sys.modules, "lhotse.recipes.librispeech", None)
     librispeech.download(source, ["dev-clean-2"])
     with pytest.raises(ModuleNotFoundError):
@@ -173,7 +173,7 @@ def test_lhotse_is_not_needed_where_nothing_is_to_be_fetched(source, monkeypatch
 
 
 def test_what_lhotse_unpacks_is_read(tmp_path, source, monkeypatch):
-    """lhotse itself, with the archive there and the network played by a server that has nothing more to send."""
+    """lhotse itself, with an existing archive and a fake server that has nothing more to send."""
     with tarfile.open(tmp_path / "train-clean-5.tar.gz", "w:gz") as archive:
         archive.add(
             source / "train-clean-5",
@@ -234,10 +234,10 @@ def test_real_speech_in_the_official_layout(tmp_path, rows):
 
 
 def test_genders_come_from_the_table_of_speakers(source):
-    speakers = [each.speaker for each in librispeech.read(source).utterances]
+    speakers = [utterance.speaker for utterance in librispeech.read(source).utterances]
     put(
         source / "LibriSpeech" / "SPEAKERS.TXT",
         f";ID |SEX| ...\n{speakers[0]}   | F | train-clean-100 | 25.19 | A. Reader\n?\n",
     )
-    genders = {each.speaker: each.gender for each in librispeech.read(source).utterances}
+    genders = {utterance.speaker: utterance.gender for utterance in librispeech.read(source).utterances}
     assert genders == dict.fromkeys(speakers) | {speakers[0]: "female"}

@@ -1,4 +1,4 @@
-"""Tables: Common Voice's layout, plain CSV, every way in which a table can be broken, and real Common Voice."""
+"""Tables: Common Voice's layout, plain CSV, malformed tables, and real Common Voice."""
 
 import csv
 import json
@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from corpus_files import put, sound_bytes
+from corpus_files import audio_bytes, put
 
 from asr.data.corpora import Corpus, table
 from asr.data.manifest import Utterance
@@ -27,7 +27,7 @@ def test_common_voice(tmp_path):
     )
     paths = [tmp_path / "en" / "clips" / f"common_voice_en_{number}.mp3" for number in (1, 2)]
     for path, duration_s in zip(paths, (0.3, 0.5), strict=True):
-        put(path, sound_bytes(duration_s))
+        put(path, audio_bytes(duration_s))
     one, two = "common_voice_en_1", "common_voice_en_2"
     assert table.read(source) == Corpus(
         [
@@ -45,13 +45,13 @@ def test_common_voice(tmp_path):
 @pytest.mark.parametrize("text", ["text", "sentence", "transcript"])
 @pytest.mark.parametrize("speaker", ["speaker", "client_id"])
 def test_names_of_columns(tmp_path, audio, text, speaker):
-    put(tmp_path / "a.wav", sound_bytes(0.5))
+    put(tmp_path / "a.wav", audio_bytes(0.5))
     source = put(tmp_path / "calls.csv", f"{speaker},{text},licence,{audio}\nanna,hello,CC0,a.wav\n")
     assert table.read(source).utterances == [Utterance("a", tmp_path / "a.wav", 0.5, "hello", 0.0, "anna", "all")]
 
 
 def test_every_column_and_empty_cells(tmp_path):
-    path = put(tmp_path / "sub" / "a.wav", sound_bytes(1.0))
+    path = put(tmp_path / "sub" / "a.wav", audio_bytes(1.0))
     source = put(
         tmp_path / "train.CSV",
         "\ufeffid,audio,text,offset,duration,speaker,split\n"
@@ -78,7 +78,7 @@ def test_the_file_s_name_is_the_split(tmp_path, name, split):
 
 
 def test_a_path_may_lead_into_clips_by_itself(tmp_path):
-    """Only Common Voice's own pair of columns counts paths from clips/."""
+    """Paths are relative to clips/ only with Common Voice's pair of columns."""
     path = put(tmp_path / "clips" / "a.wav", b"not opened")
     source = put(tmp_path / "rows.csv", "path,text,duration\nclips/a.wav,A,1\n")
     assert table.read(source).utterances[0].audio_filepath == path
@@ -87,32 +87,38 @@ def test_a_path_may_lead_into_clips_by_itself(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "rows.csv, line 1: none of the columns () is the audio; call it audio or path or audio_filepath."),
-        ("a;b\n", "rows.csv, line 1: none of the columns (a;b) is the audio; call it audio or path or audio_filepath."),
+        ("", "rows.csv, line 1: none of the columns () holds the audio; name one of them audio, path or"),
+        ("a;b\n", "rows.csv, line 1: none of the columns (a;b) holds the audio; name one of them audio, path or"),
         (
             "path,words\n",
-            "rows.csv, line 1: none of the columns (path, words) is the text; call it text or sentence or",
+            "rows.csv, line 1: none of the columns (path, words) holds the text; name one of them text, sentence or",
         ),
-        ("path,audio,text\n", "rows.csv, line 1: the columns path, audio would all be the audio; leave one of them."),
-        ("audio,text,text\n", "rows.csv, line 1: the columns text, text would all be the text; leave one of them."),
-        ("audio,text,offest\n", 'rows.csv, line 1: the key "offest" is unknown; write "offset" if that is meant.'),
+        ("path,audio,text\n", "rows.csv, line 1: the columns path, audio all hold the audio; keep one of them."),
+        ("audio,text,text\n", "rows.csv, line 1: the columns text, text all hold the text; keep one of them."),
+        ("audio,text,offest\n", 'rows.csv, line 1: the key "offest" is unknown; did you mean "offset"?'),
         ("audio,text\n", "rows.csv has no rows; at least one is needed."),
         ("audio,text\n\na.wav,A,B\n", "rows.csv, line 3: the row has 3 cells, and the header has 2."),
         ("audio,text\na.wav\n", "rows.csv, line 2: the row has 1 cells, and the header has 2."),
-        ("audio,text\n,A\n", "rows.csv, line 2: the cell with the sound file's path is empty; fill it."),
-        ("audio,text\nb.wav,A\n", "rows.csv names files that are not there: TMP/b.wav."),
-        ('audio,text\na.wav,"A" B\n', "rows.csv, line 2: this is no row of a table (',' expected after '\"')."),
-        ("audio,text\na.wav,A\na.wav,B\n", 'rows.csv, line 3: the id "a" is taken by TMP/rows.csv, line 2; ids have'),
-        ("audio,text,split\na.wav,A,../x\n", 'line 2: the split "../x" has to be a plain file name of letters'),
-        ("audio,text,offset\na.wav,A,soon\n", 'line 2: "offset" has to be a number of seconds, not "soon".'),
-        ("audio,text,offset\na.wav,A,-1\n", 'line 2: "offset" is -1; it has to be a finite number of seconds, 0 or'),
-        ("audio,text,duration\na.wav,A,0\n", 'line 2: "duration" is 0; it has to be a finite number of seconds, more'),
-        ("audio,text,offset\na.wav,A,0.5\n", "a.wav has no sound after 0.5 s, where the utterance"),
+        ("audio,text\n,A\n", "rows.csv, line 2: the cell with the path of the audio file is empty; fill it in."),
+        ("audio,text\nb.wav,A\n", "rows.csv refers to missing files: TMP/b.wav."),
+        (
+            'audio,text\na.wav,"A" B\n',
+            "rows.csv, line 2: this is not a valid row of a table (',' expected after '\"').",
+        ),
+        (
+            "audio,text\na.wav,A\na.wav,B\n",
+            'rows.csv, line 3: the id "a" is already used in TMP/rows.csv, line 2; ids must',
+        ),
+        ("audio,text,split\na.wav,A,../x\n", 'line 2: the split "../x" must be a plain file name of letters'),
+        ("audio,text,offset\na.wav,A,soon\n", 'line 2: "offset" must be a number of seconds, not "soon".'),
+        ("audio,text,offset\na.wav,A,-1\n", 'line 2: "offset" is -1; it must be a finite number of seconds, 0 or'),
+        ("audio,text,duration\na.wav,A,0\n", 'line 2: "duration" is 0; it must be a finite number of seconds, more'),
+        ("audio,text,offset\na.wav,A,0.5\n", "a.wav has no audio after 0.5 s, where the utterance"),
         ("audio,text\na.wav,\udce9\n", "rows.csv, line 2: this is not UTF-8 text; save the file as UTF-8."),
     ],
 )
 def test_broken_tables(tmp_path, content, message):
-    put(tmp_path / "a.wav", sound_bytes(0.5))
+    put(tmp_path / "a.wav", audio_bytes(0.5))
     source = tmp_path / "rows.csv"
     source.write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(DataError, match=re.escape(message.replace("TMP", str(tmp_path)))):
@@ -122,18 +128,18 @@ def test_broken_tables(tmp_path, content, message):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("rows.txt", "rows.txt has to end in .csv, with commas between the cells, or in .tsv, with tabs."),
+        ("rows.txt", "rows.txt must end in .csv (comma-separated) or .tsv (tab-separated)."),
         ("none.csv", "none.csv cannot be read: No such file or directory."),
     ],
 )
-def test_what_is_no_table(tmp_path, name, message):
+def test_files_that_are_not_tables(tmp_path, name, message):
     put(tmp_path / "rows.txt", "audio,text\n")
     with pytest.raises(DataError, match=re.escape(message)):
         table.read(tmp_path / name)
 
 
 def test_real_common_voice(tmp_path):
-    """Forty clips with their sentences as they were, quotation marks among them."""
+    """Forty clips with their original sentences, some with quotation marks."""
     if not REAL.is_file():
         pytest.skip(f"{REAL} is not here")
     rows = [json.loads(line) for line in REAL.read_text(encoding="utf-8").splitlines()]
