@@ -1,1 +1,1 @@
-"""Language models: trained from text, and measured on text."""
+"""Language models: estimation, file formats, look-up and evaluation."""

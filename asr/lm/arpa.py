@@ -1,4 +1,4 @@
-"""Reads n-gram models in the ARPA format: plain, gzip or xz."""
+"""Reads n-gram models in ARPA format: plain, gzip or xz."""
 
 import gzip
 import lzma
@@ -17,29 +17,31 @@ from asr.lm.ngram import BEGIN, END, UNKNOWN, Ngram
 from asr.lm.trie import Level, Misfit, build
 
 BLOCK = 1 << 22
-"""Bytes that are parsed at a time."""
+"""Number of bytes parsed at a time."""
 NO_UNKNOWN = -100.0
-"""log10 probability of `<unk>` in a model without it, as in KenLM."""
-SPACE = np.isin(np.arange(256), list(b" \t\n\r\v\f"))
-"""Where `bytes.split` cuts."""
+"""log10 probability of `<unk>` for a model without it, as in KenLM."""
+IS_SPACE = np.isin(np.arange(256), list(b" \t\n\r\v\f"))
+"""Whether `bytes.split` splits at a byte. Shape: (256,)"""
 
 
 def read(path: Path | str) -> Ngram:
     """Read an ARPA file.
 
-    `<UNK>` is read as `<unk>`; a model without either gets one that is next to impossible. Text before the head is
-    passed over.
+    `<UNK>` is read as `<unk>`; a model without either gets one with negligible probability. Text before the header is
+    skipped.
 
     Raises:
-        DataError: the file cannot be read, is cut off, is no ARPA file, counts wrongly, or has an n-gram that is
-            malformed, there twice, or without its context. The sentence names file and line.
+        DataError: the file cannot be read, is truncated, is not an ARPA file, has wrong counts in its header, or has an
+            n-gram that is malformed, a duplicate, or without its context. The message names file and line.
     """
     path = Path(path)
     try:
         with path.open("rb") as file, decompressed(file) as text:
             return _parse(path, text)
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} cannot be unpacked ({error}): it is damaged or cut off; get it again.") from error
+        raise DataError(
+            f"{path} cannot be unpacked ({error}): it is damaged or incomplete; download it again."
+        ) from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
 
@@ -53,28 +55,28 @@ def _parse(path: Path, file: IO[bytes]) -> Ngram:
     for order, count in enumerate([*counts, None], start=1):
         marker = b"\\end\\" if count is None else b"\\%d-grams:" % order
         if pending is None:
-            raise DataError(f"{path} ends before `{marker.decode()}`: it is cut off; get it again.")
+            raise DataError(f"{path} ends before `{marker.decode()}`: it is incomplete; download it again.")
         number, line = pending
         if line.strip() != marker:
             raise DataError(
-                f"{path}, line {number}: {_shown(line)} stands where `{marker.decode()}` has to; "
-                "the sections of an ARPA file come in order, one for each count in its head."
+                f"{path}, line {number}: expected `{marker.decode()}`, got {_quoted(line)}; "
+                "the sections of an ARPA file must be in order, one for each count in its header."
             )
         if count is None:
             break
-        pending, parts = _section(path, blocks, order=order, highest=len(counts), words=words)
-        lines.append(np.concatenate([part for part, _ in parts]))
-        levels.append(Level(*(np.concatenate(part) for part in zip(*(level for _, level in parts), strict=True))))
-        parts.clear()
-        found = len(levels[-1].log_prob)
-        if found != count and pending is not None:
+        pending, pieces = _section(path, blocks, order=order, highest=len(counts), words=words)
+        lines.append(np.concatenate([numbers for numbers, _ in pieces]))
+        levels.append(Level(*map(np.concatenate, zip(*(level for _, level in pieces), strict=True))))
+        pieces.clear()
+        actual = len(levels[-1].log_prob)
+        if actual != count and pending is not None:
             raise DataError(
-                f"{path}, line {pending[0]}: here end {found:,} {order}-grams, and the head of the file counts "
-                f"{count:,}: it is damaged, or its head is wrong."
+                f"{path}, line {pending[0]}: the section has {actual:,} {order}-grams, but the header of the file says "
+                f"{count:,}: the file is damaged, or its header is wrong."
             )
-    for word, edge in ((BEGIN, "begins"), (END, "ends")):
+    for word, verb in ((BEGIN, "begins"), (END, "ends")):
         if word.encode() not in words:
-            raise DataError(f"{path} has no 1-gram `{word}`, with which every sentence {edge}.")
+            raise DataError(f"{path} has no 1-gram `{word}`, with which every sentence {verb}.")
     if UNKNOWN.encode() not in words and b"<UNK>" in words:
         words = {(UNKNOWN.encode() if word == b"<UNK>" else word): number for word, number in words.items()}
     if UNKNOWN.encode() not in words:
@@ -90,7 +92,7 @@ def _parse(path: Path, file: IO[bytes]) -> Ngram:
     rank[[words[name] for name in names]] = np.arange(len(words), dtype=np.int32)
     levels = [Level(rank[level.words], level.log_prob, level.backoff) for level in levels]
     in_order = np.argsort(levels[0].words[:, 0])
-    levels[0] = Level(*(part[in_order] for part in levels[0]))
+    levels[0] = Level(*(column[in_order] for column in levels[0]))
     try:
         trie = build(levels)
     except Misfit as misfit:
@@ -98,17 +100,17 @@ def _parse(path: Path, file: IO[bytes]) -> Ngram:
         gram = " ".join(names[number].decode() for number in ids)
         where = f"{path}, line {lines[misfit.order - 1][misfit.index]}"
         if misfit.reason == "twice":
-            raise DataError(f'{where}: the {misfit.order}-gram "{gram}" is there twice; keep one.') from None
+            raise DataError(f'{where}: duplicate {misfit.order}-gram "{gram}"; keep one.') from None
         raise DataError(
-            f'{where}: the {misfit.order}-gram "{gram}" is there without its context, the {misfit.order - 1}-gram '
+            f'{where}: the {misfit.order}-gram "{gram}" lacks its context, the {misfit.order - 1}-gram '
             f'"{gram.rpartition(" ")[0]}", whose back-off weight is needed.'
         ) from None
     return Ngram(len(counts), [name.decode() for name in names], trie)
 
 
 def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield (number of the first line, bytes): each marker (a line that begins with a backslash) by itself, and
-    between markers blocks of whole lines."""
+    """Yield (number of the first line, bytes): each marker (a line that begins with a backslash) on its own, and blocks
+    of whole lines between markers."""
     number, rest = 1, b""
     while True:
         data = file.read(BLOCK)
@@ -130,8 +132,8 @@ def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _counts(path: Path, blocks: Iterator[tuple[int, bytes]]) -> tuple[list[int], tuple[int, bytes] | None]:
-    """How many n-grams the head says there are of each order, and the marker after it (None: the file ends)."""
-    while (found := next(blocks, None)) and found[1].strip() != b"\\data\\":
+    """Read the header: the number of n-grams of each order, and the marker that follows (None: end of file)."""
+    while (block := next(blocks, None)) and block[1].strip() != b"\\data\\":
         pass
     counts: list[int] = []
     pending = None
@@ -145,33 +147,33 @@ def _counts(path: Path, blocks: Iterator[tuple[int, bytes]]) -> tuple[list[int],
             match = re.fullmatch(rb"ngram\s+(\d+)\s*=\s*(\d+)\s*", line)
             if match is None or int(match[1]) != len(counts) + 1:
                 raise DataError(
-                    f"{path}, line {number}: {_shown(line)} has to be `ngram {len(counts) + 1}=` and a count."
+                    f"{path}, line {number}: expected `ngram {len(counts) + 1}=` and a count, got {_quoted(line)}."
                 )
             counts.append(int(match[2]))
     if not counts:
-        raise DataError(f"{path} has no `\\data\\` with counts under it: it is not an ARPA file, or is cut off.")
+        raise DataError(f"{path} has no `\\data\\` section with counts: it is not an ARPA file, or it is incomplete.")
     return counts, pending
 
 
 def _section(
     path: Path, blocks: Iterator[tuple[int, bytes]], *, order: int, highest: int, words: dict[bytes, int]
 ) -> tuple[tuple[int, bytes] | None, list[tuple[np.ndarray, Level]]]:
-    """The n-grams of one order with their line numbers, and the marker after them (None: the file ends)."""
-    nothing = Level(np.empty((0, order), np.int32), np.empty(0, np.float32), np.empty(0, np.float32))
-    parts = [(np.empty(0, np.int32), nothing)]
+    """Read the n-grams of one order with their line numbers, and the marker that follows (None: end of file)."""
+    empty = Level(np.empty((0, order), np.int32), np.empty(0, np.float32), np.empty(0, np.float32))
+    pieces = [(np.empty(0, np.int32), empty)]
     for first, block in blocks:
         if block.startswith(b"\\"):
-            return (first, block), parts
-        parts.append(_lines(path, first, block, order=order, highest=highest, words=words))
-    return None, parts
+            return (first, block), pieces
+        pieces.append(_lines(path, first, block, order=order, highest=highest, words=words))
+    return None, pieces
 
 
 def _lines(
     path: Path, first: int, block: bytes, *, order: int, highest: int, words: dict[bytes, int]
 ) -> tuple[np.ndarray, Level]:
-    """Parse a block of whole lines, all at a time: line numbers and n-grams. Adds the 1-grams to `words`."""
+    """Parse a block of whole lines at once to line numbers and n-grams; adds 1-grams to `words`."""
     codes = np.frombuffer(block, np.uint8)
-    space = SPACE[codes]
+    space = IS_SPACE[codes]
     begins = np.flatnonzero(~space & np.r_[True, space[:-1]])
     edges = np.r_[0, np.searchsorted(begins, np.flatnonzero(codes == ord("\n"))), len(begins)]
     length = np.diff(edges)
@@ -195,7 +197,7 @@ def _lines(
             words.update(new)
         numbers = [_ids(tokens[start + 1 + column], words) for column in range(order)]
     except (ValueError, KeyError):
-        _complain(path, first, block, order=order, highest=highest, words=words)
+        _report_bad_line(path, first, block, order=order, highest=highest, words=words)
     scale = math.log(10)
     return (first + filled).astype(np.int32), Level(
         np.stack(numbers, axis=1), (log_prob * scale).astype(np.float32), (backoff * scale).astype(np.float32)
@@ -210,8 +212,10 @@ def _ids(tokens: np.ndarray, words: dict[bytes, int]) -> np.ndarray:
     return np.fromiter(map(words.__getitem__, tokens), np.int32, len(tokens))
 
 
-def _complain(path: Path, first: int, block: bytes, *, order: int, highest: int, words: dict[bytes, int]) -> NoReturn:
-    """Say which line of a block is wrong: the same rules, a line at a time."""
+def _report_bad_line(
+    path: Path, first: int, block: bytes, *, order: int, highest: int, words: dict[bytes, int]
+) -> NoReturn:
+    """Raise DataError for the first invalid line of a block: the same rules as `_lines`, line by line."""
     seen = set(words)
     for number, line in enumerate(block.split(b"\n"), start=first):
         fields = line.split()
@@ -221,8 +225,8 @@ def _complain(path: Path, first: int, block: bytes, *, order: int, highest: int,
         allowed = (order + 1, order + 2) if order < highest else (order + 1,)
         if len(fields) not in allowed:
             raise DataError(
-                f"{where}: {_shown(line)} has to be a log-probability and {order} word{'s' if order > 1 else ''}"
-                f"{', then a back-off weight or nothing' if order < highest else ', and nothing else'}."
+                f"{where}: expected a log-probability and {order} word{'s' if order > 1 else ''}"
+                f"{', then optionally a back-off weight' if order < highest else ''}, got {_quoted(line)}."
             )
         for name, field in (("log-probability", fields[0]), ("back-off weight", (*fields, b"0")[order + 1])):
             try:
@@ -230,21 +234,21 @@ def _complain(path: Path, first: int, block: bytes, *, order: int, highest: int,
             except ValueError:
                 value = math.nan
             if not math.isfinite(value):
-                raise DataError(f"{where}: the {name} {_shown(field)} has to be a finite number.")
+                raise DataError(f"{where}: the {name} {_quoted(field)} must be a finite number.")
             if value > 0 and name == "log-probability":
-                raise DataError(f"{where}: the log-probability {_shown(field)} has to be 0 or less.")
+                raise DataError(f"{where}: the log-probability {_quoted(field)} must be 0 or less.")
         for word in fields[1 : order + 1]:
             try:
                 word.decode()
             except UnicodeDecodeError:
-                raise DataError(f"{where}: the word {_shown(word)} is not UTF-8; save the file as UTF-8.") from None
+                raise DataError(f"{where}: the word {_quoted(word)} is not UTF-8; save the file as UTF-8.") from None
             if order == 1 and word in seen:
-                raise DataError(f"{where}: the 1-gram {_shown(word)} is there twice; keep one.")
+                raise DataError(f"{where}: duplicate 1-gram {_quoted(word)}; keep one.")
             if order > 1 and word not in words:
-                raise DataError(f"{where}: the word {_shown(word)} is not among the 1-grams.")
+                raise DataError(f"{where}: the word {_quoted(word)} is not among the 1-grams.")
             seen.add(word)
     raise AssertionError("all lines are well formed")
 
 
-def _shown(text: bytes) -> str:
+def _quoted(text: bytes) -> str:
     return repr(text.strip().decode(errors="backslashreplace")[:80])

@@ -1,4 +1,4 @@
-"""The language model inside a model file, unpacked once and kept in the user's cache folder, where it opens at once."""
+"""Cache of language models embedded in model files: unpacked once to the user's cache folder, then memory-mapped."""
 
 import hashlib
 import os
@@ -10,28 +10,28 @@ from asr.errors import AsrError
 from asr.lm import packed
 from asr.lm.ngram import Ngram
 
-KEPT_S = 30 * 24 * 3600
-"""What nobody has opened for so long is thrown away."""
+MAX_AGE_S = 30 * 24 * 3600
+"""Files that have not been opened for this long are deleted."""
 
 
 def open_unpacked(data: bytes, where: str) -> Ngram:
-    """Open the contents of a packed file, memory-mapped where they could be kept; `where` is what messages call them.
+    """Open the contents of a packed file, memory-mapped if they can be cached; `where` names them in error messages.
 
     Raises:
-        ModelError: they are cut off or damaged.
+        ModelError: the contents are truncated or damaged.
     """
-    kept = platformdirs.user_cache_path("asr") / f"{hashlib.sha256(data).hexdigest()[:32]}.ngram"
+    path = platformdirs.user_cache_path("asr") / f"{hashlib.sha256(data).hexdigest()[:32]}.ngram"
     try:
-        os.utime(kept)
-        return packed.load(kept)
+        os.utime(path)
+        return packed.load(path)
     except (OSError, AsrError):
-        ngram = packed.loads(data, where)  # not kept yet, or no longer whole
+        ngram = packed.loads(data, where)  # not cached yet, or damaged
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        packed.save(ngram, kept)
-        for file in kept.parent.glob("*.ngram"):
-            if time.time() - file.stat().st_mtime > KEPT_S:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        packed.save(ngram, path)
+        for file in path.parent.glob("*.ngram"):
+            if time.time() - file.stat().st_mtime > MAX_AGE_S:
                 file.unlink()
-        return packed.load(kept)
-    except OSError:  # no home, no room, or no right to write: then it is unpacked every time
+        return packed.load(path)
+    except OSError:  # no home folder, disk full or no permission: unpack every time
         return ngram

@@ -1,4 +1,4 @@
-"""Compiled look-up in an n-gram trie (numba); beam search calls it for every word of every hypothesis."""
+"""Look-up in an n-gram trie, compiled with numba; the beam search calls it for every word of every hypothesis."""
 
 import numpy as np
 from numba import njit
@@ -7,8 +7,8 @@ from asr.lm.trie import Trie
 
 
 @njit(cache=True, nogil=True)
-def rest(trie: Trie, node: int) -> int:
-    """The state at a node: itself, or its suffix when no longer n-gram and no back-off weight depends on it."""
+def state_of(trie: Trie, node: int) -> int:
+    """The state of a node: itself, or its suffix if it has neither a longer n-gram nor a back-off weight."""
     if node < len(trie.backoff) and (
         trie.first_child[node] < trie.first_child[node + 1] or trie.backoff[node] != 0 or node == 0
     ):
@@ -18,7 +18,7 @@ def rest(trie: Trie, node: int) -> int:
 
 @njit(cache=True, nogil=True)
 def child_from(trie: Trie, node: int, word: int) -> int:
-    """The first child of a node whose word is this one or a later one; one more than its last child where none is."""
+    """The first child of a node whose word number is at least `word`; one past its last child if there is none."""
     low, high = int(trie.first_child[node]), int(trie.first_child[node + 1])
     while low < high:
         middle = (low + high) // 2
@@ -31,22 +31,22 @@ def child_from(trie: Trie, node: int, word: int) -> int:
 
 @njit(cache=True, nogil=True)
 def advance(trie: Trie, state: int, word: int) -> tuple[float, int]:
-    """Natural log-probability of a word (its number) after a state, and the state after it; backs off as needed."""
+    """Natural log-probability of a word number after a state, and the next state; backs off as needed."""
     log_prob = 0.0
     while state != 0:
         child = child_from(trie, state, word)
         if child < trie.first_child[state + 1] and trie.word[child] == word:
-            return log_prob + trie.log_prob[child], rest(trie, child)
+            return log_prob + trie.log_prob[child], state_of(trie, child)
         log_prob += trie.backoff[state]
         state = int(trie.suffix[state])
-    return log_prob + trie.log_prob[word + 1], rest(trie, word + 1)
+    return log_prob + trie.log_prob[word + 1], state_of(trie, word + 1)
 
 
 @njit(cache=True, nogil=True)
 def sentence_log_probs(trie: Trie, start: int, words: np.ndarray, end: int, log_probs: np.ndarray) -> None:
-    """Score sentences one after the other, each of which ends in the word `end`; natural logarithm.
+    """Score consecutive sentences, each of which ends with the word `end`, into `log_probs`; natural logarithm.
 
-    Shape: words (T,), int; log_probs (T,), float64, is filled.
+    Shape: words (T,), int; log_probs (T,), float64
     """
     state = start
     for position in range(len(words)):

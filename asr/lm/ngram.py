@@ -1,4 +1,4 @@
-"""n-gram language models with back-off (Katz 1987)."""
+"""Back-off n-gram language models (Katz 1987)."""
 
 import functools
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ import numpy as np
 from asr.lm.trie import Trie, bounds
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
-"""The words that stand for the beginning of a sentence, for its end, and for every word outside the vocabulary."""
+"""The special words for sentence begin, sentence end and out-of-vocabulary words."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ngram:
-    """An n-gram model: a `LanguageModel` over words, read word by word with `start`, `advance` and `finish`."""
+    """An n-gram model: a `LanguageModel` over words, queried word by word with `start`, `advance` and `finish`."""
 
     order: int
     words: Sequence[str]
-    """Word number -> word, in the order of their letters' code points; `<s>`, `</s>` and `<unk>` are among them."""
+    """Word number -> word, sorted by code points, including `<s>`, `</s>` and `<unk>`."""
     trie: Trie
 
     unit: Literal["word"] = field(default="word", init=False)
@@ -31,7 +31,7 @@ class Ngram:
 
     @property
     def size(self) -> tuple[int, ...]:
-        """Its n-grams of each order, from 1 up."""
+        """The number of n-grams of each order, from 1 up."""
         return tuple(self.counts)
 
     @functools.cached_property
@@ -41,7 +41,7 @@ class Ngram:
 
     @property
     def unknown(self) -> int:
-        """The number that stands for words outside the vocabulary."""
+        """The number of `<unk>`."""
         return self.vocabulary[UNKNOWN]
 
     @property
@@ -56,17 +56,17 @@ class Ngram:
 
     @property
     def counts(self) -> list[int]:
-        """How many n-grams there are of each order, from 1 up."""
+        """The number of n-grams of each order, from 1 up."""
         return np.diff(bounds(self.trie, self.order)).tolist()
 
     def start(self) -> int:
         """The state at the beginning of a sentence."""
         from asr.lm import lookup
 
-        return lookup.rest(self.trie, self.begin + 1)
+        return lookup.state_of(self.trie, self.begin + 1)
 
     def advance(self, state: int, word: str) -> tuple[float, int]:
-        """Natural log-probability of a word after a state, and the state after it."""
+        """Natural log-probability of a word after a state, and the next state."""
         from asr.lm import lookup
 
         return lookup.advance(self.trie, state, self.vocabulary.get(word, self.unknown))
@@ -76,7 +76,7 @@ class Ngram:
         return self.advance(state, END)[0]
 
     def score(self, texts: Sequence[str]) -> list[float]:
-        """Natural-log probability of each text, its end included; unknown words at that of `<unk>`."""
+        """Natural-log probability of each text, including its end; unknown words are scored as `<unk>`."""
         return [self._sentence(text.split()) for text in texts]
 
     def _sentence(self, words: Sequence[str]) -> float:

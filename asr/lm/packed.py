@@ -1,10 +1,10 @@
-"""n-gram models as one file: memory-mapped, which opens at once, or small, which is unpacked into memory.
+"""Binary n-gram files in two forms: memory-mapped, which open instantly, or small, which are unpacked into memory.
 
-    b"asr n-gram 1\\n"   a line of JSON   the arrays, each at a multiple of 64 bytes
+    b"asr n-gram 1\\n"   a line of JSON   the arrays, each aligned to 64 bytes
 
-The memory-mapped form holds the trie as it is. The small form leaves out what can be found again (the suffixes),
-rounds log-probabilities and back-off weights to a sixteenth, numbers the words from the most frequent to the rarest, so
-that most numbers are small, and packs all with xz.
+The memory-mapped form stores the trie as it is. The small form omits what can be recomputed (the suffixes), rounds
+log-probabilities and back-off weights to a sixteenth, numbers the words from the most frequent to the rarest, so that
+most numbers are small, and compresses everything with xz.
 """
 
 import io
@@ -27,7 +27,7 @@ from asr.lm.trie import Trie, frozen, keys_of, link, renumbered
 MAGIC = b"asr n-gram 1\n"
 ALIGNMENT = 64
 STEPS = 16
-"""A natural logarithm is rounded to so many steps a unit in the small form: off by 3 % of a probability at most."""
+"""Steps per unit to which the small form rounds natural logarithms: an error of at most 3 % of a probability."""
 
 Form = Literal["mapped", "small"]
 
@@ -36,8 +36,8 @@ def load(path: Path | str) -> Ngram:
     """Open an n-gram model: a packed file, or an ARPA file (plain, gzip or xz).
 
     Raises:
-        DataError: the file cannot be read, or is neither a packed file nor a sound ARPA file.
-        ModelError: a packed file is cut off or damaged.
+        DataError: the file cannot be read, or is neither a packed file nor a valid ARPA file.
+        ModelError: a packed file is truncated or damaged.
     """
     path = Path(path)
     try:
@@ -45,37 +45,37 @@ def load(path: Path | str) -> Ngram:
             if file.read(len(MAGIC)) == MAGIC:
                 return _read(str(path), mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError:
-        pass  # what cannot be opened here cannot be opened there, where the sentence is
+        pass  # the ARPA reader fails in the same way, with a proper error message
     return arpa.read(path)
 
 
 def loads(data: bytes, where: str) -> Ngram:
-    """Open the contents of a packed file; `where` is what messages call it.
+    """Open the contents of a packed file; `where` names it in error messages.
 
     Raises:
-        ModelError: they are cut off or damaged.
+        ModelError: the contents are truncated or damaged.
     """
     if not data.startswith(MAGIC):
-        raise ModelError(f"{where} is not a packed n-gram model: make one with `asr lm pack`.")
+        raise ModelError(f"{where} is not a packed n-gram model: create one with `asr lm pack`.")
     return _read(where, data)
 
 
 def save(ngram: Ngram, path: Path, form: Form = "mapped") -> None:
-    """Write a packed file, whole or not at all; `small` is a tenth as large, slower to open, and rounded."""
+    """Write a packed file atomically; `small` is a tenth of the size, slower to open, and rounded."""
     with replacing(path) as file:
         _write(ngram, file, form)
 
 
 def dumps(ngram: Ngram, form: Form = "small") -> bytes:
-    """The contents of a packed file."""
+    """Serialize to the contents of a packed file."""
     file = io.BytesIO()
     _write(ngram, file, form)
     return file.getvalue()
 
 
 def _write(ngram: Ngram, file: IO[bytes], form: Form) -> None:
-    words, kept = (ngram.words, ngram.trie._asdict()) if form == "mapped" else _shrink(ngram)
-    arrays = {"words": np.frombuffer("\n".join(words).encode(), np.uint8)} | kept
+    words, columns = (ngram.words, ngram.trie._asdict()) if form == "mapped" else _shrink(ngram)
+    arrays = {"words": np.frombuffer("\n".join(words).encode(), np.uint8)} | columns
     if form == "mapped":
         contents = {name: array.data.cast("B") for name, array in arrays.items()}
     else:
@@ -106,61 +106,61 @@ def _read(where: str, data: bytes | mmap.mmap) -> Ngram:
                 arrays[entry["name"]] = np.frombuffer(data, dtype, items, start)
             start += entry["bytes"]
         if start != len(data):
-            raise ValueError(f"{len(data):,} bytes long instead of {start:,}")  # noqa: TRY301
+            raise ValueError(f"{len(data):,} bytes instead of {start:,}")  # noqa: TRY301
         words = bytes(arrays.pop("words")).decode().split("\n")
         if header["form"] == "small":
-            words, trie = _grow(words, header["counts"], header["steps"], arrays)
+            words, trie = _expand(words, header["counts"], header["steps"], arrays)
         else:
             trie = frozen(Trie(**arrays))
         if any(map(operator.ge, words, words[1:])):
-            raise ValueError("its words are not in order")  # noqa: TRY301
+            raise ValueError("its words are not sorted")  # noqa: TRY301
         return Ngram(header["order"], words, trie)
     except (ValueError, KeyError, TypeError, IndexError, lzma.LZMAError) as error:
         raise ModelError(f"{where} is a damaged n-gram model ({error}): pack it again with `asr lm pack`.") from error
 
 
 def _shrink(ngram: Ngram) -> tuple[list[str], dict[str, np.ndarray]]:
-    """What the small form keeps: the words, and the arrays of each order."""
+    """Convert to the small form: the words, and the arrays of each order."""
     size, counts, trie = len(ngram.words), ngram.counts, ngram.trie
-    kept: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     frequent = np.argsort(-_rounded(trie.log_prob[1 : size + 1]), kind="stable")
     keys, was = renumbered(keys_of(trie, size), counts, np.argsort(frequent))
     parents = keys // size
     edges = np.cumsum([1, *counts])
     for order, (first, last) in enumerate(itertools.pairwise(edges), start=1):
         nodes = was[first:last]
-        kept[f"log_prob{order}"] = _rounded(trie.log_prob[nodes])
+        arrays[f"log_prob{order}"] = _rounded(trie.log_prob[nodes])
         if order < ngram.order:
-            kept[f"backoff{order}"] = _rounded(trie.backoff[nodes])
+            arrays[f"backoff{order}"] = _rounded(trie.backoff[nodes])
             children = parents[last - 1 : edges[order + 1] - 1]
-            kept[f"children{order}"] = np.bincount(children - first, minlength=last - first).astype(np.uint32)
+            arrays[f"children{order}"] = np.bincount(children - first, minlength=last - first).astype(np.uint32)
         if order > 1:
             word = keys[first - 1 : last - 1] % size
             parent = parents[first - 1 : last - 1]
-            eldest = np.r_[True, parent[1:] != parent[:-1]]
-            kept[f"gap{order}"] = np.where(eldest, word, np.diff(word, prepend=0)).astype(np.uint32)
-    return [str(ngram.words[number]) for number in frequent], kept
+            is_first_child = np.r_[True, parent[1:] != parent[:-1]]
+            arrays[f"gap{order}"] = np.where(is_first_child, word, np.diff(word, prepend=0)).astype(np.uint32)
+    return [str(ngram.words[number]) for number in frequent], arrays
 
 
-def _grow(words: list[str], counts: list[int], steps: int, kept: dict[str, np.ndarray]) -> tuple[list[str], Trie]:
-    """The words in their order and the whole trie, from what the small form keeps."""
+def _expand(words: list[str], counts: list[int], steps: int, arrays: dict[str, np.ndarray]) -> tuple[list[str], Trie]:
+    """Restore the sorted words and the trie from the small form."""
     size = counts[0]
     if len(words) != size:
         raise ValueError(f"{len(words):,} words instead of {size:,}")
     keys = [np.arange(size, dtype=np.int64)]
     first = 1
     for order, count in enumerate(counts[1:], start=2):
-        children = kept[f"children{order - 1}"].astype(np.int64)
+        children = arrays[f"children{order - 1}"].astype(np.int64)
         parent = np.repeat(np.arange(first, first + len(children)), children)
-        total = np.cumsum(kept[f"gap{order}"], dtype=np.int64)
-        before = np.r_[0, total][np.cumsum(children) - children]  # what elder families add to the running sum
+        total = np.cumsum(arrays[f"gap{order}"], dtype=np.int64)
+        before = np.r_[0, total][np.cumsum(children) - children]  # sum of the gaps of all previous parents
         keys.append(parent * size + total - np.repeat(before, children))
         if len(total) != count:
             raise ValueError(f"{len(total):,} {order}-grams instead of {count:,}")
         first += len(children)
     root = np.zeros(1, np.float32)
-    log_prob = [kept[f"log_prob{order}"] / np.float32(steps) for order in range(1, len(counts) + 1)]
-    backoff = [kept[f"backoff{order}"] / np.float32(steps) for order in range(1, len(counts))]
+    log_prob = [arrays[f"log_prob{order}"] / np.float32(steps) for order in range(1, len(counts) + 1)]
+    backoff = [arrays[f"backoff{order}"] / np.float32(steps) for order in range(1, len(counts))]
     in_order = sorted(range(size), key=words.__getitem__)
     new_keys, was = renumbered(np.concatenate(keys), counts, np.argsort(in_order))
     backoffs = np.concatenate([root, *backoff])
@@ -173,7 +173,7 @@ def _rounded(values: np.ndarray) -> np.ndarray:
 
 
 def _planes(array: np.ndarray) -> bytes:
-    """First bytes of all items, then second bytes, and so on: like stands beside like, and packs better."""
+    """Transpose to byte planes (all first bytes, then all second bytes, ...), which compress better."""
     return np.ascontiguousarray(array.view(np.uint8).reshape(len(array), array.itemsize).T).tobytes()
 
 

@@ -1,4 +1,4 @@
-"""How well a language model predicts a text."""
+"""Perplexity of language models on text."""
 
 import itertools
 import math
@@ -15,17 +15,17 @@ from asr.lm.sentences import Encoder, Share, count_words, encode_all, lines
 from asr.text import Tokenizer
 
 SENTENCES = 4_096
-"""Sentences that a speller is given at a time, so that those of like length can be read together."""
+"""Number of sentences passed to a token model at a time, so that it can batch those of similar length."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Sentence ends, and all words of a text or those in the vocabulary."""
+    """Score of the sentence ends and the words of a text: all words, or those in the vocabulary."""
 
     tokens: int
-    """Words and sentence ends."""
+    """Number of words and sentence ends."""
     characters: int
-    """Of the words, with the space or the end of the line after each."""
+    """Number of characters of the words, counting the space or line end after each."""
     log_prob: float
     """Natural logarithm."""
 
@@ -45,49 +45,51 @@ class Part:
 
 @dataclass(frozen=True)
 class Perplexity:
-    """A model on a text."""
+    """Result of a word model on a text."""
 
     sentences: int
     words: int
     unknown: int
-    """Of the words, those outside the vocabulary."""
+    """Number of words outside the vocabulary."""
     all: Part
-    """Unknown words at the probability of `<unk>`, which pays for no spelling."""
+    """Unknown words scored as `<unk>`, without the cost of their spelling."""
     known: Part
-    """Unknown words left out, but for their place in the context of others."""
+    """Without unknown words, except as context of others."""
 
 
 def measure(
     ngram: Ngram, texts: Sequence[Path], normalised: bool = False, share: Share = lambda share: None
 ) -> Perplexity:
-    """Score text files, a sentence a line; `normalised`: as the recogniser would write them.
+    """Score text files with one sentence per line; `normalised`: normalise them like the recogniser's output.
 
     Raises:
-        DataError: a text cannot be read, is not UTF-8, or holds a mark such as `<s>`; there is no word at all, or none
-            that the model knows.
+        DataError: a text cannot be read, is not UTF-8 or contains a special word such as `<s>`; there are no words, or
+            none that the model knows.
     """
     from asr.lm import lookup
 
-    counts = count_words(texts, normalised, lambda part: share(part / 2))
+    counts = count_words(texts, normalised, lambda fraction: share(fraction / 2))
     if not counts:
-        raise DataError(f"{', '.join(map(str, texts))}: there is no word to measure on; give text, a sentence a line.")
+        raise DataError(
+            f"{', '.join(map(str, texts))}: there are no words to evaluate; give text with one sentence per line."
+        )
     if not any(word.decode() in ngram.vocabulary for word in counts):
         raise DataError(
             f"{', '.join(map(str, texts))}: the language model knows none of the {len(counts):,} words, such as "
-            f"{next(iter(counts)).decode()!r}; give text as the model has it, or --normalise."
+            f"{next(iter(counts)).decode()!r}; give text normalised like the training text, or --normalise."
         )
     encoder = Encoder({word.encode(): number for word, number in ngram.vocabulary.items()}, normalised)
     start = ngram.start()
     log_prob = unknown_log_prob = 0.0
     sentences = unknown = 0
-    for _, numbers in encode_all(texts, encoder, lambda part: share((1 + part) / 2)):
+    for _, numbers in encode_all(texts, encoder, lambda fraction: share((1 + fraction) / 2)):
         log_probs = np.empty(len(numbers))
         lookup.sentence_log_probs(ngram.trie, start, numbers, ngram.end, log_probs)
-        strange = numbers == ngram.unknown
+        is_unknown = numbers == ngram.unknown
         sentences += int((numbers == ngram.end).sum())
-        unknown += int(strange.sum())
+        unknown += int(is_unknown.sum())
         log_prob += float(log_probs.sum())
-        unknown_log_prob += float(log_probs[strange].sum())
+        unknown_log_prob += float(log_probs[is_unknown].sum())
     words = sum(counts.values())
     size = {word: (len(word.decode()) + 1) * count for word, count in counts.items()}
     known = sum(size[word] for word in counts.keys() & encoder.vocabulary.keys())
@@ -102,23 +104,24 @@ def measure(
 
 @dataclass(frozen=True)
 class Spelled:
-    """A model that spells, such as an LSTM over characters, on a text."""
+    """Result of a token model, such as an LSTM over characters, on a text."""
 
     sentences: int
     words: int
     left_out: int
-    """Lines with letters or digits that the model does not know; the other figures are without them."""
+    """Number of lines skipped because of letters or digits outside the model's alphabet."""
     all: Part
-    """The spelling of every word is paid for."""
+    """Every word includes the cost of its spelling."""
 
 
 def measure_speller(
     model: SentenceScorer, tokenizer: Tokenizer, texts: Sequence[Path], share: Share = lambda share: None
 ) -> Spelled:
-    """Score text files, a sentence a line, normalised to the model's alphabet.
+    """Score text files with one sentence per line, normalised to the model's alphabet.
 
     Raises:
-        DataError: a text cannot be read, is not UTF-8, or holds a mark such as `<s>`; no sentence can be spelled.
+        DataError: a text cannot be read, is not UTF-8 or contains a special word such as `<s>`; no sentence is within
+            the alphabet.
     """
     left_out = sentences = words = characters = 0
     log_prob = 0.0
@@ -132,13 +135,13 @@ def measure_speller(
     if not sentences:
         raise DataError(
             f"{', '.join(map(str, texts))}: there is no sentence in the model's alphabet, {tokenizer.alphabet!r}; give "
-            "text, a sentence a line."
+            "text with one sentence per line."
         )
     return Spelled(sentences, words, left_out, Part(words + sentences, characters, log_prob))
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Those that are not empty, many at a time."""
-    filled = (text for text in texts if text)
-    while batch := list(itertools.islice(filled, SENTENCES)):
+    """Group the texts that are not empty into batches of `SENTENCES`."""
+    non_empty = (text for text in texts if text)
+    while batch := list(itertools.islice(non_empty, SENTENCES)):
         yield batch

@@ -1,4 +1,4 @@
-"""What every language model answers, and what one over tokens answers besides."""
+"""Interfaces of language models: those of all, and those of models over tokens."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
@@ -6,18 +6,18 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 END = 0
-"""The token at the end of a sentence, and before the first."""
+"""The token at the end of a sentence and before its first token."""
 
 
 Unit = Literal["word", "token"]
-"""What a language model predicts: words, or the tokens that an acoustic model writes."""
+"""What a language model predicts: words, or the tokens of an acoustic model."""
 
 
 class SentenceScorer(Protocol):
-    """A language model that scores whole sentences; every one does."""
+    """A language model that scores sentences; all of them do."""
 
     def score(self, texts: Sequence[str]) -> list[float]:
-        """Natural-log probability of each, its end included."""
+        """Natural-log probability of each text, including its end."""
         ...
 
 
@@ -26,39 +26,39 @@ class LanguageModel(SentenceScorer, Protocol):
 
     @property
     def unit(self) -> Unit:
-        """What it predicts."""
+        """The unit it predicts."""
         ...
 
     @property
     def kind(self) -> str:
-        """Its kind in a word, such as "3-gram"."""
+        """Its kind, such as "3-gram"."""
         ...
 
     @property
     def size(self) -> tuple[int, ...]:
-        """Its n-grams of each order, or its parameters: by which another than the one tuned for is noticed."""
+        """Its number of n-grams of each order, or of parameters; used to detect a model that was not tuned for."""
         ...
 
 
 class TokenModel(Protocol):
-    """A language model over tokens, which reads several texts at a time."""
+    """A language model over tokens that reads a batch of texts."""
 
     def start(self, batch: int = 1) -> Any:
-        """State before the first token. Shape: arrays (L, B, H)"""
+        """The state before the first token. Shape: arrays (L, B, H)"""
         ...
 
     def log_probs(self, tokens: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
-        """Natural-log probabilities of the token after each. Shape: tokens (B, T), state -> (B, T, V), state"""
+        """Natural-log probabilities of each next token. Shape: tokens (B, T), state -> (B, T, V), state"""
         ...
 
 
 class Reader(Protocol):
-    """A language model over tokens, which reads one text."""
+    """A language model over tokens that reads one text."""
 
     def start(self) -> Any:
-        """State before the first token."""
+        """The state before the first token."""
         ...
 
     def read(self, tokens: Sequence[int], state: Any) -> tuple[np.ndarray, Any]:
-        """Natural-log probabilities of the token after the last, and the state then. Shape: -> (V,)"""
+        """Natural-log probabilities of the token after the last one, and the new state. Shape: -> (V,)"""
         ...

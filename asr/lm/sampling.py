@@ -1,4 +1,4 @@
-"""Text from a language model: each token drawn from what the model expects after all before it."""
+"""Generates text with a language model by ancestral sampling."""
 
 import numpy as np
 
@@ -9,18 +9,19 @@ from asr.text import Tokenizer
 def generate(
     model: Reader, tokenizer: Tokenizer, prompt: str, num_tokens: int, *, temperature: float, seed: int
 ) -> list[str]:
-    """Sentences that begin with the prompt and go on for so many tokens; the last one may be unfinished.
+    """Continue the prompt by `num_tokens` tokens and split the text into sentences; the last one may be unfinished.
 
-    Each probability is raised to the power of 1 / `temperature` before a token is drawn: 1 is the model's own
-    distribution, less is more cautious, and 0 always takes the likeliest. The same seed gives the same text.
+    Probabilities are raised to the power of 1 / `temperature` before a token is drawn: 1 is the model's own
+    distribution, lower values are more conservative, and 0 always takes the likeliest token. The same seed gives the
+    same text.
 
     Raises:
         DataError: the prompt has a character outside the tokenizer's alphabet.
     """
     random = np.random.default_rng(seed)
-    begun = tokenizer.encode(prompt)
-    sentences = [list(begun)]
-    log_probs, state = model.read([END, *begun], model.start())
+    prefix = tokenizer.encode(prompt)
+    sentences = [list(prefix)]
+    log_probs, state = model.read([END, *prefix], model.start())
     for _ in range(num_tokens):
         token = draw(log_probs, temperature, random)
         if token == END:
@@ -32,7 +33,7 @@ def generate(
 
 
 def draw(log_probs: np.ndarray, temperature: float, random: np.random.Generator) -> int:
-    """A token by its probability. Shape: (V,)"""
+    """Draw a token. Shape: log_probs (V,)"""
     if temperature == 0:
         return int(log_probs.argmax())
     scores = log_probs.astype(np.float64) / temperature

@@ -1,4 +1,4 @@
-"""Text for language models: a sentence a line, words apart by white space, plain or compressed."""
+"""Reads text for language models: one sentence per line, words separated by white space, plain or compressed."""
 
 import codecs
 import gzip
@@ -17,18 +17,19 @@ from asr.lm.ngram import BEGIN, END, UNKNOWN
 from asr.text import ENGLISH, normalise
 
 BLOCK = 1 << 22
-"""Bytes that are read at a time."""
-MARKS = {mark.encode() for mark in (BEGIN, END, UNKNOWN)}
+"""Number of bytes read at a time."""
+SPECIAL_WORDS = {mark.encode() for mark in (BEGIN, END, UNKNOWN)}
 
 Share = Callable[[float], None]
-"""Is told which share of the work is done, from 0 to 1."""
+"""Progress callback; takes the share of the work that is done, from 0 to 1."""
 
 
 def blocks(path: Path, share: Share = lambda share: None) -> Iterator[tuple[int, bytes]]:
-    """Yield (number of the first line, whole lines) of a text file, plain, gzip or xz.
+    """Yield (number of the first line, whole lines) of a text file: plain, gzip or xz.
 
     Raises:
-        DataError: the file cannot be read, is damaged, or is not UTF-8; with file and line.
+        DataError: the file cannot be read, is damaged, is not UTF-8, or contains a special word such as `<s>`; names
+            file and line.
     """
     try:
         size = max(path.stat().st_size, 1)
@@ -44,27 +45,29 @@ def blocks(path: Path, share: Share = lambda share: None) -> Iterator[tuple[int,
                 yield number, block
                 number += block.count(b"\n")
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} cannot be unpacked ({error}): it is damaged or cut off; get it again.") from error
+        raise DataError(
+            f"{path} cannot be unpacked ({error}): it is damaged or incomplete; download it again."
+        ) from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def lines(paths: Iterable[Path], share: Share = lambda share: None) -> Iterator[tuple[str, str]]:
-    """Yield (file and line number, line) of text files, plain, gzip or xz.
+    """Yield (file and line number, line) of text files: plain, gzip or xz.
 
     Raises:
         DataError: as `blocks`.
     """
     paths = list(paths)
     for index, path in enumerate(paths):
-        for first, block in blocks(path, lambda part, index=index: share((index + part) / len(paths))):
+        for first, block in blocks(path, lambda fraction, index=index: share((index + fraction) / len(paths))):
             rows = block.decode().removesuffix("\n").split("\n") if block else []
             for number, line in enumerate(rows, start=first):
                 yield f"{path}, line {number}", line
 
 
 def _check(path: Path, first: int, block: bytes) -> None:
-    """Refuse what is not UTF-8, and words that mean something else to a language model."""
+    """Raise DataError for text that is not UTF-8 or contains a special word of language models."""
     try:
         block.decode()
     except UnicodeDecodeError as error:
@@ -72,26 +75,26 @@ def _check(path: Path, first: int, block: bytes) -> None:
         raise DataError(
             f"{path}, line {line}: the byte 0x{block[error.start]:02x} is not UTF-8; save the file as UTF-8."
         ) from error
-    if not any(mark in block for mark in MARKS):
+    if not any(mark in block for mark in SPECIAL_WORDS):
         return
     for number, line in enumerate(block.split(b"\n"), start=first):
-        if found := MARKS.intersection(line.split()):
-            mark = found.pop().decode()
+        if special := SPECIAL_WORDS.intersection(line.split()):
             raise DataError(
-                f"{path}, line {number}: the text holds `{mark}`, which a language model uses as a mark; take it out."
+                f"{path}, line {number}: the text contains `{special.pop().decode()}`, a special word of language "
+                "models; remove it."
             )
 
 
 def words_of(token: bytes, normalised: bool) -> list[bytes]:
-    """The words that a run of characters between white space stands for: itself, or what the recogniser writes."""
+    """The words of a string without white space: itself, or its normalised form, which may be several words."""
     return [word.encode() for word in normalise(token.decode(), ENGLISH).split()] if normalised else [token]
 
 
 def count_words(paths: Sequence[Path], normalised: bool, share: Share = lambda share: None) -> dict[bytes, int]:
-    """How often each word occurs, in the order of first appearance."""
+    """Count the words, in order of first appearance."""
     tokens: Counter[bytes] = Counter()
     for index, path in enumerate(paths):
-        for _, block in blocks(path, lambda part, index=index: share((index + part) / len(paths))):
+        for _, block in blocks(path, lambda fraction, index=index: share((index + fraction) / len(paths))):
             tokens.update(block.split())
     counts: dict[bytes, int] = {}
     for token, count in tokens.items():
@@ -101,7 +104,7 @@ def count_words(paths: Sequence[Path], normalised: bool, share: Share = lambda s
 
 
 class Encoder(dict[bytes, tuple[int, ...]]):
-    """Token of a text -> the numbers of its words; fills itself as tokens come."""
+    """Maps a string between white space to the numbers of its words; filled on demand."""
 
     def __init__(self, vocabulary: Mapping[bytes, int], normalised: bool) -> None:
         super().__init__()
@@ -115,7 +118,7 @@ class Encoder(dict[bytes, tuple[int, ...]]):
         return numbers
 
     def sentences(self, block: bytes) -> np.ndarray:
-        """The numbers of all words of whole lines, the end of a sentence after each line that has words.
+        """The word numbers of whole lines, with a sentence end after each line that has words.
 
         Shape: -> (T,), int32
         """
@@ -126,10 +129,10 @@ class Encoder(dict[bytes, tuple[int, ...]]):
 
 
 def read_vocabulary(path: Path, normalised: bool) -> set[bytes]:
-    """The words of a list: one a line, with a count after it or not.
+    """Read a word list: one word per line, optionally followed by a count.
 
     Raises:
-        DataError: the file cannot be read, has no word, or a line with more than a word and a number.
+        DataError: the file cannot be read, has no words, or has a line with more than a word and a count.
     """
     words: set[bytes] = set()
     for first, block in blocks(path):
@@ -137,20 +140,19 @@ def read_vocabulary(path: Path, normalised: bool) -> set[bytes]:
             word, *rest = line.split() or [b""]
             if rest and not (len(rest) == 1 and rest[0].isdigit()):
                 raise DataError(
-                    f"{path}, line {number}: {line.decode().strip()!r} has to be one word, with a count after it or "
-                    "not."
+                    f"{path}, line {number}: expected one word, optionally with a count, got {line.decode().strip()!r}."
                 )
             words.update(words_of(word, normalised) if word else ())
     if not words:
-        raise DataError(f"{path} has no words; give one a line.")
+        raise DataError(f"{path} has no words; give one word per line.")
     return words
 
 
 def encode_all(
     paths: Iterable[Path], encoder: Encoder, share: Share = lambda share: None
 ) -> Iterator[tuple[Path, np.ndarray]]:
-    """Yield the numbers of the texts' words, whole sentences at a time, as `Encoder.sentences` gives them."""
+    """Yield (file, word numbers of whole sentences) block by block, as `Encoder.sentences` returns them."""
     paths = list(paths)
     for index, path in enumerate(paths):
-        for _, block in blocks(path, lambda part, index=index: share((index + part) / len(paths))):
+        for _, block in blocks(path, lambda fraction, index=index: share((index + fraction) / len(paths))):
             yield path, encoder.sentences(block)

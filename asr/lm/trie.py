@@ -1,8 +1,8 @@
 """The n-grams of a back-off language model as a trie in flat arrays.
 
 Node 0 is the empty context and node w + 1 the 1-gram of word w. The nodes of order 2, 3, ... follow, each order sorted
-by parent and word, so that a node's children stand side by side. A state of the model is the number of a node: the
-longest context that can still matter for what follows, so that two histories with one state have one future.
+by parent and word, so that the children of a node are contiguous. A state of the model is a node number: the longest
+context that can still affect what follows. Histories with the same state give the same probabilities from there on.
 """
 
 from collections.abc import Sequence
@@ -11,26 +11,26 @@ from typing import NamedTuple
 import numpy as np
 
 BLOCK = 1 << 20
-"""n-grams that are looked up at a time while a trie is built."""
+"""Number of n-grams looked up at a time while a trie is built."""
 
 
 class Trie(NamedTuple):
-    """The arrays of a model with N nodes, of which the first C are of less than the highest order; read-only."""
+    """The arrays of a model with N nodes, of which the first C are below the highest order; read-only."""
 
     word: np.ndarray
     """The last word of each n-gram. Shape: (N,), int32; -1 for node 0."""
     log_prob: np.ndarray
-    """Natural log-probability of that word after the others. Shape: (N,), float32; 0 for node 0."""
+    """Natural log-probability of that word given the others. Shape: (N,), float32; 0 for node 0."""
     suffix: np.ndarray
-    """Where to back off to: the longest shorter context that matters. Shape: (N,), int32."""
+    """The node to back off to: the longest proper suffix that matters as a context. Shape: (N,), int32."""
     backoff: np.ndarray
-    """Natural log of what backing off costs. Shape: (C,), float32."""
+    """Natural logarithm of the back-off weight. Shape: (C,), float32."""
     first_child: np.ndarray
-    """Node c's children are first_child[c] up to first_child[c + 1]. Shape: (C + 1,), int32."""
+    """The children of node c are first_child[c] to first_child[c + 1] - 1. Shape: (C + 1,), int32."""
 
 
 class Level(NamedTuple):
-    """The n-grams of one order as a file lists them."""
+    """The n-grams of one order in file order."""
 
     words: np.ndarray
     """Word numbers, oldest first. Shape: (K, order), int32."""
@@ -41,7 +41,7 @@ class Level(NamedTuple):
 
 
 class Misfit(Exception):
-    """An n-gram that fits nowhere: which order and index, and why."""
+    """An n-gram that cannot be inserted: its order and index, and the reason."""
 
     def __init__(self, order: int, index: int, reason: str) -> None:
         super().__init__(reason)
@@ -50,19 +50,19 @@ class Misfit(Exception):
 
 def bounds(trie: Trie, order: int) -> list[int]:
     """The first node of each order from 1 up, and the number of nodes."""
-    found = [1]
+    firsts = [1]
     for _ in range(order - 1):
-        found.append(int(trie.first_child[found[-1]]))
-    return [*found, len(trie.word)]
+        firsts.append(int(trie.first_child[firsts[-1]]))
+    return [*firsts, len(trie.word)]
 
 
 def build(levels: Sequence[Level]) -> Trie:
-    """Make the trie of n-grams of the orders 1, 2, ...; the 1-gram of word w must be the w-th.
+    """Build the trie from n-grams of the orders 1, 2, ...; the 1-gram of word w must be the w-th.
 
-    An n-gram may lack its suffix (SRILM prunes so): backing off then goes to the next shorter one that is there.
+    The suffix of an n-gram may be missing (as after SRILM's pruning): it then backs off to the next shorter one.
 
     Raises:
-        Misfit: an n-gram's context is not there, or an n-gram is there twice.
+        Misfit: the context of an n-gram is missing, or an n-gram is a duplicate.
     """
     size = len(levels[0].words)
     keys = np.arange(size, dtype=np.int64)
@@ -88,16 +88,16 @@ def build(levels: Sequence[Level]) -> Trie:
 
 
 def link(keys: np.ndarray, size: int, log_prob: np.ndarray, backoff: np.ndarray) -> Trie:
-    """The trie of sorted nodes and a vocabulary of `size` words: finds the children and the suffixes.
+    """Compute the children and suffixes of sorted nodes over a vocabulary of `size` words.
 
-    A node's key is its parent times `size` plus its last word. Shape: keys (N - 1,), int64, of node 1 and up;
+    The key of a node is its parent times `size` plus its last word. Shape: keys (N - 1,), int64, from node 1 on;
     log_prob (N,); backoff (C,)
     """
     word = np.empty(len(log_prob), np.int32)
     word[0], word[1:] = -1, keys % size
     first_child = (1 + np.searchsorted(keys, np.arange(len(backoff) + 1) * size)).astype(np.int32)
 
-    longest = np.zeros(len(word), np.int32)  # the longest proper suffix that is there
+    longest = np.zeros(len(word), np.int32)  # the longest proper suffix in the trie
     first = 1 + size
     while first < len(word):
         last = int(first_child[min(first, len(backoff))])
@@ -106,9 +106,9 @@ def link(keys: np.ndarray, size: int, log_prob: np.ndarray, backoff: np.ndarray)
         unsolved = np.arange(first, last)
         while len(unsolved):
             position = find(keys, context * np.int64(size) + word[unsolved])
-            there = position >= 0
-            longest[unsolved[there]] = position[there] + 1
-            unsolved, context = unsolved[~there], longest[context[~there]]
+            exists = position >= 0
+            longest[unsolved[exists]] = position[exists] + 1
+            unsolved, context = unsolved[~exists], longest[context[~exists]]
         first = last
 
     matters = np.zeros(len(word), bool)
@@ -120,13 +120,13 @@ def link(keys: np.ndarray, size: int, log_prob: np.ndarray, backoff: np.ndarray)
 
 
 def keys_of(trie: Trie, size: int) -> np.ndarray:
-    """What `link` makes a trie of. Shape: -> (N - 1,), int64"""
+    """The keys of a trie, as in `link`. Shape: -> (N - 1,), int64"""
     parent = np.repeat(np.arange(len(trie.first_child) - 1), np.diff(trie.first_child))
     return parent * np.int64(size) + trie.word[1:]
 
 
 def renumbered(keys: np.ndarray, counts: Sequence[int], rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The keys of the same trie where word w has the number `rank[w]`, and which node each node was.
+    """The keys of the same trie after renumbering word w to `rank[w]`, and the old number of each node.
 
     Shape: keys (N - 1,), rank (size,) -> (N - 1,), (N,)
     """
@@ -147,22 +147,22 @@ def renumbered(keys: np.ndarray, counts: Sequence[int], rank: np.ndarray) -> tup
 
 
 def frozen(trie: Trie) -> Trie:
-    """The same arrays, read-only as memory-mapped ones are, for compiled code knows the two apart."""
+    """Make the arrays read-only like memory-mapped ones, because numba treats the two as different types."""
     for array in trie:
         array.flags.writeable = False
     return trie
 
 
 def find(keys: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    """Positions of queries among sorted keys, -1 where there is none. Shape: keys (K,), queries (Q,) -> (Q,)"""
+    """Positions of queries in sorted keys, -1 if missing. Shape: keys (K,), queries (Q,) -> (Q,)"""
     if not len(keys):
         return np.full(len(queries), -1)
     position = np.empty(len(queries), np.int64)
     for first in range(0, len(queries), BLOCK):
-        part = queries[first : first + BLOCK]
-        ranks = np.argsort(part)  # searching in order is several times faster on large arrays
-        found = np.empty(len(part), np.int64)
-        found[ranks] = np.searchsorted(keys, part[ranks])
-        there = keys[np.minimum(found, len(keys) - 1)] == part
-        position[first : first + BLOCK] = np.where(there, found, -1)
+        block = queries[first : first + BLOCK]
+        ranks = np.argsort(block)  # searching in sorted order is several times faster on large arrays
+        index = np.empty(len(block), np.int64)
+        index[ranks] = np.searchsorted(keys, block[ranks])
+        exists = keys[np.minimum(index, len(keys) - 1)] == block
+        position[first : first + BLOCK] = np.where(exists, index, -1)
     return position

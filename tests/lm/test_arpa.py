@@ -1,4 +1,4 @@
-"""The ARPA reader: a small model number by number, the reference line by line, and a sentence for each mistake."""
+"""The ARPA reader: a small model number by number, a reference file line by line, and each error message."""
 
 import gzip
 import lzma
@@ -75,7 +75,7 @@ def test_numbers_of_a_small_model(tmp_path: Path) -> None:
     ],
     ids=["gzip", "xz", "windows", "spaces", "no last newline"],
 )
-def test_packing_and_white_space_do_not_matter(tmp_path: Path, content: bytes) -> None:
+def test_compression_and_white_space_do_not_matter(tmp_path: Path, content: bytes) -> None:
     expected = arpa.read(write(tmp_path / "plain.arpa", MODEL))
     model = arpa.read(write(tmp_path / "other", content))
     assert model.words == expected.words
@@ -83,7 +83,7 @@ def test_packing_and_white_space_do_not_matter(tmp_path: Path, content: bytes) -
         np.testing.assert_array_equal(array, other)
 
 
-def test_where_blocks_end_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_block_size_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "m.arpa", MODEL)
     expected = arpa.read(path)
     for size in (1, 7, 50):
@@ -92,86 +92,86 @@ def test_where_blocks_end_does_not_matter(tmp_path: Path, monkeypatch: pytest.Mo
             np.testing.assert_array_equal(array, other)
 
 
-def test_without_unk_unknown_words_are_next_to_impossible(tmp_path: Path) -> None:
+def test_without_unk_unknown_words_have_negligible_probability(tmp_path: Path) -> None:
     text = MODEL.replace("-2.5\t<unk>\n", "").replace("ngram 1=5", "ngram 1=4")
     model = arpa.read(write(tmp_path / "m.arpa", text))
     assert model.advance(model.start(), "zebra")[0] == pytest.approx((-0.25 - 100) * math.log(10))
 
 
-def test_capital_unk_is_unk(tmp_path: Path) -> None:
+def test_upper_case_unk_is_read_as_unk(tmp_path: Path) -> None:
     model = arpa.read(write(tmp_path / "m.arpa", MODEL.replace("<unk>", "<UNK>")))
     assert (model.words[2], model.unknown) == ("<unk>", 2)
     assert model.advance(0, "zebra")[0] == pytest.approx(-2.5 * math.log(10))
 
 
 def changed(line: int, text: str) -> str:
-    """The model with another line; lines are counted from 1."""
+    """The model with one line replaced; lines are counted from 1."""
     return "\n".join([*LINES[: line - 1], text, *LINES[line:]])
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "has no `\\data\\` with counts under it: it is not an ARPA file, or is cut off."),
-        ("\\data\\\n\n", "has no `\\data\\` with counts under it: it is not an ARPA file, or is cut off."),
-        (changed(5, "ngram 3=3"), "line 5: 'ngram 3=3' has to be `ngram 2=` and a count."),
-        (changed(4, "ngram 1=five"), "line 4: 'ngram 1=five' has to be `ngram 1=` and a count."),
+        ("", "has no `\\data\\` section with counts: it is not an ARPA file, or it is incomplete."),
+        ("\\data\\\n\n", "has no `\\data\\` section with counts: it is not an ARPA file, or it is incomplete."),
+        (changed(5, "ngram 3=3"), "line 5: expected `ngram 2=` and a count, got 'ngram 3=3'."),
+        (changed(4, "ngram 1=five"), "line 4: expected `ngram 1=` and a count, got 'ngram 1=five'."),
         (
             changed(5, "ngram 2=4"),
-            "line 20: here end 3 2-grams, and the head of the file counts 4: it is damaged, or its head is wrong.",
+            "line 20: the section has 3 2-grams, but the header of the file says 4: the file is damaged, or its header "
+            "is wrong.",
         ),
         (
             changed(15, "\\3-grams:"),
-            "line 15: '\\\\3-grams:' stands where `\\2-grams:` has to; "
-            "the sections of an ARPA file come in order, one for each count in its head.",
+            "line 15: expected `\\2-grams:`, got '\\\\3-grams:'; "
+            "the sections of an ARPA file must be in order, one for each count in its header.",
         ),
-        ("\n".join(LINES[:17]), "ends before `\\3-grams:`: it is cut off; get it again."),
-        ("\n".join(LINES[:22]), "ends before `\\end\\`: it is cut off; get it again."),
-        (changed(16, "nan\t<s> b\t0"), "line 16: the log-probability 'nan' has to be a finite number."),
-        (changed(16, "-inf\t<s> b\t0"), "line 16: the log-probability '-inf' has to be a finite number."),
-        (changed(16, "x\t<s> b\t0"), "line 16: the log-probability 'x' has to be a finite number."),
-        (changed(16, "0.5\t<s> b\t0"), "line 16: the log-probability '0.5' has to be 0 or less."),
-        (changed(16, "-1\t<s> b\tinf"), "line 16: the back-off weight 'inf' has to be a finite number."),
+        ("\n".join(LINES[:17]), "ends before `\\3-grams:`: it is incomplete; download it again."),
+        ("\n".join(LINES[:22]), "ends before `\\end\\`: it is incomplete; download it again."),
+        (changed(16, "nan\t<s> b\t0"), "line 16: the log-probability 'nan' must be a finite number."),
+        (changed(16, "-inf\t<s> b\t0"), "line 16: the log-probability '-inf' must be a finite number."),
+        (changed(16, "x\t<s> b\t0"), "line 16: the log-probability 'x' must be a finite number."),
+        (changed(16, "0.5\t<s> b\t0"), "line 16: the log-probability '0.5' must be 0 or less."),
+        (changed(16, "-1\t<s> b\tinf"), "line 16: the back-off weight 'inf' must be a finite number."),
         (
             changed(16, "-1\t<s>"),
-            "line 16: '-1\\t<s>' has to be a log-probability and 2 words, then a back-off weight or nothing.",
+            "line 16: expected a log-probability and 2 words, then optionally a back-off weight, got '-1\\t<s>'.",
         ),
         (
             changed(21, "-1\t<s> b ä\t0"),
-            "line 21: '-1\\t<s> b ä\\t0' has to be a log-probability and 3 words, and nothing else.",
+            "line 21: expected a log-probability and 3 words, got '-1\\t<s> b ä\\t0'.",
         ),
         (changed(17, "-1\tb c\t0"), "line 17: the word 'c' is not among the 1-grams."),
-        (changed(13, "-1\tä\t0"), "line 13: the 1-gram 'ä' is there twice; keep one."),
-        (changed(17, "-1\t<s> b\t0"), 'line 17: the 2-gram "<s> b" is there twice; keep one.'),
+        (changed(13, "-1\tä\t0"), "line 13: duplicate 1-gram 'ä'; keep one."),
+        (changed(17, "-1\t<s> b\t0"), 'line 17: duplicate 2-gram "<s> b"; keep one.'),
         (
             changed(21, "-1\tä b ä"),
-            'line 21: the 3-gram "ä b ä" is there without its context, the 2-gram "ä b", '
-            "whose back-off weight is needed.",
+            'line 21: the 3-gram "ä b ä" lacks its context, the 2-gram "ä b", whose back-off weight is needed.',
         ),
         (MODEL.replace("</s>", "</S>"), "has no 1-gram `</s>`, with which every sentence ends."),
     ],
 )
-def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, sentence: str) -> None:
+def test_errors_name_the_line(tmp_path: Path, text: str, sentence: str) -> None:
     path = write(tmp_path / "m.arpa", text)
     with pytest.raises(DataError) as error:
         arpa.read(path)
     assert str(error.value).removeprefix(str(path)).lstrip(", ") == sentence
 
 
-def test_what_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
+def test_invalid_utf8_is_reported_with_its_line(tmp_path: Path) -> None:
     path = write(tmp_path / "m.arpa", MODEL.encode("latin-1"))
     with pytest.raises(DataError, match=r"line 12: the word '\\\\xe4' is not UTF-8; save the file as UTF-8\."):
         arpa.read(path)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
-def test_a_packed_file_that_is_cut_off(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+def test_a_truncated_compressed_file(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     path = write(tmp_path / "m.arpa.xz", pack(MODEL.encode())[:-20])
-    with pytest.raises(DataError, match=r"cannot be unpacked \(.*\): it is damaged or cut off; get it again\."):
+    with pytest.raises(DataError, match=r"cannot be unpacked \(.*\): it is damaged or incomplete; download it again\."):
         arpa.read(path)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.arpa cannot be read: No such file or directory\."):
         arpa.read(tmp_path / "none.arpa")
 
@@ -185,12 +185,12 @@ def test_every_line_of_a_reference_file() -> None:
     for node in range(1, first[-1]):
         ids[node] = (*ids.get(parents[node - 1], ()), model.words[model.trie.word[node]])
     nodes = {gram: node for node, gram in ids.items()}
-    found = 0
+    num_checked = 0
     for line in lzma.decompress((REFERENCES / "o3p011.arpa.xz").read_bytes()).decode().splitlines(keepends=True):
         if match := re.fullmatch(r"(\S+)\t(.+?)(?:\t(\S+))?\n", line):
             node = nodes[tuple(match[2].split(" "))]
             assert model.trie.log_prob[node] == pytest.approx(float(match[1]) * math.log(10), rel=1e-6)
             if match[3]:
                 assert model.trie.backoff[node] == pytest.approx(float(match[3]) * math.log(10), rel=1e-6)
-            found += 1
-    assert found == len(nodes) == 22924 + 31677 + 20087
+            num_checked += 1
+    assert num_checked == len(nodes) == 22924 + 31677 + 20087

@@ -1,4 +1,4 @@
-"""A language model that is kept unpacked says what the packed one says, and the folder can never be in the way."""
+"""A cached language model equals the packed one, and problems with the cache folder never cause a failure."""
 
 import os
 import time
@@ -10,7 +10,7 @@ import pytest
 from asr.errors import ModelError
 from asr.lm import packed
 from asr.lm.arpa import read
-from asr.lm.cache import KEPT_S, open_unpacked
+from asr.lm.cache import MAX_AGE_S, open_unpacked
 
 ARPA = r"""\data\
 ngram 1=5
@@ -45,12 +45,12 @@ def contents(tmp_path: Path) -> bytes:
     return packed.dumps(read(tmp_path / "lm.arpa"))
 
 
-def same(one: packed.Ngram, other: packed.Ngram) -> bool:
-    return one.words == other.words and all(map(np.array_equal, one.trie, other.trie))
+def same(a: packed.Ngram, b: packed.Ngram) -> bool:
+    return a.words == b.words and all(map(np.array_equal, a.trie, b.trie))
 
 
 def is_mapped(ngram: packed.Ngram) -> bool:
-    """Whether the numbers lie in a file and not in memory of their own."""
+    """Whether the arrays are memory-mapped."""
     return not ngram.trie.word.flags.owndata and not ngram.trie.word.flags.writeable
 
 
@@ -75,24 +75,24 @@ def test_another_model_is_another_file(cache: Path, contents: bytes, tmp_path: P
 
 
 @pytest.mark.parametrize("damage", [b"", b"asr n-gram 1\n", b"hello", None])
-def test_what_was_damaged_is_unpacked_again(cache: Path, contents: bytes, damage: bytes | None) -> None:
+def test_a_damaged_file_is_unpacked_again(cache: Path, contents: bytes, damage: bytes | None) -> None:
     open_unpacked(contents, "x")
-    (kept,) = cache.iterdir()
-    whole = kept.read_bytes()
-    kept.write_bytes(whole[:-1] if damage is None else damage)
+    (cached,) = cache.iterdir()
+    original = cached.read_bytes()
+    cached.write_bytes(original[:-1] if damage is None else damage)
     assert same(open_unpacked(contents, "x"), packed.loads(contents, "x"))
-    assert kept.read_bytes() == whole
+    assert cached.read_bytes() == original
 
 
-def test_without_a_folder_it_works(tmp_path: Path, contents: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_works_without_a_cache_folder(tmp_path: Path, contents: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "file" / name)
     assert same(open_unpacked(contents, "x"), packed.loads(contents, "x"))
 
 
-def test_what_nobody_opens_is_thrown_away(cache: Path, contents: bytes) -> None:
+def test_old_files_are_deleted(cache: Path, contents: bytes) -> None:
     cache.mkdir(parents=True)
-    for name, age_s in (("old.ngram", KEPT_S + 60), ("young.ngram", KEPT_S - 60)):
+    for name, age_s in (("old.ngram", MAX_AGE_S + 60), ("young.ngram", MAX_AGE_S - 60)):
         (cache / name).write_bytes(b"")
         os.utime(cache / name, (time.time() - age_s, time.time() - age_s))
     open_unpacked(contents, "x")
@@ -102,7 +102,7 @@ def test_what_nobody_opens_is_thrown_away(cache: Path, contents: bytes) -> None:
     assert len(names) == 2
 
 
-def test_damaged_contents_are_named(cache: Path, contents: bytes) -> None:
+def test_damaged_contents_are_reported(cache: Path, contents: bytes) -> None:
     with pytest.raises(ModelError, match="The model's is a damaged"):
         open_unpacked(contents[:-5], "The model's")
     assert not cache.exists()

@@ -1,4 +1,4 @@
-"""An n-gram model as every language model is asked."""
+"""An n-gram model as a `LanguageModel`."""
 
 import math
 
@@ -11,7 +11,7 @@ from asr.lm.trie import Level, build
 WORDS = ["</s>", "<s>", "<unk>", "a"]
 
 
-def test_a_sentence_is_worth_the_sum_of_its_words() -> None:
+def test_the_score_of_a_sentence_is_the_sum_of_its_words() -> None:
     unigrams = Level(np.arange(4, dtype=np.int32)[:, None], *np.array([[-1, -9, -3, -2], [0, -0.5, 0, 0]], np.float32))
     bigrams = Level(np.array([[1, 3]], np.int32), *np.array([[-0.25], [0]], np.float32))
     ngram = Ngram(2, WORDS, build([unigrams, bigrams]))

@@ -1,4 +1,4 @@
-"""Packed n-gram models: what comes back, what rounding costs, and damaged files."""
+"""Packed n-gram models: round trips, rounding errors, and damaged files."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from asr.lm.trie import Level, build, keys_of, link
 
 @pytest.fixture(scope="module")
 def ngram() -> Ngram:
-    """Random n-grams over 300 words: more values than the small form keeps."""
+    """Random n-grams over 300 words, with more distinct values than the small form has."""
     random = np.random.default_rng(0)
     words = sorted(["<unk>", "<s>", "</s>", *(f"wörd{number}" for number in range(297))])
     pairs = np.unique(random.integers(0, 300, (4000, 2)), axis=0)
@@ -26,12 +26,12 @@ def ngram() -> Ngram:
     return Ngram(3, words, build(levels))
 
 
-def test_the_mapped_form_changes_nothing(ngram: Ngram, tmp_path: Path) -> None:
+def test_the_mapped_form_is_exact(ngram: Ngram, tmp_path: Path) -> None:
     packed.save(ngram, tmp_path / "lm.bin")
-    again = packed.load(tmp_path / "lm.bin")
-    assert (again.order, list(again.words), again.counts) == (3, ngram.words, ngram.counts)
+    restored = packed.load(tmp_path / "lm.bin")
+    assert (restored.order, list(restored.words), restored.counts) == (3, ngram.words, ngram.counts)
     for name, array in ngram.trie._asdict().items():
-        other = getattr(again.trie, name)
+        other = getattr(restored.trie, name)
         np.testing.assert_array_equal(other, array)
         assert other.dtype == array.dtype
         assert not other.flags.owndata and not other.flags.writeable
@@ -40,36 +40,36 @@ def test_the_mapped_form_changes_nothing(ngram: Ngram, tmp_path: Path) -> None:
 def test_the_small_form_rounds_numbers_and_nothing_else(ngram: Ngram, tmp_path: Path) -> None:
     packed.save(ngram, tmp_path / "lm.bin")
     packed.save(ngram, tmp_path / "lm.small", "small")
-    again = packed.load(tmp_path / "lm.small")
-    assert (again.order, list(again.words), again.counts) == (3, ngram.words, ngram.counts)
+    restored = packed.load(tmp_path / "lm.small")
+    assert (restored.order, list(restored.words), restored.counts) == (3, ngram.words, ngram.counts)
     for name in ("word", "first_child"):
-        np.testing.assert_array_equal(getattr(again.trie, name), getattr(ngram.trie, name))
+        np.testing.assert_array_equal(getattr(restored.trie, name), getattr(ngram.trie, name))
     for name in ("log_prob", "backoff"):
-        rounded, exact = getattr(again.trie, name), getattr(ngram.trie, name)
+        rounded, exact = getattr(restored.trie, name), getattr(ngram.trie, name)
         np.testing.assert_array_equal(rounded, np.round(exact * 16) / 16)
     assert (tmp_path / "lm.small").stat().st_size < (tmp_path / "lm.bin").stat().st_size / 5
 
 
 def test_scores_of_the_small_form_are_those_of_the_rounded_model(ngram: Ngram, tmp_path: Path) -> None:
     packed.save(ngram, tmp_path / "lm.small", "small")
-    again = packed.load(tmp_path / "lm.small")
+    restored = packed.load(tmp_path / "lm.small")
     trie = ngram.trie
-    rounded = link(keys_of(trie, 300), 300, again.trie.log_prob.copy(), again.trie.backoff.copy())
-    np.testing.assert_array_equal(again.trie.suffix, rounded.suffix)
+    rounded = link(keys_of(trie, 300), 300, restored.trie.log_prob.copy(), restored.trie.backoff.copy())
+    np.testing.assert_array_equal(restored.trie.suffix, rounded.suffix)
     random = np.random.default_rng(1)
     state = other = ngram.start()
     for word in random.choice(ngram.words, 500):
-        (exact, state), (log_prob, other) = ngram.advance(state, word), again.advance(other, word)
+        (exact, state), (log_prob, other) = ngram.advance(state, word), restored.advance(other, word)
         assert log_prob == pytest.approx(exact, abs=3 / 32 + 1e-5)  # two back-off weights and a log-probability
 
 
-def test_words_out_of_order_are_damage(ngram: Ngram, tmp_path: Path) -> None:
+def test_unsorted_words_are_refused(ngram: Ngram, tmp_path: Path) -> None:
     packed.save(Ngram(3, ngram.words[::-1], ngram.trie), tmp_path / "lm.bin")
-    with pytest.raises(ModelError, match="its words are not in order"):
+    with pytest.raises(ModelError, match="its words are not sorted"):
         packed.load(tmp_path / "lm.bin")
 
 
-def test_packing_twice_is_packing_once(ngram: Ngram, tmp_path: Path) -> None:
+def test_packing_again_changes_nothing(ngram: Ngram, tmp_path: Path) -> None:
     packed.save(ngram, tmp_path / "once", "small")
     packed.save(packed.load(tmp_path / "once"), tmp_path / "twice", "small")
     assert (tmp_path / "once").read_bytes() == (tmp_path / "twice").read_bytes()
@@ -84,14 +84,14 @@ def test_an_order_may_be_empty(tmp_path: Path) -> None:
     assert ngram.counts == [3, 0, 0]
     for form in ("mapped", "small"):
         packed.save(ngram, tmp_path / form, form)
-        again = packed.load(tmp_path / form)
-        assert again.counts == [3, 0, 0]
-        assert again.finish(again.start()) == pytest.approx(-1)
+        restored = packed.load(tmp_path / form)
+        assert restored.counts == [3, 0, 0]
+        assert restored.finish(restored.start()) == pytest.approx(-1)
 
 
 @pytest.mark.parametrize("form", ["mapped", "small"])
 @pytest.mark.parametrize("keep", [20, 300, -1])
-def test_a_file_that_is_cut_off(ngram: Ngram, tmp_path: Path, form: packed.Form, keep: int) -> None:
+def test_a_truncated_file(ngram: Ngram, tmp_path: Path, form: packed.Form, keep: int) -> None:
     path = tmp_path / "lm.bin"
     packed.save(ngram, path, form)
     path.write_bytes(path.read_bytes()[:keep])
@@ -103,11 +103,11 @@ def test_a_file_that_is_too_long(ngram: Ngram, tmp_path: Path) -> None:
     path = tmp_path / "lm.bin"
     packed.save(ngram, path)
     path.write_bytes(path.read_bytes() + b"x")
-    with pytest.raises(ModelError, match=r"bytes long instead of"):
+    with pytest.raises(ModelError, match=r"bytes instead of"):
         packed.load(path)
 
 
-def test_what_is_no_model_at_all(tmp_path: Path) -> None:
+def test_files_that_are_not_models(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none cannot be read: No such file or directory\."):
         packed.load(tmp_path / "none")
     (tmp_path / "text").write_text("hello\n")

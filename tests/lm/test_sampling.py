@@ -1,4 +1,4 @@
-"""Drawing text from a language model that is a table."""
+"""Sampling text from a language model that is a table."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ TOKENIZER = CharTokenizer(" ab")  # 1 the space, 2 a, 3 b
 
 
 class Table:
-    """After each token the next one by a fixed row; it remembers all that it has read."""
+    """A bigram model; its state is the list of all tokens read."""
 
     def __init__(self, rows: dict[int, list[float]]) -> None:
         self.rows = rows
@@ -31,11 +31,11 @@ class Table:
 CYCLE = Table({0: [0, 0, 1, 0], 2: [0, 0, 0, 1], 3: [1, 0, 0, 0]})  # a, b, end
 
 
-def test_a_sentence_follows_the_other() -> None:
+def test_sentences_follow_each_other() -> None:
     assert generate(CYCLE, TOKENIZER, "", 7, temperature=1.0, seed=0) == ["ab", "ab", "a"]
 
 
-def test_the_prompt_is_read_and_stands_first() -> None:
+def test_the_text_begins_with_the_prompt() -> None:
     assert generate(CYCLE, TOKENIZER, "bBa", 3, temperature=1.0, seed=0) == ["bbab", "a"]
     assert CYCLE.read_so_far == (0, 3, 3, 2, 3, 0, 2)
 

@@ -1,4 +1,4 @@
-"""Text for language models: what counts as a word and a sentence, and a sentence for each mistake."""
+"""Text for language models: words, sentences, and the error messages."""
 
 import gzip
 import lzma
@@ -28,7 +28,7 @@ def test_words_are_counted_in_the_order_of_appearance(tmp_path: Path) -> None:
     assert list(counts.items()) == [(b"b", 2), (b"a", 2), (b"c", 1), (b"d", 1), ("b\u00a0b".encode(), 1)]
 
 
-def test_normalised_words_are_what_the_recogniser_writes(tmp_path: Path) -> None:
+def test_normalised_words_are_those_of_the_recogniser(tmp_path: Path) -> None:
     path = file(tmp_path, "The well-known\u2019s END. \u2014 the end!\n")
     assert count_words([path], normalised=True) == {b"the": 2, b"well": 1, b"known's": 1, b"end": 2}
 
@@ -42,7 +42,7 @@ def test_numbers_of_sentences() -> None:
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
-def test_packed_text_reads_as_plain_text(
+def test_compressed_text_reads_as_plain_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]
 ) -> None:
     content = "".join(f"line {number} ä\n" for number in range(50))
@@ -62,12 +62,12 @@ def test_sentences_stay_whole_whatever_the_blocks(
     expected = [number for words in sentences if words for number in [*("   abc".index(word) for word in words), 2]]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asr.lm.sentences, "BLOCK", size)
-        parts = [part.tolist() for _, part in encode_all([path], encoder)]
-    assert [number for part in parts for number in part] == expected
-    assert all(part[-1] == 2 for part in parts if part)
+        encoded = [block.tolist() for _, block in encode_all([path], encoder)]
+    assert [number for block in encoded for number in block] == expected
+    assert all(block[-1] == 2 for block in encoded if block)
 
 
-def test_the_share_that_is_told_rises_to_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reported_share_rises_to_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asr.lm.sentences, "BLOCK", 10)
     shares: list[float] = []
     count_words([file(tmp_path, "a b c\n" * 10), file(tmp_path, "d\n", "b.txt")], False, shares.append)
@@ -76,7 +76,7 @@ def test_the_share_that_is_told_rises_to_one(tmp_path: Path, monkeypatch: pytest
     assert shares[-1] == 1
 
 
-def test_what_is_not_utf8_is_named_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_utf8_is_reported_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asr.lm.sentences, "BLOCK", 8)
     path = file(tmp_path, b"one\ntwo two two\nthr\xe9\xe9\n")
     with pytest.raises(DataError, match=r"a\.txt, line 3: the byte 0xe9 is not UTF-8; save the file as UTF-8\."):
@@ -84,14 +84,16 @@ def test_what_is_not_utf8_is_named_with_its_line(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("mark", ["<s>", "</s>", "<unk>"])
-def test_marks_are_refused_in_text_but_not_inside_of_words(tmp_path: Path, mark: str) -> None:
+def test_special_words_are_refused_but_not_as_part_of_a_word(tmp_path: Path, mark: str) -> None:
     assert count_words([file(tmp_path, f"a{mark}\n")], normalised=False) == {f"a{mark}".encode(): 1}
-    with pytest.raises(DataError, match=rf"a\.txt, line 2: the text holds `{mark}`, which .* as a mark; take it out\."):
+    with pytest.raises(DataError, match=rf"a\.txt, line 2: the text contains `{mark}`, a special word .*; remove it\."):
         count_words([file(tmp_path, f"one\ntwo {mark}\n")], normalised=False)
 
 
 def test_damaged_and_missing_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a\.txt cannot be unpacked \(.*\): it is damaged or cut off; get it again\."):
+    with pytest.raises(
+        DataError, match=r"a\.txt cannot be unpacked \(.*\): it is damaged or incomplete; download it again\."
+    ):
         list(blocks(file(tmp_path, lzma.compress(b"one two\n" * 100)[:-10])))
     with pytest.raises(DataError, match=r"none cannot be read: No such file or directory\."):
         list(blocks(tmp_path / "none"))
@@ -100,7 +102,7 @@ def test_damaged_and_missing_files(tmp_path: Path) -> None:
 def test_vocabulary_lists(tmp_path: Path) -> None:
     assert read_vocabulary(file(tmp_path, "one 12\n\ntwo\t3\nthree"), normalised=False) == {b"one", b"two", b"three"}
     assert read_vocabulary(file(tmp_path, "One\nwell-known\n"), normalised=True) == {b"one", b"well", b"known"}
-    with pytest.raises(DataError, match=r"line 2: 'two three' has to be one word, with a count after it or not\."):
+    with pytest.raises(DataError, match=r"line 2: expected one word, optionally with a count, got 'two three'\."):
         read_vocabulary(file(tmp_path, "one\ntwo three\n"), normalised=False)
-    with pytest.raises(DataError, match=r"a\.txt has no words; give one a line\."):
+    with pytest.raises(DataError, match=r"a\.txt has no words; give one word per line\."):
         read_vocabulary(file(tmp_path, "\n"), normalised=False)

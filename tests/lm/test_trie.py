@@ -1,4 +1,4 @@
-"""The trie against a scorer that reads the n-grams from a dictionary, and against the scores of the reference."""
+"""The trie compared with a scorer on a dictionary of n-grams, and with the scores of a reference implementation."""
 
 import math
 from itertools import pairwise
@@ -46,7 +46,7 @@ def to_ngram(model: Model, order: int = 4) -> Ngram:
 
 
 def slow_score(model: Model, history: tuple[int, ...], word: int, order: int) -> float:
-    """Katz's recursion as it is written, over the whole history."""
+    """Katz's recursion, literally, over the whole history."""
     history = history[len(history) - min(len(history), order - 1) :]
     if (*history, word) in model:
         return model[*history, word][0]
@@ -55,14 +55,14 @@ def slow_score(model: Model, history: tuple[int, ...], word: int, order: int) ->
 
 
 def matters(model: Model, order: int, context: tuple[int, ...]) -> bool:
-    """Whether some n-gram, or the back-off weight, needs this context."""
+    """Whether an n-gram or the back-off weight depends on this context."""
     weight = len(context) < order and context in model and model[context][1] != 0
     return weight or any(gram[:-1] == context for gram in model)
 
 
 @settings(max_examples=60, deadline=None)
 @given(models(), st.lists(st.integers(0, 5), max_size=12))
-def test_scores_equal_the_dictionarys_and_the_state_is_minimal(model: Model, sentence: list[int]) -> None:
+def test_scores_equal_those_of_the_dictionary_and_the_state_is_minimal(model: Model, sentence: list[int]) -> None:
     ngram = to_ngram(model)
     state, history = 0, ()
     for word in sentence:
@@ -121,7 +121,7 @@ def test_children_are_sorted_and_found() -> None:
 
 @settings(deadline=None)
 @given(models(), st.permutations(range(len(WORDS))))
-def test_words_of_other_numbers_are_the_same_model(model: Model, rank: list[int]) -> None:
+def test_renumbering_the_words_gives_the_same_model(model: Model, rank: list[int]) -> None:
     trie, size = to_ngram(model).trie, len(WORDS)
     new_keys, was = renumbered(keys_of(trie, size), to_ngram(model).counts, np.array(rank))
     renamed = {tuple(rank[word] for word in gram): weights for gram, weights in model.items()}
@@ -130,7 +130,7 @@ def test_words_of_other_numbers_are_the_same_model(model: Model, rank: list[int]
     assert trie.log_prob[was].tolist() == expected.trie.log_prob.tolist()
 
 
-def test_misfits_are_named() -> None:
+def test_misfits_are_reported() -> None:
     unigrams = Level(np.arange(3, dtype=np.int32)[:, None], np.zeros(3, np.float32), np.zeros(3, np.float32))
     zeros = np.zeros(2, np.float32)
     with pytest.raises(Misfit, match="twice") as twice:
@@ -149,7 +149,7 @@ def test_misfits_are_named() -> None:
 
 @pytest.mark.skipif(not REFERENCES.exists(), reason="needs the reference models in ../shared/data/text/kn-check")
 @pytest.mark.parametrize("name", ["o4", "o3p011"])
-def test_sentences_score_as_the_reference_says(name: str) -> None:
+def test_sentence_scores_equal_the_reference(name: str) -> None:
     ngram = packed.load(REFERENCES / f"{name}.arpa.xz")
     sentences = (REFERENCES.parent / "dev.txt").read_text(encoding="utf-8").split("\n")
     scores = (REFERENCES / f"{name}.dev-first200.scores.txt").read_text(encoding="utf-8").splitlines()

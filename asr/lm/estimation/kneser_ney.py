@@ -1,12 +1,12 @@
 """Interpolated modified Kneser-Ney smoothing (Chen and Goodman 1999), for text larger than memory.
 
-Every step reads sorted n-grams in pieces and hands on what the next one needs (Heafield et al. 2013):
+Every step reads sorted n-grams in pieces and passes its results to the next (Heafield et al. 2013):
 
 1. count the n-grams of the highest order, in suffix order: sorted by the last word, then the one before it, ...;
-2. adjusted counts of the lower orders: in how many different words' company an n-gram was seen, its left neighbours;
+2. compute adjusted counts of the lower orders: the number of different words before an n-gram, its left neighbours;
    n-grams that begin with `<s>`, which has no left neighbour, keep their count;
-3. in context order, discounted probabilities and what is left over for backing off;
-4. in suffix order again, where an n-gram stands beside its suffix, interpolation with the order below.
+3. in context order, compute discounted probabilities and the probability mass left for backing off;
+4. in suffix order again, interpolate with the order below.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,24 +20,24 @@ from asr.lm.sentences import Share
 from asr.lm.trie import find
 
 BLOCK = 1 << 20
-"""n-grams that are sorted in memory at a time; all steps together take some 300 bytes for each."""
+"""Number of n-grams sorted in memory at a time; all steps together need some 300 bytes for each."""
 FALLBACK = (0.5, 1.0, 1.5)
 """Discounts for a text too small or too regular to estimate them, as in KenLM's `--discount_fallback`."""
 MARKS = (UNKNOWN, BEGIN, END)
-"""The first words of every vocabulary."""
+"""The special words, the first ones of every vocabulary."""
 
 
 class Table:
     """The n-grams of an order in suffix order, as columns on disk.
 
-    An n-gram's key is the row of its suffix in the order below, times the vocabulary's size, plus its first word.
+    The key of an n-gram is the row of its suffix in the order below, times the vocabulary's size, plus its first word.
     """
 
     def __init__(self, folder: Path, order: int) -> None:
         self.folder, self.order, self.rows = folder, order, 0
 
     def append(self, key: np.ndarray, probability: np.ndarray) -> None:
-        """Shape: key (K,), int64; probability (K,), float64."""
+        """Append rows. Shape: key (K,), int64; probability (K,), float64"""
         columns = {"key": key, "probability": probability, "backoff": np.ones(len(key))}
         for name, column in columns.items():
             with self._path(name).open("ab") as file:
@@ -48,22 +48,22 @@ class Table:
         return self.folder / f"{name}-{self.order}"
 
     def column(self, name: str) -> np.ndarray:
-        """A column as memory that is mapped to its file."""
+        """A column, memory-mapped."""
         dtype = np.int64 if name == "key" else np.float64
         return np.memmap(self._path(name), dtype, "r+") if self.rows else np.empty(0, dtype)
 
 
 class Trainer:
-    """One training: the vocabulary, the settings, and a folder for what does not fit into memory."""
+    """Estimation of one model: vocabulary, settings, and a folder for data that does not fit into memory."""
 
     def __init__(
         self, words: Sequence[bytes], allowed: np.ndarray, *, order: int, prune: Sequence[int], folder: Path, block: int
     ) -> None:
-        """`allowed`: words whose n-grams may stay, shape (V,). `prune`: for each order, up to which count they go."""
+        """`allowed`: words in the vocabulary, shape (V,), bool. `prune`: the highest count pruned for each order."""
         self.words, self.allowed, self.order, self.folder, self.block = words, allowed, order, folder, block
         self.prune = [*prune, *[prune[-1]] * order][:order]
         self.begin = MARKS.index(BEGIN)
-        self.tokens = 0  # words and ends of sentences
+        self.tokens = 0  # words and sentence ends
         self.unigrams = np.zeros(len(words), np.int64)  # adjusted counts
         self.histogram = np.zeros((order + 1, 5), np.int64)  # of adjusted counts up to 4, by order
         self.counted, self.kept = [0] * (order + 1), [0] * (order + 1)
@@ -72,7 +72,7 @@ class Trainer:
         return Sorter(self.folder, columns, len(self.words), self.block, sums)
 
     def count(self, texts: Iterator[np.ndarray]) -> Sorter:
-        """Step 1. `texts`: word numbers of whole sentences, each with its end."""
+        """Step 1: n-grams of the highest order. `texts`: word numbers of whole sentences, each with its end."""
         counted = self.sorter(_suffix_order(self.order), sums=True)
         dtype = np.dtype([("words", np.uint32, (self.order,)), ("count", np.int64)])
         for numbers in texts:
@@ -106,13 +106,13 @@ class Trainer:
                     number = np.where(words[starts, head] == self.begin, times, neighbours)
                 # Sentences are padded with several `<s>`; only the last of them is a word.
                 proper = words[starts, head + 1] != self.begin
-                self._hand_on(adjusted[order - 2], words[starts[proper], head:], times[proper], number[proper])
+                self._add_adjusted(adjusted[order - 2], words[starts[proper], head:], times[proper], number[proper])
         self.counted[1] = len(self.words)
         self.kept[1] = int(self.allowed.sum())
         self.histogram[1] = np.bincount(np.minimum(self.unigrams, 5), minlength=6)[:5]
         return adjusted
 
-    def _hand_on(self, sorter: Sorter, words: np.ndarray, times: np.ndarray, number: np.ndarray) -> None:
+    def _add_adjusted(self, sorter: Sorter, words: np.ndarray, times: np.ndarray, number: np.ndarray) -> None:
         order = words.shape[1]
         dtype = np.dtype([("words", np.uint32, (order,)), ("count", np.int64), ("pruned", np.bool_)])
         records = np.empty(len(words), dtype)
@@ -124,9 +124,9 @@ class Trainer:
         sorter.add(records)
 
     def discount(self, order: int, adjusted: Sorter, amounts: np.ndarray) -> tuple[Sorter, Path]:
-        """Step 3: the n-grams kept, to be read in suffix order, and the left-over mass of each context in a file.
+        """Step 3: the kept n-grams, to be read in suffix order, and a file with the left-over mass of each context.
 
-        `amounts`: what to take off counts of 0, 1, 2, and 3 and more.
+        `amounts`: the discounts for counts of 0, 1, 2, and 3 or more.
         """
         kept = self.sorter(_suffix_order(order))
         dtype = np.dtype([("words", np.uint32, (order,)), ("probability", np.float64), ("left", np.float64)])
@@ -177,14 +177,14 @@ class Trainer:
         return table
 
     def rows(self, keys: Sequence[np.ndarray], words: np.ndarray) -> np.ndarray:
-        """In which row of its table each n-gram stands, -1 where it was pruned. Shape: words (K, order) -> (K,)"""
+        """The row of each n-gram in its table, -1 if it was pruned. Shape: words (K, order) -> (K,)"""
         row = words[:, -1].astype(np.int64)
         for order in range(2, words.shape[1] + 1):
             row = find(keys[order - 1], row * len(self.words) + words[:, -order])
         return row
 
     def ngrams(self, tables: Sequence[Table], order: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Pieces of an order: words, log10 probability, log10 back-off weight. Shape: (K, order), (K,), (K,)"""
+        """Yield n-grams in pieces: words, log10 probability, log10 back-off weight. Shape: (K, order), (K,), (K,)"""
         keys = [table.column("key") for table in tables]
         probability, backoff = tables[order - 1].column("probability"), tables[order - 1].column("backoff")
         for first in range(0, tables[order - 1].rows, self.block):
@@ -199,15 +199,15 @@ class Trainer:
 
 
 def discounts(histogram: np.ndarray) -> tuple[tuple[float, float, float], bool]:
-    """Chen and Goodman's equation 26, from how many n-grams have the counts 1 to 4; and whether it could be used."""
+    """Discounts by Chen and Goodman's equation 26 from the numbers of n-grams with counts 1 to 4; and whether valid."""
     once, twice, thrice, four = (float(number) for number in histogram[1:5])
     if min(once, twice, thrice) == 0:
         return FALLBACK, False
     y = once / (once + 2 * twice)
-    found = (1 - 2 * y * twice / once, 2 - 3 * y * thrice / twice, 3 - 4 * y * four / thrice)
-    if any(not 0 < amount <= limit for limit, amount in enumerate(found, start=1)):
-        return FALLBACK, False  # at 0 nothing would be left over for backing off, and its logarithm is infinite
-    return found, True
+    estimates = (1 - 2 * y * twice / once, 2 - 3 * y * thrice / twice, 3 - 4 * y * four / thrice)
+    if any(not 0 < amount <= limit for limit, amount in enumerate(estimates, start=1)):
+        return FALLBACK, False  # a discount of 0 leaves no mass for backing off, whose logarithm is -inf
+    return estimates, True
 
 
 def _suffix_order(order: int) -> list[int]:
@@ -223,7 +223,7 @@ def _context_dtype(order: int) -> np.dtype:
 
 
 def _windows(numbers: np.ndarray, order: int, begin: int, end: int) -> np.ndarray:
-    """Each word, and each end of a sentence, after the `order` - 1 words before it. Shape: (T,) -> (T, order)"""
+    """The n-gram that ends in each word and sentence end, padded with `<s>`. Shape: (T,) -> (T, order)"""
     if not len(numbers):
         return np.empty((0, order), numbers.dtype)
     starts = np.r_[0, np.flatnonzero(numbers == end)[:-1] + 1]

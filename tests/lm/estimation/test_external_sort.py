@@ -1,4 +1,4 @@
-"""Sorting in runs on disk against sorting in memory."""
+"""Sorting in runs on disk compared with sorting in memory."""
 
 from pathlib import Path
 
@@ -12,33 +12,33 @@ from asr.lm.estimation.external_sort import Sorter, changed, keys_of, up_to, who
 
 def records(words: list[tuple[int, ...]]) -> np.ndarray:
     order = len(words[0])
-    made = np.empty(len(words), np.dtype([("words", np.uint32, (order,)), ("count", np.int64)]))
-    made["words"], made["count"] = words, np.arange(1, len(words) + 1)
-    return made
+    array = np.empty(len(words), np.dtype([("words", np.uint32, (order,)), ("count", np.int64)]))
+    array["words"], array["count"] = words, np.arange(1, len(words) + 1)
+    return array
 
 
 @pytest.mark.parametrize("vocabulary_size", [4, 1 << 31])
 @settings(max_examples=40, deadline=None)
 @given(
-    parts=st.lists(st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=1, max_size=20), min_size=1, max_size=6),
+    batches=st.lists(st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=1, max_size=20), min_size=1, max_size=6),
     block=st.integers(1, 30),
     columns=st.permutations([0, 1, 2]),
 )
-def test_what_comes_out_is_sorted_and_summed(
-    tmp_path_factory: pytest.TempPathFactory, vocabulary_size: int, parts: list, block: int, columns: list[int]
+def test_the_output_is_sorted_and_summed(
+    tmp_path_factory: pytest.TempPathFactory, vocabulary_size: int, batches: list, block: int, columns: list[int]
 ) -> None:
     """A vocabulary of 2^31 words needs two keys for three words, one of 4 words needs one."""
     sorter = Sorter(tmp_path_factory.mktemp("runs"), columns, vocabulary_size, block, sums=True)
     expected: dict[tuple[int, ...], int] = {}
-    for part in parts:
-        batch = records(part)
-        sorter.add(batch)
-        for words, count in zip(part, batch["count"].tolist(), strict=True):
+    for batch in batches:
+        added = records(batch)
+        sorter.add(added)
+        for words, count in zip(batch, added["count"].tolist(), strict=True):
             expected[words] = expected.get(words, 0) + count
     merged = np.concatenate(list(sorter))
-    found = [tuple(words) for words in merged["words"].tolist()]
-    assert found == sorted(expected, key=lambda words: [words[column] for column in columns])
-    assert merged["count"].tolist() == [expected[words] for words in found]
+    ngrams = [tuple(words) for words in merged["words"].tolist()]
+    assert ngrams == sorted(expected, key=lambda words: [words[column] for column in columns])
+    assert merged["count"].tolist() == [expected[words] for words in ngrams]
 
 
 def test_without_sums_every_record_comes_back(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_without_sums_every_record_comes_back(tmp_path: Path) -> None:
     assert [tuple(row) for row in merged["words"].tolist()] == sorted(words, key=lambda pair: pair[::-1])
 
 
-def test_nothing_in_nothing_out(tmp_path: Path) -> None:
+def test_an_empty_sorter_yields_nothing(tmp_path: Path) -> None:
     assert list(Sorter(tmp_path, [0], 5, 17)) == []
 
 

@@ -1,4 +1,4 @@
-"""Kneser-Ney training against the formulas written out over dictionaries, and against KenLM's lmplz."""
+"""Kneser-Ney training compared with the formulas on dictionaries, and with KenLM's lmplz."""
 
 import itertools
 import math
@@ -19,7 +19,7 @@ Gram = tuple[str, ...]
 
 
 class Formulas:
-    """Chen and Goodman's modified Kneser-Ney, as it is written."""
+    """Chen and Goodman's modified Kneser-Ney, a literal implementation."""
 
     def __init__(self, sentences: list[list[str]], order: int, prune: list[int], allowed: set[str]) -> None:
         self.order = order
@@ -45,8 +45,8 @@ class Formulas:
         self.words = {gram[0] for gram in self.kept if len(gram) == 1} | {"<unk>"}
         self.discounts: list[tuple[float, ...]] = [()]
         for n in range(1, order + 1):
-            each = Counter(self.counts[n].values())
-            histogram = np.array([0, *(each[count] for count in (1, 2, 3, 4))])
+            frequency = Counter(self.counts[n].values())
+            histogram = np.array([0, *(frequency[count] for count in (1, 2, 3, 4))])
             self.discounts.append((0.0, *discounts(histogram)[0]))
 
     def taken(self, gram: Gram) -> float:
@@ -59,7 +59,7 @@ class Formulas:
         return sum(map(self.taken, longer)) / total if total else 1.0
 
     def probability(self, gram: Gram) -> float:
-        """Of the last word after the others, which is interpolated at every length."""
+        """Interpolated probability of the last word given the others."""
         context = gram[:-1]
         lower = self.probability(gram[1:]) if context else 1 / len(self.words)
         counts = self.counts[len(gram)]
@@ -76,13 +76,13 @@ def write(path: Path, sentences: list[list[str]]) -> Path:
 
 
 def parse(path: Path) -> dict[Gram, tuple[float, float]]:
-    """The n-grams of an ARPA file: log10 probability and back-off weight, 0 where there is none."""
-    found = {}
+    """The n-grams of an ARPA file: log10 probability and back-off weight, 0 if there is none."""
+    ngrams = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         fields = line.split("\t")
         if len(fields) > 1:
-            found[tuple(fields[1].split(" "))] = (float(fields[0]), float((*fields, "0")[2]))
-    return found
+            ngrams[tuple(fields[1].split(" "))] = (float(fields[0]), float((*fields, "0")[2]))
+    return ngrams
 
 
 sentences = st.lists(st.lists(st.sampled_from("aaaaabbbccdefgh"), min_size=1, max_size=8), min_size=1, max_size=25)
@@ -123,9 +123,9 @@ def test_every_number_equals_the_formulas(
         vocabulary=folder / "vocabulary",
         block=block,
     )
-    found, formulas = parse(folder / "lm.arpa"), Formulas(text, order, thresholds, allowed)
-    assert found.keys() == formulas.kept | {("<s>",), ("<unk>",)}
-    for gram, (log_prob, backoff) in found.items():
+    ngrams, formulas = parse(folder / "lm.arpa"), Formulas(text, order, thresholds, allowed)
+    assert ngrams.keys() == formulas.kept | {("<s>",), ("<unk>",)}
+    for gram, (log_prob, backoff) in ngrams.items():
         expected = 0 if gram == ("<s>",) else math.log10(formulas.probability(gram))
         assert log_prob == pytest.approx(expected, abs=1e-5)
         if len(gram) < order:
@@ -140,7 +140,7 @@ def test_every_number_equals_the_formulas(
         assert total == pytest.approx(1, abs=1e-4)
 
 
-def test_the_blocks_size_does_not_matter(tmp_path: Path) -> None:
+def test_the_block_size_does_not_matter(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     text = write(tmp_path / "text", [list(map(str, random.zipf(1.5, 12) % 100)) for _ in range(300)])
     written = []
@@ -151,20 +151,20 @@ def test_the_blocks_size_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_discounts_by_hand() -> None:
-    found, estimated = discounts(np.array([0, 10, 4, 3, 2]))
+    estimates, estimated = discounts(np.array([0, 10, 4, 3, 2]))
     y = 10 / 18
     assert estimated
-    assert found == pytest.approx((1 - 2 * y * 4 / 10, 2 - 3 * y * 3 / 4, 3 - 4 * y * 2 / 3))
+    assert estimates == pytest.approx((1 - 2 * y * 4 / 10, 2 - 3 * y * 3 / 4, 3 - 4 * y * 2 / 3))
 
 
 @pytest.mark.parametrize("histogram", [[0, 5, 5, 0, 5], [0, 10, 4, 50, 1], [0, 0, 0, 0, 0]])
-def test_discounts_that_cannot_be_estimated_are_fixed(histogram: list[int]) -> None:
+def test_discounts_that_cannot_be_estimated_have_default_values(histogram: list[int]) -> None:
     assert discounts(np.array(histogram)) == (FALLBACK, False)
 
 
 @pytest.mark.skipif(not REFERENCES.exists(), reason="needs the reference models in ../shared/data/text/kn-check")
 @pytest.mark.parametrize(("name", "order", "prune"), [("o4", 4, [0]), ("o3", 3, [0]), ("o3p011", 3, [0, 1, 1])])
-def test_every_number_equals_the_references(tmp_path: Path, name: str, order: int, prune: list[int]) -> None:
+def test_every_number_equals_the_reference(tmp_path: Path, name: str, order: int, prune: list[int]) -> None:
     orders = train([REFERENCES / "corpus.txt.xz"], tmp_path / "lm.arpa", order=order, prune=prune, block=100_000)
     ours, theirs = packed.load(tmp_path / "lm.arpa"), packed.load(REFERENCES / f"{name}.arpa.xz")
     assert list(ours.words) == list(theirs.words)
@@ -173,8 +173,8 @@ def test_every_number_equals_the_references(tmp_path: Path, name: str, order: in
     for field in ("log_prob", "backoff"):
         difference = np.abs(getattr(ours.trie, field) - getattr(theirs.trie, field)) / math.log(10)
         assert difference.max() < 1e-5
-    for line, found in zip((REFERENCES / f"{name}.lmplz-stats.txt").read_text().splitlines()[2:], orders, strict=True):
+    for line, stats in zip((REFERENCES / f"{name}.lmplz-stats.txt").read_text().splitlines()[2:], orders, strict=True):
         _, counts, *amounts = line.split()
-        assert counts in (str(found.counted), f"{found.kept}/{found.counted}")
-        for amount, expected in zip(found.discounts, amounts, strict=True):
+        assert counts in (str(stats.counted), f"{stats.kept}/{stats.counted}")
+        for amount, expected in zip(stats.discounts, amounts, strict=True):
             assert amount == pytest.approx(float(expected.partition("=")[2]), rel=1e-5)
