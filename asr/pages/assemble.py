@@ -1,4 +1,4 @@
-"""One HTML file with its data, style and script in it, which opens from disk without a network."""
+"""Assemble one HTML file that contains its data, style and script, and opens from disk without a network."""
 
 import html
 import json
@@ -11,11 +11,11 @@ PAGES = Path(__file__).parent
 
 
 def assemble(name: str, title: str, data: Mapping[str, Any]) -> str:
-    """The template `name`.html with its script, the shared style and script, and `data`'s objects in their places."""
+    """Fill the template `name`.html with its script, the shared style and script, and the objects in `data`."""
     parts = {
         "title": html.escape(title),
         "style": (PAGES / "style.css").read_text(encoding="utf-8"),
-        "script": "".join((PAGES / f"{each}.js").read_text(encoding="utf-8") for each in ("shared", name)),
+        "script": "".join((PAGES / f"{script}.js").read_text(encoding="utf-8") for script in ("shared", name)),
         **{key: embed(value) for key, value in data.items()},
     }
     template = (PAGES / f"{name}.html").read_text(encoding="utf-8")
@@ -23,5 +23,5 @@ def assemble(name: str, title: str, data: Mapping[str, Any]) -> str:
 
 
 def embed(value: object) -> str:
-    """JSON that cannot end the script element in which it stands."""
+    """JSON that cannot close the script element that contains it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -1,15 +1,16 @@
 "use strict";
-// The page of two systems, from the top down.
+// The comparison page, from top to bottom.
 
 const comparison = embedded("data");
-const rows = comparison.utterances.map(expand).sort((a, b) => Math.abs(b.change) - Math.abs(a.change)); // ties: as in A
+const rows = comparison.utterances.map(expand).sort((a, b) => Math.abs(b.change) - Math.abs(a.change)); // ties: in the order of A
 
-function expand([id, speaker, ...short]) {
-  const pairs = short.map((each) => each.map(unpack));
-  const errors = pairs.map((each) => each.filter((pair) => pair[0] !== "hit").length);
-  const said = pairs[0].map((pair) => pair[1]).filter((word) => word !== null);
-  const heard = pairs.map((each) => each.map((pair) => pair[2]).filter((word) => word !== null).join(" "));
-  return { id, speaker, pairs, errors, said, heard, change: errors[1] - errors[0], found: [id, speaker ?? "", said.join(" "), ...heard].join("\n").toLowerCase() };
+function expand([id, speaker, ...compact]) {
+  const pairs = compact.map((alignment) => alignment.map(unpack));
+  const errors = pairs.map((alignment) => alignment.filter((pair) => pair[0] !== "hit").length);
+  const reference = pairs[0].map((pair) => pair[1]).filter((word) => word !== null);
+  const hypotheses = pairs.map((alignment) => alignment.map((pair) => pair[2]).filter((word) => word !== null).join(" "));
+  const searchText = [id, speaker ?? "", reference.join(" "), ...hypotheses].join("\n").toLowerCase();
+  return { id, speaker, pairs, errors, reference, hypotheses, change: errors[1] - errors[0], searchText };
 }
 
 const signed = (number, digits) => `${number > 0 ? "+" : number < 0 ? "−" : ""}${Math.abs(number).toFixed(digits)}`;
@@ -23,32 +24,32 @@ function drawSummary() {
   byId("names").append(...["A", "B"].flatMap((letter, place) => [el("dt", {}, letter), el("dd", {}, links[place] ? el("a", { href: links[place] }, names[place]) : names[place])]));
   const rates = summaries.map((summary) => summary.words);
   const ends = difference?.interval;
-  const sure = ends ? `95 % interval ${points(ends.low)} to ${points(ends.high)} points` : "no interval";
+  const uncertainty = ends ? `95 % interval ${points(ends.low)} to ${points(ends.high)} points` : "no interval";
   const verdict = (significant, better) => (significant ? `${better} is better` : "no significant difference");
   byId("summary-body").append(
     el("dl", { class: "figures" },
-      figure(difference ? `${points(difference.rate)} points` : "–", "word error rate of B less A", sure),
-      figure(percent(rates[0].rate), "word error rate of A", `95 % interval ${range(rates[0].interval)}`),
-      figure(percent(rates[1].rate), "word error rate of B", `95 % interval ${range(rates[1].interval)}`)),
-    el("div", { class: "split" }, drawn(rates, difference), systems(summaries)),
+      figure(difference ? `${points(difference.rate)} points` : "–", "change in WER (B minus A)", uncertainty),
+      figure(percent(rates[0].rate), "WER of A", `95 % interval ${range(rates[0].interval)}`),
+      figure(percent(rates[1].rate), "WER of B", `95 % interval ${range(rates[1].interval)}`)),
+    el("div", { class: "split" }, charts(rates, difference), systems(summaries)),
     facts([
-      ["improvement", difference && `B is better in ${percent(difference.better, 1)} of the bootstrap's draws, worse in ${percent(difference.worse, 1)}`],
+      ["improvement", difference && `B is better in ${percent(difference.better, 1)} of the bootstrap samples, worse in ${percent(difference.worse, 1)}`],
       ["MAPSSWE", mapsswe && `Z = ${mapsswe.z.toFixed(3)}, p = ${chance(mapsswe.p)}, ${plural(mapsswe.segments, "segment")}: ${verdict(mapsswe.significant, mapsswe.z < 0 ? "A" : "B")}`],
-      ["sign test", `A is better in ${plural(sign.a_better, "utterance")}, B in ${count(sign.b_better)}, p = ${chance(sign.p)}, ${count(sign.equal)} with as many errors left out: ${verdict(sign.significant, sign.a_better > sign.b_better ? "A" : "B")}`],
-      ["interval", ends && `bootstrap by ${ends.by}, ${count(ends.draws)} draws of ${plural(ends.units, ends.by)}, the same for both systems`],
-      ["words aligned by", `${comparison.rule_name}; for MAPSSWE always ${comparison.mapsswe_rule_name}`],
+      ["sign test", `A is better in ${plural(sign.a_better, "utterance")}, B in ${count(sign.b_better)}, p = ${chance(sign.p)}, ${count(sign.equal)} ties ignored: ${verdict(sign.significant, sign.a_better > sign.b_better ? "A" : "B")}`],
+      ["interval", ends && `paired bootstrap by ${ends.by}, ${count(ends.draws)} samples of ${plural(ends.units, ends.by)}`],
+      ["word alignment", `${comparison.rule_name}; for MAPSSWE always ${comparison.mapsswe_rule_name}`],
     ]));
 }
 
 const figure = (value, name, note) => el("div", {}, el("dt", {}, name, el("br"), el("span", { class: "small" }, note)), el("dd", { class: "big" }, value));
 
-function drawn(rates, difference) {
+function charts(rates, difference) {
   const both = intervals(["A", "B"].map((label, place) => ({ label, rate: rates[place].rate, ends: rates[place].interval })),
     { label: `WER of A ${percent(rates[0].rate)}, of B ${percent(rates[1].rate)}` });
   if (!difference) return both;
   const low = Math.min(0, difference.rate, difference.interval?.low ?? 0);
-  return el("div", {}, both, intervals([{ label: "B less A", rate: difference.rate, ends: difference.interval }],
-    { label: `B less A: ${points(difference.rate)} points`, low, unit: "pt", zero: true }));
+  return el("div", {}, both, intervals([{ label: "B minus A", rate: difference.rate, ends: difference.interval }],
+    { label: `B minus A: ${points(difference.rate)} points`, low, unit: "pt", zero: true }));
 }
 
 function systems(summaries) {
@@ -68,7 +69,7 @@ function drawSpeakers() {
     if (row.speaker === null) continue;
     const sums = speakers.get(row.speaker) ?? { name: row.speaker, utterances: 0, words: 0, errors: [0, 0] };
     sums.utterances += 1;
-    sums.words += row.said.length;
+    sums.words += row.reference.length;
     row.errors.forEach((number, place) => { sums.errors[place] += number; });
     speakers.set(row.speaker, sums);
   }
@@ -87,16 +88,16 @@ function drawSpeakers() {
       { name: "words", label: "words", number: true, value: (sums) => sums.words },
       { name: "a", label: "A", number: true, value: rate(0), show: (sums) => percent(rate(0)(sums)) },
       { name: "b", label: "B", number: true, value: rate(1), show: (sums) => percent(rate(1)(sums)) },
-      { name: "change", label: "B less A, points", number: true, value: change, show: (sums) => (change(sums) === null ? "–" : points(change(sums))) },
+      { name: "change", label: "B minus A, points", number: true, value: change, show: (sums) => (change(sums) === null ? "–" : points(change(sums))) },
     ],
   });
 }
 
 // Utterances
 
-/** Both alignments in common columns: [said, pair of A, pair of B]; words inserted at one place stand together. */
+/** Merge both alignments into common columns [reference word, pair of A, pair of B]; insertions at the same position share columns. */
 function merge([a, b]) {
-  const places = [a, b].map((pairs) => {
+  const slotsOfBoth = [a, b].map((pairs) => {
     const slots = [{ inserted: [], pair: null }];
     for (const pair of pairs) {
       if (pair[0] === "insertion") slots.at(-1).inserted.push(pair);
@@ -107,8 +108,8 @@ function merge([a, b]) {
     }
     return slots;
   });
-  return places[0].flatMap((first, n) => {
-    const second = places[1][n];
+  return slotsOfBoth[0].flatMap((first, n) => {
+    const second = slotsOfBoth[1][n];
     const width = Math.max(first.inserted.length, second.inserted.length);
     const columns = Array.from({ length: width }, (_, k) => [null, first.inserted[k] ?? null, second.inserted[k] ?? null]);
     return first.pair ? [...columns, [first.pair[1], first.pair, second.pair]] : columns;
@@ -117,22 +118,22 @@ function merge([a, b]) {
 
 function sideBySide(row) {
   const cell = (pair) => {
-    const known = pair && KINDS[pair[0]];
-    if (!known) return el("span", {}, pair ? pair[2] : "", pair ? null : quiet("nothing"));
-    return el("span", { class: known.style }, el("span", { "aria-hidden": "true" }, known.sign), quiet(`${known.name} `), pair[2] ?? "");
+    const kind = pair && KINDS[pair[0]];
+    if (!kind) return el("span", {}, pair ? pair[2] : "", pair ? null : quiet("nothing"));
+    return el("span", { class: kind.style }, el("span", { "aria-hidden": "true" }, kind.sign), quiet(`${kind.name} `), pair[2] ?? "");
   };
-  const items = merge(row.pairs).map(([said, first, second]) => el("li", {}, el("span", {}, said ?? "", said === null ? quiet("nothing said") : null), quiet("; A: "), cell(first), quiet("; B: "), cell(second)));
-  const heads = el("li", { class: "heads", "aria-hidden": "true" }, el("span", {}, "said"), el("span", {}, "A"), el("span", {}, "B"));
-  return el("ol", { class: "alignment both", "aria-label": "Word said, by A, by B" }, heads, items);
+  const items = merge(row.pairs).map(([reference, first, second]) => el("li", {}, el("span", {}, reference ?? "", reference === null ? quiet("no reference word") : null), quiet("; A: "), cell(first), quiet("; B: "), cell(second)));
+  const heads = el("li", { class: "heads", "aria-hidden": "true" }, el("span", {}, "reference"), el("span", {}, "A"), el("span", {}, "B"));
+  return el("ol", { class: "alignment both", "aria-label": "Reference word, word of A, word of B" }, heads, items);
 }
 
 const open = (row) => comparison.links.map((link, place) => link && el("a", { href: `${link}#utterance=${encodeURIComponent(row.id)}`, "aria-label": `${row.id} in the report of ${"AB"[place]}` }, "AB"[place]));
 
 const table = new Table(byId("utterances-body"), {
-  caption: "Utterances in both systems", rows, nothing: "No utterance fits the search and the filter.",
+  caption: "Utterances of both systems", rows, nothing: "No utterance matches the search and the filter.",
   columns: [
     { name: "id", label: "utterance", value: (row) => row.id, class: "name" },
-    { name: "text", label: "said, and recognised by A and B", value: (row) => row.said.join(" "), show: sideBySide, class: "text" },
+    { name: "text", label: "reference and hypotheses of A and B", value: (row) => row.reference.join(" "), show: sideBySide, class: "text" },
     { name: "speaker", label: "speaker", value: (row) => row.speaker, show: (row) => row.speaker ?? "–" },
     { name: "a", label: "errors A", number: true, value: (row) => row.errors[0] },
     { name: "b", label: "errors B", number: true, value: (row) => row.errors[1] },
@@ -142,12 +143,12 @@ const table = new Table(byId("utterances-body"), {
 });
 
 function refresh() {
-  const wanted = byId("search").value.trim().toLowerCase().split(/\s+/).join(" ");
-  const fits = {
+  const query = byId("search").value.trim().toLowerCase().split(/\s+/).join(" ");
+  const matches = {
     all: () => true, changed: (row) => row.change, better: (row) => row.change < 0, worse: (row) => row.change > 0,
-    different: (row) => row.heard[0] !== row.heard[1], wrong: (row) => row.errors[0] && row.errors[1],
+    different: (row) => row.hypotheses[0] !== row.hypotheses[1], wrong: (row) => row.errors[0] && row.errors[1],
   }[byId("show").value];
-  table.setRows(rows.filter((row) => fits(row) && row.found.includes(wanted)));
+  table.setRows(rows.filter((row) => matches(row) && row.searchText.includes(query)));
 }
 
 drawSummary();

@@ -1,5 +1,5 @@
 "use strict";
-// What both pages are made of: elements, numbers, tables, alignments, intervals.
+// Shared by both pages: elements, numbers, tables, alignments, intervals.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -22,17 +22,17 @@ const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : 
 const percent = (rate, digits = 2) => (rate === null ? "–" : `${(100 * rate).toFixed(digits)} %`);
 const range = (ends) => (ends ? `${(100 * ends.low).toFixed(2)} – ${(100 * ends.high).toFixed(2)} %` : "–");
 
-/** Numbers by size, texts by the alphabet with numbers in them by size; null last, whatever the direction. */
+/** Compare numbers by value and texts in natural order; null is last in both directions. */
 function compareValues(a, b, sign) {
   if (a === null || b === null) return (a === null) - (b === null);
   return sign * (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
 }
 
 /**
- * A table that sorts by its heads and shows `size` rows at a time.
+ * A table that sorts by clicks on its headers and shows `size` rows per page.
  * A column: `name`, `label`, `value(row)` to sort by, `show(row, table)` (a node or text; the value by default),
- * `number` (set right, sorts from the largest first), `fixed` (no sorting).
- * `detail(row)` makes what opens under a row.
+ * `number` (right-aligned, the largest first), `fixed` (not sortable).
+ * `detail(row)` returns the nodes that open below a row.
  */
 class Table {
   constructor(host, { caption, columns, rows, size = 25, sort = null, detail = null, nothing = "Nothing to show." }) {
@@ -63,12 +63,12 @@ class Table {
     const first = column.number ? -1 : 1;
     this.sign = this.key === column.name ? -this.sign : first;
     this.key = column.name;
-    this.setRows(this.given);
+    this.setRows(this.allRows);
   }
 
   setRows(rows) {
-    this.given = rows;
-    const column = this.columns.find((each) => each.name === this.key);
+    this.allRows = rows;
+    const column = this.columns.find((candidate) => candidate.name === this.key);
     this.rows = column ? [...rows].sort((a, b) => compareValues(column.value(a), column.value(b), this.sign)) : rows;
     for (const [name, head] of this.heads) {
       const sorted = name === this.key;
@@ -84,8 +84,8 @@ class Table {
   turn(by) {
     this.page += by;
     this.draw();
-    const rest = by > 0 ? this.next : this.back;
-    if (rest.disabled) (by > 0 ? this.back : this.next).focus(); // a button that goes dead drops the keyboard's place
+    const pressed = by > 0 ? this.next : this.back;
+    if (pressed.disabled) (by > 0 ? this.back : this.next).focus(); // a disabled button loses the keyboard focus
   }
 
   draw() {
@@ -96,7 +96,7 @@ class Table {
     if (!shown.length) this.body.append(el("tr", {}, el("td", { class: "nothing", colspan: this.columns.length }, this.nothing)));
     this.back.disabled = this.page === 0;
     this.next.disabled = first + this.size >= this.rows.length;
-    this.pager.hidden = this.given.length <= this.size && !this.detail;
+    this.pager.hidden = this.allRows.length <= this.size && !this.detail;
     this.status.textContent = shown.length ? `${count(first + 1)} – ${count(first + shown.length)} of ${count(this.rows.length)}` : "0 of 0";
   }
 
@@ -107,7 +107,7 @@ class Table {
     return el("tr", {}, cells);
   }
 
-  /** A button that opens and closes the row it stands in. */
+  /** A button that opens and closes the details of its row. */
   opener(row, label) {
     const turn = el("span", { class: "turn", "aria-hidden": "true" }, "▸");
     const button = el("button", { type: "button", class: "link", "aria-expanded": "false" }, turn, label);
@@ -129,7 +129,7 @@ class Table {
     return button;
   }
 
-  /** Turn to the page of a row and open it. */
+  /** Go to the page of a row and open its details. */
   reveal(row) {
     this.page = Math.max(0, Math.floor(this.rows.indexOf(row) / this.size));
     this.draw();
@@ -147,60 +147,60 @@ const KINDS = {
 };
 const spaced = (nodes) => nodes.flatMap((node) => [node, " "]).slice(0, -1);
 
-/** [kind, said, heard] from the page's short form: a word that was hit, or an array with 0 for no word. */
+/** Expand the compact form of a pair, a word (hit) or an array with 0 for no word, to [kind, reference, hypothesis]. */
 function unpack(pair) {
   if (typeof pair === "string") return ["hit", pair, pair];
   if (pair[0] === 0) return ["insertion", null, pair[1]];
   return pair[1] === 0 ? ["deletion", pair[0], null] : ["substitution", ...pair];
 }
 
-/** An alignment on one line: a hit as it is, errors with a sign and a colour. */
+/** An alignment on one line: hits as plain words, errors with a sign and a colour. */
 function inline(pairs) {
-  if (!pairs.length) return el("span", { class: "soft" }, "(nothing said, nothing recognised)");
-  return spaced(pairs.map(([kind, said, heard]) => {
-    if (kind === "deletion") return el("del", { class: "del" }, quiet("deleted: "), el("span", { "aria-hidden": "true" }, "−"), el("s", {}, said));
-    if (kind === "insertion") return el("ins", { class: "ins" }, quiet("inserted: "), el("span", { "aria-hidden": "true" }, "+"), heard);
-    if (kind === "hit") return said;
-    return el("span", { class: "sub" }, quiet("substituted: "), el("s", {}, said), quiet(", recognised: "), el("span", { "aria-hidden": "true" }, " ≠ "), heard);
+  if (!pairs.length) return el("span", { class: "soft" }, "(empty reference and hypothesis)");
+  return spaced(pairs.map(([kind, reference, hypothesis]) => {
+    if (kind === "deletion") return el("del", { class: "del" }, quiet("deleted: "), el("span", { "aria-hidden": "true" }, "−"), el("s", {}, reference));
+    if (kind === "insertion") return el("ins", { class: "ins" }, quiet("inserted: "), el("span", { "aria-hidden": "true" }, "+"), hypothesis);
+    if (kind === "hit") return reference;
+    return el("span", { class: "sub" }, quiet("substituted: "), el("s", {}, reference), quiet(", hypothesis: "), el("span", { "aria-hidden": "true" }, " ≠ "), hypothesis);
   }));
 }
 
-/** Said over recognised, column by column; `button(place, text)` makes the recognised words that can be pressed. */
-function columns(pairs, button, heads = ["said", "recognised"]) {
+/** Reference above hypothesis in columns; `button(place, text)` makes the hypothesis words clickable. */
+function columns(pairs, button, heads = ["reference", "hypothesis"]) {
   let place = -1;
-  const items = pairs.map(([kind, said, heard]) => {
-    const known = KINDS[kind];
-    if (heard !== null) place += 1;
-    return el("li", { class: known?.style },
-      el("span", {}, said ?? "", said === null ? quiet("nothing") : null),
-      heard === null ? el("span", {}, quiet(", ")) : button ? button(place, heard) : el("span", {}, heard),
-      known ? el("span", { class: "sign" }, el("span", { "aria-hidden": "true" }, known.sign), quiet(known.name)) : el("span"));
+  const items = pairs.map(([kind, reference, hypothesis]) => {
+    const error = KINDS[kind];
+    if (hypothesis !== null) place += 1;
+    return el("li", { class: error?.style },
+      el("span", {}, reference ?? "", reference === null ? quiet("nothing") : null),
+      hypothesis === null ? el("span", {}, quiet(", ")) : button ? button(place, hypothesis) : el("span", {}, hypothesis),
+      error ? el("span", { class: "sign" }, el("span", { "aria-hidden": "true" }, error.sign), quiet(error.name)) : el("span"));
   });
   const names = el("li", { class: "heads", "aria-hidden": "true" }, el("span", {}, heads[0]), el("span", {}, heads[1]), el("span"));
-  return el("ol", { class: "alignment", "aria-label": "Alignment: word said, word recognised" }, names, items);
+  return el("ol", { class: "alignment", "aria-label": "Alignment: reference word, hypothesis word" }, names, items);
 }
 
 const legend = () => el("ul", { class: "legend small", "aria-label": "Signs" },
-  el("li", {}, el("span", { class: "sub" }, "said ≠ recognised"), " substituted"),
-  el("li", {}, el("span", { class: "del" }, "−", el("s", {}, "said")), " deleted"),
-  el("li", {}, el("span", { class: "ins" }, "+recognised"), " inserted"));
+  el("li", {}, el("span", { class: "sub" }, "reference ≠ hypothesis"), " substituted"),
+  el("li", {}, el("span", { class: "del" }, "−", el("s", {}, "reference")), " deleted"),
+  el("li", {}, el("span", { class: "ins" }, "+hypothesis"), " inserted"));
 
-/** Round steps for an axis from `low` to `high`, about `wanted` of them. */
-function ticks(low, high, wanted = 5) {
-  const rough = (high - low) / wanted || 1;
+/** Round tick values for an axis from `low` to `high`, about `target` of them. */
+function ticks(low, high, target = 5) {
+  const rough = (high - low) / target || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough);
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
   const values = [];
   for (let n = Math.ceil(low / step); n * step <= high * (1 + 1e-9); n += 1) values.push(n * step);
   return values;
 }
 
-/** Intervals as bars with a point, one under another on a common axis; a row: `label`, `rate`, `ends`. */
+/** Intervals as bars with a point, one per row, on a common axis; a row: `label`, `rate`, `ends`. */
 function intervals(rows, { label, low = 0, unit = "%", zero = false }) {
   const left = 130, width = 480, top = 6, step = 40, right = width - 26;
   const values = rows.flatMap((row) => [row.rate, row.ends?.low, row.ends?.high]).filter((value) => Number.isFinite(value));
-  const least = Math.min(low, ...values), most = Math.max(...values, least + 0.001);
-  const room = (most - least) * 0.06, from = least === 0 ? 0 : least - room, to = most + room;
+  const minimum = Math.min(low, ...values), maximum = Math.max(...values, minimum + 0.001);
+  const margin = (maximum - minimum) * 0.06, from = minimum === 0 ? 0 : minimum - margin, to = maximum + margin;
   const x = (value) => left + ((value - from) / (to - from)) * (right - left);
   const bottom = top + step * rows.length;
   const marks = ticks(from, to).map((value) => svg("g", {},
@@ -218,7 +218,7 @@ function intervals(rows, { label, low = 0, unit = "%", zero = false }) {
     zero ? svg("line", { class: "diagonal", x1: x(0), x2: x(0), y1: top, y2: bottom }) : null, lines);
 }
 
-/** An interval for a table's cell, drawn on the axis from 0 to `most`, and in figures. */
+/** An interval in a table cell: drawn on an axis from 0 to `most`, and as text. */
 function smallInterval(rate, ends, most) {
   if (rate === null) return "–";
   const x = (value) => 6 + 74 * Math.min(1, value / (most || 1));
@@ -231,12 +231,12 @@ function smallInterval(rate, ends, most) {
 const facts = (pairs) => el("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== "" && value !== undefined)
   .flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 
-/** The search box, the choice beside it and the key that goes there; `refresh` shows what fits. */
+/** Connect the search box, the selection next to it and the shortcut key; `refresh` applies the filters. */
 function startSearch(refresh) {
-  let waiting = null;
+  let timer = null;
   byId("search").addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(refresh, 120);
+    clearTimeout(timer);
+    timer = setTimeout(refresh, 120);
   });
   byId("show").addEventListener("change", refresh);
   byId("bar").addEventListener("submit", (event) => event.preventDefault());

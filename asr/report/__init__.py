@@ -1,2 +1,2 @@
-"""What an evaluation leaves behind: report.json for programs, report.md for a pull request, trn files for sclite, and
-index.html for people."""
+"""Reports of evaluations: report.json for programs, report.md for pull requests, trn files for sclite, and index.html
+for users."""

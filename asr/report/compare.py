@@ -1,4 +1,4 @@
-"""The page that shows two systems side by side, and the same as JSON and Markdown."""
+"""The page that shows two systems side by side, and the same results as JSON and Markdown."""
 
 import json
 import os
@@ -15,17 +15,17 @@ from asr.scoring.summary import report
 from asr.scoring.verdict import markdown
 
 FORMAT = 1
-"""Of comparison.json."""
+"""Format version of comparison.json."""
 
 
 def write_comparison(comparison: Comparison, a: Path, b: Path, folder: Path) -> None:
-    """Write index.html, comparison.json (`format` and Comparison.to_dict) and comparison.md into a folder.
+    """Write index.html, comparison.json (`format` and Comparison.to_dict) and comparison.md to a folder.
 
-    The utterances of the page link to their places in the reports `a` and `b`, folders or the report.json in them,
-    where these have a page; the links are relative, so that all three folders can be moved together.
+    The utterances on the page link to the reports `a` and `b` (folders or the report.json in them) if these have an
+    index.html; the links are relative, so that all three folders can be moved together.
 
     Raises:
-        AsrError: something cannot be written.
+        AsrError: a file cannot be written.
     """
     links = [_link(path if path.is_dir() else path.parent, folder) for path in (a, b)]
     write_files(
@@ -49,17 +49,17 @@ def _link(report_folder: Path, folder: Path) -> str | None:
 
 
 def _data(comparison: Comparison, links: list[str | None]) -> dict[str, Any]:
-    """What comparison.js reads: `to_dict` with both systems' intervals, and all utterances with both alignments."""
-    known = comparison.to_dict()
+    """The data for comparison.js: `to_dict`, the summaries of both systems, and all utterances with both alignments."""
+    results = comparison.to_dict()
     return {
         "names": comparison.names,
         "links": links,
         "rule_name": RULES[comparison.a.rule],
         "mapsswe_rule_name": RULES["sclite"],
         "summaries": [report(score) for score in (comparison.a, comparison.b)],
-        **{key: known[key] for key in ("difference", "mapsswe", "sign")},
+        **{key: results[key] for key in ("difference", "mapsswe", "sign")},
         "utterances": [
-            [a.id, a.speaker, *(short_pairs([list(pair) for pair in each.pairs]) for each in (a, b))]
+            [a.id, a.speaker, *(short_pairs([list(pair) for pair in utterance.pairs]) for utterance in (a, b))]
             for a, b in zip(comparison.a.utterances, comparison.b.utterances, strict=True)
         ],
     }

@@ -1,24 +1,24 @@
-"""The report as one JSON object: everything that the other files show.
+"""The report as one JSON object, from which the other files are made.
 
-`report.json`, format 1. Rates are fractions of 1, times are seconds, null means that there is none.
+`report.json`, format 1. Rates are fractions of 1, times are in seconds, null means not available.
 
 - `format`: 1
 - `origin`: `made_with` (program and version), `created` (UTC, ISO 8601), `command`
-- `model`: what the model says of itself: `name`, `given` (as on the command line), `parameters`, ...
-- `decoding`: how texts were found
+- `model`: fields of the model's description: `name`, `given` (as on the command line), `parameters`, ...
+- `decoding`: description of the decoding
 - `normalisation`: `name`, `description`, `alphabet`; `changed`, the number of references that it changed; `unwritable`,
-  the characters in references that the model cannot write, each with its number of references
+  the characters in references that the model cannot output, each with its number of references
 - `rule`: of the word alignment, "fewest" or "sclite"
-- `speed`: `duration_s` of all sound, `elapsed_s` to recognise it, `real_time_factor` (elapsed / duration), `cores`
-- `summary`: `utterances`, `words`, `characters`, `sentences`, as `asr score --json` has them; `remarks`, sentences on
-  the interval
+- `speed`: `duration_s` of all audio, `elapsed_s` to recognise it, `real_time_factor` (elapsed / duration), `cores`
+- `summary`: `utterances`, `words`, `characters`, `sentences`, as in `asr score --json`; `remarks`, sentences on the
+  interval
 - `parts`: `corpus`, `speaker`, `duration` (s), `speaking_rate` (reference words / s), each an array of objects: `name`,
-  `low`, `high` (of a range: from `low` on, below `high`), and `utterances`, `words`, `characters`, `sentences`
-  `group`: the speakers of a corpus by gender, age and accent, where it tells at least two; with `corpus`, `trait` and
+  `low`, `high` (of a range: at least `low`, below `high`), and `utterances`, `words`, `characters`, `sentences`
+  `group`: the speakers of a corpus by gender, age and accent, if it has at least two values; with `corpus`, `trait` and
   its `value`
-- `word_errors`: the most frequent, at most 1,000: `kind`, `reference`, `hypothesis`, `count`, `utterances` (in how
-  many), `said` (how often the references have the word)
-- `word_errors_distinct`: how many there are
+- `word_errors`: the most frequent, at most 1,000: `kind`, `reference`, `hypothesis`, `count`, `utterances`
+  (the number of utterances with it), `said` (occurrences of the word in the references)
+- `word_errors_distinct`: the number of distinct word errors
 - `calibration`: `words`, `correct`, `confidence` (mean), `error` (expected calibration error), `auc`, and `bins`, each
   `low`, `high`, `words`, `correct`, `confidence`, `accuracy`, `interval`; null when no word was recognised
 - `corpora`: `name`, `manifest`, `utterances`, `duration_s`
@@ -43,15 +43,15 @@ from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
 
 FORMAT = 1
-"""Raised when a program that reads an older report could misread a newer one."""
+"""Incremented when a program for older reports could misread a newer one."""
 MAX_WORD_ERRORS = 1_000
-"""Distinct word errors that are listed."""
+"""Maximum number of word errors in the list."""
 NORMALISATION = "nfkc-lower-alphabet"
-"""The name of asr.text.normalise."""
+"""The name of the normalisation by `asr.text.normalise`."""
 DESCRIPTION = (
-    "References: Unicode NFKC, lower case, typographic apostrophes made plain; punctuation and symbols outside the "
-    "model's alphabet become spaces (an apostrophe vanishes), white space one space. Letters and digits outside the "
-    "alphabet stay and count as errors. Hypotheses: as the model writes them."
+    "References: Unicode NFKC, lower case, typographic apostrophes become '; punctuation and symbols outside the "
+    "model's alphabet become spaces (apostrophes are removed), white space one space. Letters and digits outside the "
+    "alphabet are kept and count as errors. Hypotheses: as the model outputs them."
 )
 
 Document = dict[str, Any]
@@ -69,13 +69,13 @@ def build(
     cores: int,
     origin: Mapping[str, str],
 ) -> Document:
-    """Put together what the module's description says.
+    """Build the report that the module's docstring describes.
 
     Shape:
-        transcripts, score.utterances: one for each utterance of the corpora, in their order.
+        transcripts, score.utterances: one per utterance of the corpora, in the same order.
     """
     utterances = [utterance for corpus in corpora for utterance in corpus.utterances]
-    of_corpus = [corpus.name for corpus in corpora for _ in corpus.utterances]
+    corpus_names = [corpus.name for corpus in corpora for _ in corpus.utterances]
     durations_s = [utterance.duration for utterance in utterances]
     rates = [s.words.reference / u.duration for s, u in zip(score.utterances, utterances, strict=True)]
     errors = word_errors(score)
@@ -95,7 +95,7 @@ def build(
         },
         "summary": summary | {"remarks": remarks(summary["words"]["interval"], score)},
         "parts": {
-            "corpus": _parts(by_name(score, of_corpus)),
+            "corpus": _parts(by_name(score, corpus_names)),
             "speaker": _parts(by_name(score, [utterance.speaker for utterance in utterances])),
             "group": _groups(score, corpora),
             "duration": _parts(by_range(score, durations_s, DURATION_EDGES_S)),
@@ -124,7 +124,7 @@ def build(
                 "recognised": [_word(word) for word in transcript.words],
             }
             for name, utterance, scored, transcript in zip(
-                of_corpus, utterances, score.utterances, transcripts, strict=True
+                corpus_names, utterances, score.utterances, transcripts, strict=True
             )
         ],
     }
@@ -147,37 +147,37 @@ def _parts(parts: Sequence[Part]) -> list[dict[str, Any]]:
 
 
 def _groups(score: Score, corpora: Sequence[Corpus]) -> list[dict[str, Any]]:
-    """Within each corpus, for corpora differ more than groups of speakers do."""
-    found = []
+    """Groups of speakers within each corpus, because corpora differ more than groups of speakers."""
+    groups = []
     for corpus in corpora:
         for trait in TRAITS:
-            values = [getattr(u, trait) if each is corpus else None for each in corpora for u in each.utterances]
+            values = [getattr(u, trait) if other is corpus else None for other in corpora for u in other.utterances]
             parts = _parts(by_name(score, values))
             prefix = f"{corpus.name}, " if len(corpora) > 1 else ""
             prefix += "" if trait == "gender" else f"{trait} "
             if len(parts) > 1:
-                found += [
+                groups += [
                     part
                     | {"name": f"{prefix}{part['name']}", "corpus": corpus.name, "trait": trait, "value": part["name"]}
                     for part in parts
                 ]
-    return found
+    return groups
 
 
 def _summary(score: Score) -> dict[str, Any]:
-    """The rule of the alignment is said once for all."""
+    """The report of a score without the alignment rule, which the document states once."""
     return {name: value for name, value in report(score).items() if name != "rule"}
 
 
 def _calibration(score: Score, transcripts: Sequence[Transcript]) -> dict[str, Any] | None:
-    """A recognised word is correct where its place in the alignment is a hit."""
+    """Calibration of the word confidence; a recognised word is correct if it is a hit in the alignment."""
     calibration = calibrate(
         [word.confidence for transcript in transcripts for word in transcript.words],
         [p.kind == "hit" for u in score.utterances for p in u.pairs if p.hypothesis is not None],
     )
     if calibration is None:
         return None
-    bins = [asdict(each) | {"interval": list(each.interval)} for each in calibration.bins]
+    bins = [asdict(bin_) | {"interval": list(bin_.interval)} for bin_ in calibration.bins]
     return asdict(calibration) | {"bins": bins}
 
 

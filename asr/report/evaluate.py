@@ -1,4 +1,4 @@
-"""A model run on corpora, and the report of what came out."""
+"""Evaluate a model on corpora, and build the report."""
 
 import time
 from collections.abc import Sequence
@@ -34,32 +34,32 @@ FACTS = (
     "made_with",
     "created",
 )
-"""What a report says of the model: fields of its description."""
+"""Fields of the model's description in the report."""
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A model's transcripts of some corpora, and their score."""
+    """The transcripts of corpora by a model, and their score."""
 
     corpora: Sequence[Corpus]
     transcripts: Sequence[Transcript]
-    """One for each utterance of the corpora, in their order."""
+    """One per utterance of the corpora, in the same order."""
     score: Score
     elapsed_s: float
-    """To recognise all."""
+    """Wall time of the recognition."""
     description: AcousticDescription
-    """Of the model."""
+    """The description of the model."""
     decoding: str
-    """How texts were found."""
+    """Description of the decoding."""
 
     @property
     def utterances(self) -> list[Utterance]:
-        """Of all corpora."""
+        """The utterances of all corpora."""
         return [utterance for corpus in self.corpora for utterance in corpus.utterances]
 
     @property
     def duration_s(self) -> float:
-        """Of all utterances."""
+        """Total duration of the utterances."""
         return sum(utterance.duration for utterance in self.utterances)
 
 
@@ -72,7 +72,7 @@ def evaluate(
     threads: int = 1,
     progress: Progress = silent,
 ) -> Evaluated:
-    """Transcribe all corpora and score them, greedily without a decoder.
+    """Transcribe corpora and score the transcripts; greedy decoding without a decoder.
 
     Raises:
         AudioError: an utterance cannot be read.
@@ -87,12 +87,12 @@ def evaluate(
 
 
 def report(evaluated: Evaluated, *, given: str, command: str) -> Document:
-    """The report as `asr.report.document` describes it.
+    """Build the report described in `asr.report.document`.
 
     Args:
-        evaluated: what came out.
-        given: what the user called the model.
-        command: what gives the same numbers again.
+        evaluated: the result of the evaluation.
+        given: the model as named by the user.
+        command: the command that reproduces the numbers.
     """
     description = evaluated.description
     model: dict[str, Any] = {"given": given} | {name: getattr(description, name) for name in FACTS}
@@ -119,7 +119,7 @@ def media(
     count: int,
     progress: Progress = silent,
 ) -> Gallery:
-    """Sounds and pictures of the `count` utterances with the most errors, which are run a second time."""
+    """Audio and pictures of the `count` utterances with the most errors; runs the model on them again."""
     utterances, description = evaluated.utterances, model.description
     read = reader(description.sample_rate)
     return gallery(

@@ -1,4 +1,4 @@
-"""The word error rate over LM weight and word bonus as a picture."""
+"""Plot of the word error rate over LM weight and word bonus."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ def draw(
     best: tuple[float, float],
     path: Path,
 ) -> None:
-    """Write a PNG in which each cell shows its rate in percent, dark where it is low, the best weight and bonus framed.
+    """Draw a PNG whose cells show the rate in percent, low rates dark, with a frame around the best cell.
 
     Shape: rates (len(weights), len(bonuses))
     """
@@ -24,8 +24,8 @@ def draw(
     axes = figure.subplots()
     low, high = min(map(min, rates)), max(map(max, rates))
     axes.imshow(rates, cmap="viridis", aspect="auto", origin="lower")
-    for row, line in enumerate(rates):
-        for column, rate in enumerate(line):
+    for row, row_rates in enumerate(rates):
+        for column, rate in enumerate(row_rates):
             colour = "black" if rate > (low + high) / 2 else "white"
             axes.text(column, row, f"{rate:.1f}", ha="center", va="center", color=colour, fontsize=9)
     corner = (bonuses.index(best[1]) - 0.5, weights.index(best[0]) - 0.5)

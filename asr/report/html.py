@@ -1,4 +1,4 @@
-"""index.html: one file with its data, style and script in it, which opens from disk without a network."""
+"""index.html: one file that contains its data, style and script, and opens from disk without a network."""
 
 import base64
 from typing import Any
@@ -6,46 +6,46 @@ from typing import Any
 from asr.data.traits import TRAITS
 from asr.pages.assemble import assemble
 from asr.report.document import Document
-from asr.report.media import MAX_SOUND_S, Gallery, Media
+from asr.report.media import MAX_AUDIO_S, Gallery, Media
 from asr.scoring.alignment import RULES
 
 NO_WORD = 0
-"""What stands for no word in the page's short form of an alignment."""
+"""Placeholder for a missing word in the compact form of an alignment."""
 
 
 def write(document: Document, gallery: Gallery) -> str:
-    """The whole page."""
+    """Build the page."""
     corpora = " and ".join(corpus["name"] for corpus in document["corpora"])
     data = {
         **document,
         "rule_name": RULES[document["rule"]],
-        "utterances": _short(document),
+        "utterances": _compact(document),
         "media": {
             "count": gallery.count,
-            "max_s": MAX_SOUND_S,
+            "max_s": MAX_AUDIO_S,
             "ticks": gallery.ticks,
             "no_picture": gallery.no_picture,
         },
     }
-    media = {place: _media(each) for place, each in gallery.media.items()}
+    media = {index: _media(item) for index, item in gallery.media.items()}
     return assemble("report", f"{document['model']['name']} on {corpora}", {"data": data, "media": media})
 
 
 def short_pairs(pairs: list[list[str | None]]) -> list[Any]:
-    """A hit as its word, anything else as said and recognised: 5,000 utterances become a third as long."""
+    """A compact alignment: a hit is its word, an error is [reference, hypothesis]; saves two thirds of the size."""
     return [
-        said if kind == "hit" else [NO_WORD if said is None else said, NO_WORD if heard is None else heard]
-        for kind, said, heard in pairs
+        reference if kind == "hit" else [NO_WORD if word is None else word for word in (reference, hypothesis)]
+        for kind, reference, hypothesis in pairs
     ]
 
 
-def _short(document: Document) -> list[list[Any]]:
-    """Utterances as report.js reads them: by place, times in milliseconds, confidence in percent."""
-    places = {corpus["name"]: place for place, corpus in enumerate(document["corpora"])}
+def _compact(document: Document) -> list[list[Any]]:
+    """Utterances for report.js: corpora by index, times in milliseconds, confidence in percent."""
+    indices = {corpus["name"]: index for index, corpus in enumerate(document["corpora"])}
     return [
         [
             utterance["id"],
-            places[utterance["corpus"]],
+            indices[utterance["corpus"]],
             utterance["speaker"],
             utterance["duration_s"],
             None if utterance["text"].lower() == utterance["reference"] else utterance["text"],
@@ -69,7 +69,7 @@ def _short(document: Document) -> list[list[Any]]:
 def _media(media: Media) -> dict[str, Any]:
     posteriors = media.posteriors
     return {
-        "sound": base64.b64encode(media.sound).decode(),
+        "audio": base64.b64encode(media.audio).decode(),
         "spectrogram": None if media.spectrogram is None else base64.b64encode(media.spectrogram).decode(),
         "posteriors": {
             "frame_shift_s": posteriors.frame_shift_s,

@@ -6,11 +6,11 @@ from asr.report.document import Document
 from asr.scoring.alignment import RULES
 
 ROWS = 10
-"""How many speakers and word errors are shown."""
+"""Maximum number of rows for speakers and word errors."""
 
 
 def write(document: Document) -> str:
-    """The headline, the parts where they say something, the most frequent errors, and how it was measured."""
+    """Build the summary, the breakdowns with at least two parts, the most frequent errors, and the settings."""
     summary, model = document["summary"], document["model"]
     parts = document["parts"]
     corpora = ", ".join(f"`{corpus['name']}`" for corpus in document["corpora"])
@@ -34,7 +34,7 @@ def write(document: Document) -> str:
         *(_parts(title, parts[key]) for key, title in PARTS.items() if len(parts[key]) > 1),
         *_word_errors(document),
         *_calibration(document["calibration"]),
-        _how(document),
+        _settings(document),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -43,18 +43,18 @@ PARTS = {
     "corpus": "corpus",
     "speaker": "speaker",
     "group": "speaker group",
-    "duration": "length, s",
-    "speaking_rate": "words a second",
+    "duration": "duration, s",
+    "speaking_rate": "words per second",
 }
 
 
 def percent(rate: float | None) -> str:
-    """A fraction as people read it."""
+    """A fraction in percent."""
     return "undefined" if rate is None else f"{100 * rate:.2f} %"
 
 
 def interval(words: dict[str, Any]) -> str:
-    """The interval of a report's `words` or `characters`."""
+    """The confidence interval of a report's `words` or `characters`."""
     ends = words["interval"]
     return "-" if ends is None else f"{100 * ends['low']:.2f} - {100 * ends['high']:.2f} %"
 
@@ -65,7 +65,7 @@ def _counts(counts: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _parts(title: str, parts: list[dict[str, Any]]) -> str:
-    """Ranges in their order; names with the highest WER first, and only `ROWS` of them."""
+    """A table with ranges in their order, or names by decreasing WER; at most `ROWS` rows."""
     if parts[0]["low"] is None and parts[0]["high"] is None:
         parts = sorted(parts, key=lambda part: -(part["words"]["rate"] or 0))
     table = _table(
@@ -82,8 +82,8 @@ def _parts(title: str, parts: list[dict[str, Any]]) -> str:
             for part in parts[:ROWS]
         ],
     )
-    left = len(parts) - ROWS
-    return table if left <= 0 else f"{table}\n\nand {left:,} more with a lower WER."
+    remaining = len(parts) - ROWS
+    return table if remaining <= 0 else f"{table}\n\n... and {remaining:,} more with a lower WER."
 
 
 def _word_errors(document: Document) -> list[str]:
@@ -91,7 +91,7 @@ def _word_errors(document: Document) -> list[str]:
     rows = [
         (error["kind"], _cell(error["reference"]), _cell(error["hypothesis"]), str(error["count"])) for error in errors
     ]
-    return [_table(("error", "said", "recognised", "times"), rows)] if rows else []
+    return [_table(("error", "reference", "hypothesis", "count"), rows)] if rows else []
 
 
 def _calibration(calibration: dict[str, Any] | None) -> list[str]:
@@ -105,24 +105,24 @@ def _calibration(calibration: dict[str, Any] | None) -> list[str]:
     ]
 
 
-def _how(document: Document) -> str:
+def _settings(document: Document) -> str:
     origin, speed = document["origin"], document["speed"]
     lines = [
         f"- `{origin['command']}`, {origin['made_with']}, {origin['created']}",
         f"- Decoding: {document['decoding']}. Words aligned by: {RULES[document['rule']]}. "
         f"Normalisation: {document['normalisation']['name']}.",
-        f"- {speed['duration_s']:,.0f} s of sound in {speed['elapsed_s']:,.1f} s: real-time factor "
+        f"- {speed['duration_s']:,.0f} s of audio in {speed['elapsed_s']:,.1f} s: real-time factor "
         f"{speed['real_time_factor']:.4f} on {speed['cores']} cores.",
     ]
     return "\n".join([*lines, *(f"- {remark}" for remark in document["summary"]["remarks"])])
 
 
 def _cell(text: str | None) -> str:
-    """A cell in which nothing is markup."""
+    """A table cell without active Markdown."""
     return "" if text is None else "`" + text.replace("`", "'").replace("|", "\\|") + "`"
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """Text on the left, numbers on the right."""
-    align = ["---" if not any(row[place][:1].isdigit() for row in rows) else "--:" for place in range(len(head))]
+    """A Markdown table, text left-aligned and numbers right-aligned."""
+    align = ["---" if not any(row[column][:1].isdigit() for row in rows) else "--:" for column in range(len(head))]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, tuple(align), *rows))

@@ -1,6 +1,6 @@
-"""What a person hears and sees of an utterance: its sound, its spectrogram, and what the model made of each frame.
+"""Audio, spectrogram and token probabilities of utterances, for the report page.
 
-The spectrogram takes librosa and matplotlib, the extra `report`; the rest needs nothing beyond the plain install.
+Spectrograms need librosa and matplotlib (the extra `report`); the rest works with the plain install.
 """
 
 import functools
@@ -16,55 +16,55 @@ from asr.progress import Progress, silent, tracked
 from asr.scoring.wer import Score
 from asr.text import BLANK, Tokenizer
 
-MAX_SOUND_S = 60.0
-"""Longer utterances stay without sound and picture: a page that people can open matters more."""
+MAX_AUDIO_S = 60.0
+"""Longer utterances have no audio and picture, to limit the size of the page."""
 BANDS = 80
 WINDOW_MS, HOP_MS = 25, 10
 RANGE_DB = 70
-"""What is this much below the loudest point is black."""
+"""Dynamic range: levels this far below the maximum are black."""
 QUIETEST = 1e-10 * 10 ** (RANGE_DB / 10)
-"""So is what is this far below this power, for librosa takes no logarithm of less than 1e-10."""
+"""Minimum reference power, because librosa clips powers below 1e-10."""
 COLOURS = 64
 MIN_PROBABILITY = 0.02
-"""Less is not drawn."""
+"""Smaller probabilities are not drawn."""
 PICTURE_PACKAGES = ("librosa", "matplotlib")
 
 
 @dataclass(frozen=True, slots=True)
 class Posteriors:
-    """The probabilities of the tokens in every frame, those worth drawing, in percent."""
+    """The token probabilities of every frame in percent, without the small ones."""
 
     frame_shift_s: float
     frames: int
     blank: tuple[int, ...]
-    """Of the blank in each frame. Shape: (T,)"""
+    """Probability of the blank. Shape: (T,)"""
     tokens: tuple[tuple[str, tuple[tuple[int, int], ...]], ...]
-    """A token's text (the space is "␣"), and pairs of frame and percent where it has `MIN_PROBABILITY` or more."""
+    """Text of a token (the space is "␣"), and its pairs (frame, percent) with at least `MIN_PROBABILITY`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One utterance's."""
+    """Media of one utterance."""
 
-    sound: bytes
+    audio: bytes
     """Ogg Opus."""
     spectrogram: bytes | None
-    """PNG, one column each `HOP_MS`; None without the extra `report`."""
+    """PNG with one column per `HOP_MS`; None without the extra `report`."""
     posteriors: Posteriors
 
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """The media of a page."""
+    """All media of a page."""
 
     count: int
-    """How many utterances were asked for."""
+    """The number of utterances requested."""
     media: Mapping[int, Media]
-    """By the utterance's place in the score."""
+    """By the index of the utterance in the score."""
     ticks: list[tuple[int, float]]
-    """Of the spectrograms' axis: frequency in Hz, and how far up it lies as a fraction."""
+    """Ticks of the frequency axis: frequency in Hz, and its height as a fraction of the picture."""
     no_picture: str | None
-    """Why there are no spectrograms, as a sentence; None when there are."""
+    """A sentence on why there are no spectrograms, or None."""
 
 
 def gallery(
@@ -79,28 +79,28 @@ def gallery(
     frame_shift_s: float,
     progress: Progress = silent,
 ) -> Gallery:
-    """The media of the `count` utterances with the most word errors, of equals the first.
+    """Make the media of the `count` utterances with the most word errors; ties are broken by order.
 
-    `read` gives the waveform of the utterance at a place, `log_probs` what the model makes of it.
-    Utterances longer than `MAX_SOUND_S` are passed over.
+    `read` returns the waveform of the utterance at an index, `log_probs` the model's output for a waveform. Utterances
+    longer than `MAX_AUDIO_S` are skipped.
 
     Shape:
-        durations_s: one for each utterance of the score; read: -> (S,); log_probs: (S,) -> (T, V)
+        durations_s: one per utterance of the score; read: -> (S,); log_probs: (S,) -> (T, V)
     """
-    short = [place for place, duration_s in enumerate(durations_s) if duration_s <= MAX_SOUND_S]
-    chosen = sorted(short, key=lambda place: -score.utterances[place].words.errors)[:count]
+    short = [index for index, duration_s in enumerate(durations_s) if duration_s <= MAX_AUDIO_S]
+    worst = sorted(short, key=lambda index: -score.utterances[index].words.errors)[:count]
     missing = [name for name in PICTURE_PACKAGES if importlib.util.find_spec(name) is None]
     media = {}
-    for place in tracked(chosen, "drawing", progress):
-        waveform = read(place)
-        media[place] = Media(
+    for index in tracked(worst, "drawing", progress):
+        waveform = read(index)
+        media[index] = Media(
             ogg_opus(waveform, sample_rate),
             None if missing else spectrogram(waveform, sample_rate),
             posteriors(log_probs(waveform), tokenizer, frame_shift_s),
         )
     if missing:
-        why = f"No spectrogram: it needs {' and '.join(missing)}; install the extra `report`."
-        return Gallery(count, media, [], why)
+        reason = f"No spectrogram: it needs {' and '.join(missing)}; install the extra `report`."
+        return Gallery(count, media, [], reason)
     return Gallery(count, media, mel_ticks(sample_rate) if media else [], None)
 
 
@@ -120,7 +120,7 @@ def posteriors(log_probs: np.ndarray, tokenizer: Tokenizer, frame_shift_s: float
 
 
 def spectrogram(waveform: np.ndarray, sample_rate: int) -> bytes:
-    """A PNG of the mel spectrogram in decibels, low frequencies at the bottom, in matplotlib's magma.
+    """A PNG of the mel spectrogram in decibels, low frequencies at the bottom, in matplotlib's colour map magma.
 
     Shape:
         waveform: (S,) with S > 0
@@ -149,12 +149,12 @@ def spectrogram(waveform: np.ndarray, sample_rate: int) -> bytes:
 
 
 def mel_ticks(sample_rate: int) -> list[tuple[int, float]]:
-    """Frequencies in Hz for the spectrogram's axis, and how far up they lie, as a fraction; needs librosa."""
+    """Ticks of the spectrogram's axis: frequency in Hz and height as a fraction of the picture. Needs librosa."""
     import librosa
 
     centres = librosa.mel_frequencies(BANDS + 2, fmax=sample_rate / 2)
-    wanted = [hertz for hertz in (250, 500, 1000, 2000, 4000, 8000) if hertz < 0.9 * sample_rate / 2]
-    return [(hertz, float(np.interp(hertz, centres, np.linspace(0, 1, BANDS + 2)))) for hertz in wanted]
+    frequencies = [hertz for hertz in (250, 500, 1000, 2000, 4000, 8000) if hertz < 0.9 * sample_rate / 2]
+    return [(hertz, float(np.interp(hertz, centres, np.linspace(0, 1, BANDS + 2)))) for hertz in frequencies]
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""NIST's trn format, which sclite reads: the text and, in parentheses, the utterance's id, on one line."""
+"""NIST's trn format for sclite: one line per utterance, its text followed by its id in parentheses."""
 
 import re
 
@@ -7,11 +7,11 @@ from asr.scoring.texts import speaker_of
 
 
 def write(document: Document) -> tuple[str, str]:
-    """The references and the hypotheses.
+    """Build the contents of the two files: references and hypotheses.
 
-    sclite takes an id's part before the first `-` or, without one, the first `_` for the speaker, so that the speaker
-    is put in front of the id where that part is another. White space and parentheses, which would end an id, become
-    `.`, and so do `-` and `_` in a speaker's name.
+    sclite takes the part of an id before the first `-` or, without one, the first `_` as the speaker; if this is not
+    the speaker, the speaker is prepended to the id. White space and parentheses, which would end an id, become `.`, and
+    so do `-` and `_` in the name of a speaker.
     """
     ids = [_id(utterance["speaker"], utterance["id"]) for utterance in document["utterances"]]
     reference, hypothesis = (

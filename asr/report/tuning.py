@@ -1,4 +1,4 @@
-"""What tuning came to, as text and as a picture."""
+"""The results of tuning, as text and as a plot."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +11,12 @@ from asr.scoring.summary import report
 
 
 def table(stages: Sequence[Stage]) -> str:
-    """What each way of decoding gives on the dev part, and how it differs from the one above."""
-    cells = [("", "WER", "95 % interval", "CER", "WER less that above")]
-    for place, stage in enumerate(stages):
+    """A table of the scores of all stages on the dev set, with the change in WER from each stage to the next."""
+    cells = [("", "WER", "95 % interval", "CER", "change in WER")]
+    for index, stage in enumerate(stages):
         data = report(stage.score)
         interval = data["words"]["interval"]
-        change = compare(stages[place - 1].score, stage.score).difference if place else None
+        change = compare(stages[index - 1].score, stage.score).difference if index else None
         cells.append(
             (
                 stage.name,
@@ -33,14 +33,14 @@ def table(stages: Sequence[Stage]) -> str:
 
 
 def _change(change: Difference) -> str:
-    found = f"{100 * change.rate:+.2f}"
+    rate = f"{100 * change.rate:+.2f}"
     if change.interval is None:
-        return found
-    return f"{found} ({100 * change.interval.low:+.2f} to {100 * change.interval.high:+.2f})"
+        return rate
+    return f"{rate} ({100 * change.interval.low:+.2f} to {100 * change.interval.high:+.2f})"
 
 
 def grid_of(tuned: Tuned) -> str:
-    """The WER in percent of each pair of weights, the best one marked."""
+    """A table of the WER in percent over the grid of weights, with the best pair marked."""
     best = min(tuned.trials)
     rows = list(as_rows(tuned.trials))
     lines = ["WER in percent    word bonus", "LM weight " + "".join(f"{bonus:8g} " for bonus in rows[0][1])]
@@ -55,9 +55,9 @@ def _percent(tuned: Tuned, trial: Trial) -> float:
 
 
 def confidence(tuned: Tuned) -> str:
-    """The temperature, and how well the confidence is calibrated before and after."""
+    """A sentence on the temperature, and the calibration error before and after."""
     before, after = tuned.before, tuned.after
-    auc = "none" if after.auc is None else f"{after.auc:.3f}"
+    auc = "undefined" if after.auc is None else f"{after.auc:.3f}"
     return (
         f"Confidence: temperature {tuned.settings.temperature:g}, calibration error {100 * before.error:.1f} % -> "
         f"{100 * after.error:.1f} %, AUC {auc}."
@@ -65,7 +65,7 @@ def confidence(tuned: Tuned) -> str:
 
 
 def draw(tuned: Tuned, picture: Path) -> None:
-    """Draw the grid as a PNG."""
+    """Draw the grid of WERs as a PNG."""
     best, rows = min(tuned.trials), list(as_rows(tuned.trials))
     rates = [[_percent(tuned, trial) for trial in row.values()] for _, row in rows]
     grid.draw([weight for weight, _ in rows], list(rows[0][1]), rates, (best.lm_weight, best.word_bonus), picture)

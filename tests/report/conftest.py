@@ -1,4 +1,4 @@
-"""Reports of a made-up recogniser: what it said, when and how surely, with tones for speech. And a browser."""
+"""Reports of an invented recogniser, with times, confidences and tones as audio; and a browser."""
 
 import shutil
 import time
@@ -53,7 +53,7 @@ SHIFT_S = 0.04
 
 
 class Made(NamedTuple):
-    """An evaluation that never happened."""
+    """An invented evaluation."""
 
     document: dict[str, Any]
     score: Score
@@ -61,18 +61,18 @@ class Made(NamedTuple):
 
 
 def make(count: int, *, media: int, seed: int = 0, words: int = 20, speakers: int = 8) -> Made:
-    """`count` utterances of about `words` words, a tenth of which are wrong; the unsure words are wrong more often."""
+    """`count` utterances of about `words` words, a tenth of them wrong; unsure words are wrong more often."""
     random = np.random.default_rng(seed)
     utterances, transcripts = [], []
     for number in range(count):
-        said = [WORDS[place] for place in random.integers(len(WORDS), size=int(random.integers(1, 2 * words)))]
-        duration_s = 0.4 * len(said)
+        reference = [WORDS[place] for place in random.integers(len(WORDS), size=int(random.integers(1, 2 * words)))]
+        duration_s = 0.4 * len(reference)
         speaker = f"s{number % speakers}"
-        text = " ".join(said).upper()
-        name, sound, gender = f"{speaker}-{number:04}", Path(f"{number}.wav"), ("female", "male")[number % speakers % 2]
-        utterances.append(Utterance(name, sound, duration_s, text, speaker=speaker, gender=gender))
-        heard = []
-        for place, word in enumerate(said):
+        text = " ".join(reference).upper()
+        name, path, gender = f"{speaker}-{number:04}", Path(f"{number}.wav"), ("female", "male")[number % speakers % 2]
+        utterances.append(Utterance(name, path, duration_s, text, speaker=speaker, gender=gender))
+        hypothesis = []
+        for place, word in enumerate(reference):
             match random.choice(["hit", "substitution", "deletion", "insertion"], p=[0.9, 0.06, 0.03, 0.01]):
                 case "hit":
                     texts = [(word, random.uniform(0.7, 1))]
@@ -84,8 +84,8 @@ def make(count: int, *, media: int, seed: int = 0, words: int = 20, speakers: in
                     texts = [(word, random.uniform(0.7, 1)), ("uh", random.uniform(0.1, 0.6))]
             for part, (spoken, confidence) in enumerate(texts):
                 start_s = 0.4 * place + 0.2 * part
-                heard.append(Word(spoken, start_s, start_s + 0.15, float(confidence)))
-        transcripts.append(Transcript(tuple(heard), duration_s))
+                hypothesis.append(Word(spoken, start_s, start_s + 0.15, float(confidence)))
+        transcripts.append(Transcript(tuple(hypothesis), duration_s))
     half = count // 2
     corpora = [
         Corpus("made/clean", Path("made/clean.jsonl"), tuple(utterances[:half])),
@@ -109,11 +109,11 @@ def make(count: int, *, media: int, seed: int = 0, words: int = 20, speakers: in
         origin={"made_with": "asr 0", "created": "2020-02-02T02:02:02+00:00", "command": "asr evaluate made-up made"},
     )
     durations_s = [utterance.duration for utterance in utterances]
-    return Made(built, scored, heard_again(scored, durations_s, media))
+    return Made(built, scored, make_gallery(scored, durations_s, media))
 
 
-def heard_again(scored: Score, durations_s: list[float], count: int) -> Gallery:
-    """Sound and frames: a tone that rises, and the hypothesis spelled at an even pace."""
+def make_gallery(scored: Score, durations_s: list[float], count: int) -> Gallery:
+    """Audio and frames: a rising tone, and probabilities that alternate between the blank and a letter."""
 
     def read(place: int) -> np.ndarray:
         times_s = np.arange(round(durations_s[place] * RATE)) / RATE
@@ -141,18 +141,18 @@ def heard_again(scored: Score, durations_s: list[float], count: int) -> Gallery:
 
 @pytest.fixture(scope="session")
 def make_report() -> Callable[..., Made]:
-    """`make`, for tests that want another one."""
+    """`make`, for tests that need other parameters."""
     return make
 
 
 @pytest.fixture(scope="session")
 def made() -> Made:
-    """60 utterances, the 10 with the most errors with sound."""
+    """60 utterances; the 10 with the most errors have audio."""
     return make(60, media=10)
 
 
 class Opened:
-    """A page in the browser, and all that went wrong in it."""
+    """A page in the browser, with its console messages, errors and external requests."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -181,12 +181,12 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def until() -> Callable[..., None]:
-    """Waits until a JavaScript expression holds; Playwright's own way is evaluated as the page's policy forbids."""
+    """Wait until a JavaScript expression is true; Playwright's own function violates the page's security policy."""
 
     def wait(page: Any, expression: str) -> None:
         deadline = time.monotonic() + 5
         while not page.evaluate(expression):
-            assert time.monotonic() < deadline, f"never came: {expression}"
+            assert time.monotonic() < deadline, f"timed out: {expression}"
             page.wait_for_timeout(20)
 
     return wait
@@ -194,7 +194,7 @@ def until() -> Callable[..., None]:
 
 @pytest.fixture
 def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens a file, offline; at the end of the test nothing may have gone wrong in it."""
+    """Open a file offline; at the end of the test, it must have caused no errors and no requests."""
     opened = []
 
     def start(path: Path, fragment: str = "") -> Any:
@@ -206,7 +206,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
         return page
 
     yield start
-    problems = [problem for _, each in opened for problem in each.problems]
+    problems = [problem for _, page in opened for problem in page.problems]
     for context, _ in opened:
         context.close()
     assert not problems

@@ -1,4 +1,4 @@
-"""The page of two systems in a real browser, on texts small enough to know what must be there."""
+"""The comparison page in a real browser, on texts small enough to know the expected content."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def comparison() -> Comparison:
 
 @pytest.fixture
 def folder(comparison: Comparison, tmp_path: Path) -> Path:
-    """Beside the report of A, which has a page, and that of B, of which only the JSON is left."""
+    """A comparison folder; the report of A has a page, that of B only the JSON."""
     for name in ("report a", "b"):
         (tmp_path / name).mkdir()
     (tmp_path / "report a" / "index.html").write_text("<!doctype html><title>A</title>")
@@ -43,7 +43,7 @@ def shown(page: Any) -> list[str]:
     return page.locator("#utterances-body tbody th").all_inner_texts()
 
 
-def test_the_folder_is_whole(folder: Path, comparison: Comparison) -> None:
+def test_the_folder_is_complete(folder: Path, comparison: Comparison) -> None:
     assert {path.name for path in folder.iterdir()} == {"index.html", "comparison.json", "comparison.md"}
     written = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     assert written == {"format": 1} | json.loads(json.dumps(comparison.to_dict()))
@@ -51,16 +51,16 @@ def test_the_folder_is_whole(folder: Path, comparison: Comparison) -> None:
 
 def test_the_summary_has_the_comparisons_numbers(page: Any, comparison: Comparison) -> None:
     assert comparison.difference is not None and comparison.mapsswe is not None
-    rates = [f"{100 * each.words.errors / 11:.2f} %" for each in (comparison.a, comparison.b)]
+    rates = [f"{100 * system.words.errors / 11:.2f} %" for system in (comparison.a, comparison.b)]
     change = f"{100 * comparison.difference.rate:+.2f} points".replace("-", "−")
     assert page.locator("#summary-body .big").all_inner_texts() == [change, *rates]
     text = page.locator("#summary-body").inner_text()
     assert f"Z = {comparison.mapsswe.z:.3f}, p = {comparison.mapsswe.p:.3f}" in text
-    assert f"B is better in {100 * comparison.difference.better:.1f} % of the bootstrap's draws" in text
+    assert f"B is better in {100 * comparison.difference.better:.1f} % of the bootstrap samples" in text
     assert page.locator("#names dd").all_inner_texts() == ["old model", "new <model>"]
 
 
-def test_the_largest_change_comes_first_and_filters_choose(page: Any) -> None:
+def test_the_largest_change_comes_first_and_filters_work(page: Any) -> None:
     assert shown(page) == ["u1", "u2", "u3", "a#b/c d"]
     expected = {
         "better": ["u1"],
@@ -77,11 +77,11 @@ def test_the_largest_change_comes_first_and_filters_choose(page: Any) -> None:
 SEEN = """(list) => [...list.querySelectorAll('li:not(.heads)')].map((item) =>
   [...item.children].filter((cell) => !cell.matches('.hidden')).map((cell) =>
     [...cell.childNodes].filter((node) => !node.matches?.('.hidden')).map((node) => node.textContent).join('')))"""
-"""An alignment as people see it: its columns from top to bottom."""
+"""The visible text of an alignment: its columns from top to bottom."""
 
 
-def test_both_systems_stand_in_common_columns(page: Any) -> None:
-    """What only one system inserted leaves the other's row empty, and so does a deletion, but for its sign."""
+def test_both_systems_share_columns(page: Any) -> None:
+    """An insertion by one system leaves the row of the other empty; a deletion shows only its sign."""
     lists = page.locator("#utterances-body ol")
     assert lists.first.evaluate(SEEN) == [["one"] * 3, ["two", "−", "two"], ["three"] * 3]
     assert lists.nth(3).evaluate(SEEN) == [
@@ -95,7 +95,7 @@ def test_both_systems_stand_in_common_columns(page: Any) -> None:
     assert "A:\n−\ndeleted" in lists.first.locator("li").nth(2).inner_text()
 
 
-def test_speakers_stand_side_by_side(page: Any) -> None:
+def test_speakers_are_compared(page: Any) -> None:
     rows = page.locator("#speakers-body tbody tr")
     cells = {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in rows.all()}
     assert cells["x"] == ["2", "5", "20.00 %", "20.00 %", "0.00"]
@@ -123,9 +123,9 @@ def test_search_and_keyboard(page: Any, until: Callable[..., None]) -> None:
     assert page.locator("#utterances-body [aria-sort=descending]").count() == 1
 
 
-def test_without_speakers_there_is_no_such_section(open_page: Callable[..., Any], tmp_path: Path) -> None:
+def test_without_speakers_the_section_is_removed(open_page: Callable[..., Any], tmp_path: Path) -> None:
     same = score(REFERENCES, A, ids=IDS)
     write_comparison(compare(same, same), tmp_path / "a", tmp_path / "b", tmp_path / "out")
     page = open_page(tmp_path / "out" / "index.html")
     assert page.locator("#speakers, #speakers-link").count() == 0
-    assert page.get_by_text("No utterance fits").count() == 1
+    assert page.get_by_text("No utterance matches").count() == 1

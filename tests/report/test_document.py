@@ -1,4 +1,4 @@
-"""report.json: everything in it follows from the utterances in it."""
+"""report.json: all numbers follow from the utterances in it."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
 
 
-def test_it_is_json_whatever_is_missing() -> None:
+def test_it_is_json_with_missing_values() -> None:
     utterance = Utterance("1", Path("1.wav"), 2.0, "")
     built = build([utterance], [()])
     assert json.loads(json.dumps(built, allow_nan=False)) == built
@@ -25,7 +25,7 @@ def test_it_is_json_whatever_is_missing() -> None:
 
 
 def build(utterances: list[Utterance], words: list[tuple[Word, ...]]) -> document.Document:
-    transcripts = [Transcript(each, 1.0) for each in words]
+    transcripts = [Transcript(recognised, 1.0) for recognised in words]
     scored = score(
         [normalise(utterance.text, ENGLISH) for utterance in utterances],
         [transcript.text for transcript in transcripts],
@@ -57,18 +57,22 @@ def test_the_parts_add_up(made, kind: str) -> None:
     assert sum(part["words"]["errors"] for part in parts) == summary["words"]["errors"]
 
 
-def test_groups_are_counted_within_a_corpus_and_where_two_are_told() -> None:
+def test_groups_need_two_values_within_a_corpus() -> None:
     def utterance(name: str, gender: str | None = None, age: str | None = None) -> Utterance:
         return Utterance(name, Path(name), 1.0, "one two", gender=gender, age=age)
 
-    heard = (Word("one", 0.0, 0.5, 0.9),)
-    told = [utterance("1", gender="female", age="20-29"), utterance("2", gender="male", age="20-29"), utterance("3")]
-    parts = build(told, [heard, (), heard])["parts"]["group"]
-    assert [(each["name"], each["trait"], each["value"], each["utterances"]) for each in parts] == [
+    words = (Word("one", 0.0, 0.5, 0.9),)
+    utterances = [
+        utterance("1", gender="female", age="20-29"),
+        utterance("2", gender="male", age="20-29"),
+        utterance("3"),
+    ]
+    parts = build(utterances, [words, (), words])["parts"]["group"]
+    assert [(part["name"], part["trait"], part["value"], part["utterances"]) for part in parts] == [
         ("female", "gender", "female", 1),
         ("male", "gender", "male", 1),
     ]
-    assert [each["words"]["errors"] for each in parts] == [1, 2]
+    assert [part["words"]["errors"] for part in parts] == [1, 2]
 
 
 def test_pairs_spell_both_texts_and_recognised_words_the_hypothesis(made) -> None:
@@ -79,26 +83,26 @@ def test_pairs_spell_both_texts_and_recognised_words_the_hypothesis(made) -> Non
 
 
 def test_calibration_knows_which_words_are_hits() -> None:
-    """The sure words are right and the unsure one is wrong, behind a deletion that shifts both texts."""
+    """The confident words are correct and the unsure one is wrong, after a deletion that shifts the alignment."""
     utterances = [Utterance("1", Path("1.wav"), 2.0, "ONE two three four")]
     words = [("one", 0.99), ("free", 0.42), ("four", 0.98)]
     built = build(utterances, [tuple(Word(text, 0.1, 0.2, confidence) for text, confidence in words)])
     calibration = built["calibration"]
     assert (calibration["words"], calibration["correct"], calibration["auc"]) == (3, 2, 1.0)
-    assert [each["accuracy"] for each in calibration["bins"]] == [0.0, 1.0]
+    assert [bin_["accuracy"] for bin_ in calibration["bins"]] == [0.0, 1.0]
 
 
-def test_normalisation_is_named_and_says_what_it_changed() -> None:
+def test_normalisation_is_documented() -> None:
     texts = ["one two", "One, two!", "room 12", "über 1"]
     utterances = [Utterance(str(place), Path("a.wav"), 1.0, text) for place, text in enumerate(texts)]
-    known = build(utterances, [()] * 4)["normalisation"]
-    assert known["name"] == "nfkc-lower-alphabet"
-    assert known["alphabet"] == ENGLISH
-    assert known["changed"] == 1
-    assert known["unwritable"] == {"1": 2, "2": 1, "ü": 1}
+    normalisation = build(utterances, [()] * 4)["normalisation"]
+    assert normalisation["name"] == "nfkc-lower-alphabet"
+    assert normalisation["alphabet"] == ENGLISH
+    assert normalisation["changed"] == 1
+    assert normalisation["unwritable"] == {"1": 2, "2": 1, "ü": 1}
 
 
-def test_the_speaking_rate_is_in_reference_words_a_second() -> None:
+def test_the_speaking_rate_is_in_reference_words_per_second() -> None:
     utterances = [Utterance(str(n), Path("a.wav"), 2.0, "one " * n) for n in (2, 7)]
     parts = build(utterances, [(), ()])["parts"]["speaking_rate"]
     assert [(part["low"], part["high"], part["utterances"]) for part in parts] == [(1.0, 1.5, 1), (3.5, 4.0, 1)]

@@ -1,4 +1,4 @@
-"""The report page in a real browser: what it shows, and that it can be used by mouse, by keyboard and by ear."""
+"""The report page in a real browser: its content, and its use with mouse, keyboard and screen reader."""
 
 import copy
 import json
@@ -33,7 +33,7 @@ def page(folder: Path, open_page: Open) -> Any:
 
 
 def ids(page: Any) -> list[str]:
-    """Of the utterances that are shown."""
+    """The ids of the visible utterances."""
     return [text.strip("▸▾") for text in page.locator("#utterances-body tbody th").all_inner_texts()]
 
 
@@ -41,13 +41,13 @@ def status(page: Any) -> str:
     return page.locator("#utterances-body [role=status]").inner_text()
 
 
-def test_the_folder_is_whole(folder: Path, made: "Made") -> None:
+def test_the_folder_is_complete(folder: Path, made: "Made") -> None:
     names = {"index.html", "report.json", "report.md", "ref.trn", "hyp.trn"}
     assert {path.name for path in folder.iterdir()} == names
     assert json.loads((folder / "report.json").read_text(encoding="utf-8")) == made.document
 
 
-def test_the_page_holds_nothing_that_would_be_fetched(folder: Path) -> None:
+def test_the_page_makes_no_requests(folder: Path) -> None:
     text = (folder / "index.html").read_text(encoding="utf-8")
     assert not re.search(r'(src|href)="(?!data:|#)', text)
     assert re.findall(r"https?://[\w./]+", text) == ["http://www.w3.org/2000/svg"]
@@ -72,14 +72,14 @@ def test_the_interval_is_drawn_to_scale(page: Any, made: "Made") -> None:
     assert (rate - low) / (high - low) == pytest.approx(expected, abs=1e-3)
 
 
-def test_utterances_sort_both_ways_and_say_so(page: Any, made: "Made") -> None:
+def test_utterances_sort_in_both_directions(page: Any, made: "Made") -> None:
     by_errors = sorted(made.document["utterances"], key=lambda utterance: -utterance["words"]["errors"])
     assert ids(page) == [utterance["id"] for utterance in by_errors[:25]]
-    head = page.locator("#utterances-body th", has=page.get_by_role("button", name="length"))
+    head = page.locator("#utterances-body th", has=page.get_by_role("button", name="duration"))
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "descending"
-    by_length = sorted(made.document["utterances"], key=lambda utterance: -utterance["duration_s"])
-    assert ids(page) == [utterance["id"] for utterance in by_length[:25]]
+    by_duration = sorted(made.document["utterances"], key=lambda utterance: -utterance["duration_s"])
+    assert ids(page) == [utterance["id"] for utterance in by_duration[:25]]
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "ascending"
     assert page.locator("#utterances-body [aria-sort]").count() == 1
@@ -99,17 +99,17 @@ def test_pages_turn(page: Any, made: "Made") -> None:
 
 
 def test_the_search_finds_text_ids_and_speakers(page: Any, made: "Made", until: Open) -> None:
-    for wanted in ("s3-", "had", "hads"):
+    for query in ("s3-", "had", "hads"):
         expected = [
             utterance["id"]
             for utterance in made.document["utterances"]
-            if wanted in f"{utterance['id']} {utterance['reference']} {utterance['hypothesis']}".lower()
+            if query in f"{utterance['id']} {utterance['reference']} {utterance['hypothesis']}".lower()
         ]
-        page.locator("#search").fill(wanted)
+        page.locator("#search").fill(query)
         until(page, f"table.rows.length === {len(expected)}")
         assert sorted(page.evaluate("table.rows.map(row => row.id)")) == sorted(expected)
     page.locator("#search").fill("no such words")
-    page.get_by_text("No utterance fits the search and the filters.").wait_for()
+    page.get_by_text("No utterance matches the search and the filters.").wait_for()
     assert status(page) == "0 of 0"
 
 
@@ -134,7 +134,7 @@ def test_a_part_leads_to_its_utterances(page: Any, made: "Made", kind: str) -> N
     parts = made.document["parts"][kind]
     if len(parts) < 2:
         pytest.skip("one part is not shown")
-    names = {"corpus": "By corpus", "speaker": "By speaker", "group": "By speaker group", "duration": "By length"}
+    names = {"corpus": "By corpus", "speaker": "By speaker", "group": "By speaker group", "duration": "By duration"}
     region = page.get_by_role("region", name=names.get(kind, "By speaking rate"), exact=True)
     for part in parts:
         region.get_by_role("button", name=part["name"], exact=True).click()
@@ -142,21 +142,21 @@ def test_a_part_leads_to_its_utterances(page: Any, made: "Made", kind: str) -> N
 
 
 def test_the_alignment_has_signs_and_words_for_every_error(page: Any, made: "Made") -> None:
-    utterance = max(made.document["utterances"], key=lambda each: each["words"]["errors"])
+    utterance = max(made.document["utterances"], key=lambda u: u["words"]["errors"])
     cell = page.locator("#utterances-body tbody tr").first.locator(".text")
     for kind, style, sign in (("substitution", ".sub", "≠"), ("deletion", ".del", "−"), ("insertion", ".ins", "+")):
         shown = cell.locator(style)
         pairs = [pair for pair in utterance["pairs"] if pair[0] == kind]
         assert shown.count() == len(pairs)
-        for place, (_, said, heard) in enumerate(pairs):
+        for place, (_, reference, hypothesis) in enumerate(pairs):
             text = shown.nth(place).text_content()
             assert sign in text
             assert {"sub": "substituted", "del": "deleted", "ins": "inserted"}[style[1:]] in text
-            assert all(word in text for word in (said, heard) if word)
+            assert all(word in text for word in (reference, hypothesis) if word)
 
 
-def test_words_light_up_as_they_sound(page: Any, made: "Made", until: Open) -> None:
-    utterance = max(made.document["utterances"], key=lambda each: each["words"]["errors"])
+def test_words_are_highlighted_during_playback(page: Any, made: "Made", until: Open) -> None:
+    utterance = max(made.document["utterances"], key=lambda u: u["words"]["errors"])
     page.get_by_role("button", name=utterance["id"]).click()
     words = page.locator(".alignment button")
     assert words.all_inner_texts() == [word["text"] for word in utterance["recognised"]]
@@ -173,7 +173,7 @@ def test_words_light_up_as_they_sound(page: Any, made: "Made", until: Open) -> N
 
 
 def test_the_stage_shows_spectrogram_frames_and_words(page: Any, made: "Made") -> None:
-    utterance = max(made.document["utterances"], key=lambda each: each["words"]["errors"])
+    utterance = max(made.document["utterances"], key=lambda u: u["words"]["errors"])
     page.get_by_role("button", name=utterance["id"]).click()
     stage = page.locator(".stage svg")
     assert stage.locator("image").count() == 1
@@ -188,31 +188,29 @@ def test_the_stage_shows_spectrogram_frames_and_words(page: Any, made: "Made") -
     assert stage.locator("polygon").count() > 10
 
 
-def test_an_utterance_without_sound_says_why(page: Any, made: "Made", until: Open) -> None:
-    fewest = min(made.document["utterances"], key=lambda each: each["words"]["errors"])
+def test_an_utterance_without_audio_says_why(page: Any, made: "Made", until: Open) -> None:
+    fewest = min(made.document["utterances"], key=lambda u: u["words"]["errors"])
     page.locator("#search").fill(fewest["id"])
     until(page, "table.rows.length === 1")
     page.get_by_role("button", name=fewest["id"]).click()
-    assert "only the 10 utterances with the most errors have it here" in page.locator("td.detail").inner_text()
+    assert "only the 10 utterances with the most errors have audio" in page.locator("td.detail").inner_text()
     assert page.locator("audio").count() == 0
 
 
-def test_without_the_extra_the_page_says_so_in_the_pictures_place(
-    made: "Made", open_page: Open, tmp_path: Path
-) -> None:
+def test_without_the_extra_the_page_says_why_there_is_no_picture(made: "Made", open_page: Open, tmp_path: Path) -> None:
     from dataclasses import replace
 
     bare = {place: replace(media, spectrogram=None) for place, media in made.gallery.media.items()}
-    why = "No spectrogram: it needs librosa; install the extra `report`."
-    write_report(tmp_path, made.document, replace(made.gallery, media=bare, ticks=[], no_picture=why))
+    reason = "No spectrogram: it needs librosa; install the extra `report`."
+    write_report(tmp_path, made.document, replace(made.gallery, media=bare, ticks=[], no_picture=reason))
     page = open_page(tmp_path / "index.html")
     page.locator("#utterances-body tbody button").first.click()
-    assert page.locator("td.detail").get_by_text(why).count() == 1
+    assert page.locator("td.detail").get_by_text(reason).count() == 1
     assert page.locator(".stage image").count() == 0
     assert page.locator(".stage polygon").count() > 10
 
 
-def test_it_can_be_used_by_keyboard(page: Any, until: Open) -> None:
+def test_the_page_works_with_the_keyboard(page: Any, until: Open) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the utterances"
     page.keyboard.press("Enter")
@@ -248,8 +246,8 @@ def test_everything_has_a_name_for_a_screen_reader(page: Any) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_stand_out_from_what_is_behind_them(page: Any, scheme: str) -> None:
-    """4.5 to 1 (WCAG 2.2, 1.4.3), computed from the colours that the browser uses."""
+def test_text_has_enough_contrast(page: Any, scheme: str) -> None:
+    """4.5 to 1 (WCAG 2.2, 1.4.3), computed from the colours in the browser."""
     page.emulate_media(color_scheme=scheme)
     pairs = [("body", "body"), (".soft", "body"), ("thead th", "thead th"), (".link", ".scroll")]
     pairs += [(f".legend .{kind}", f".legend .{kind}") for kind in ("sub", "del", "ins")]
@@ -278,11 +276,11 @@ def test_a_link_opens_its_utterance(folder: Path, made: "Made", open_page: Open)
     assert page.locator("td.detail").count() == 1
 
 
-def test_the_shown_utterances_can_be_saved(page: Any, made: "Made", until: Open) -> None:
+def test_the_visible_utterances_can_be_saved(page: Any, made: "Made", until: Open) -> None:
     page.locator("#search").fill("s1-")
     until(page, "table.rows.length < 20")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Save these").click()
+        page.get_by_role("button", name="Save this list").click()
     rows = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
     by_id = {utterance["id"]: utterance for utterance in made.document["utterances"]}
     assert len(rows) - 1 == sum(utterance["speaker"] == "s1" for utterance in by_id.values())
@@ -292,8 +290,8 @@ def test_the_shown_utterances_can_be_saved(page: Any, made: "Made", until: Open)
         assert (cells["hypothesis"], cells["errors"]) == (utterance["hypothesis"], str(utterance["words"]["errors"]))
 
 
-def test_next_to_nothing_can_be_shown(made: "Made", open_page: Open, tmp_path: Path) -> None:
-    """One utterance in which nothing was said or recognised, by nobody known, with an id that is hard to write."""
+def test_an_empty_utterance(made: "Made", open_page: Open, tmp_path: Path) -> None:
+    """One utterance with empty texts, no speaker, and an id that needs escaping."""
     name = """<b>&"x" 'ü' #?% </script>"""
     document = copy.deepcopy(made.document)
     nothing = {"rate": None, "interval": None} | dict.fromkeys(
@@ -307,14 +305,14 @@ def test_next_to_nothing_can_be_shown(made: "Made", open_page: Open, tmp_path: P
     write_report(tmp_path, document, Gallery(0, {}, [], None))
     page = open_page(tmp_path / "index.html", f"#utterance={quote(name)}")
     assert page.locator("#utterances-body tbody th").first.inner_text() == f"▾{name}"
-    assert page.locator("#utterances-body .text").inner_text() == "(nothing said, nothing recognised)"
-    assert page.get_by_text("No word is wrong.").count() == 1
-    assert page.get_by_text("none was asked for (asr evaluate --media)").count() == 1
+    assert page.locator("#utterances-body .text").inner_text() == "(empty reference and hypothesis)"
+    assert page.get_by_text("No word errors.").count() == 1
+    assert page.get_by_text("none: not requested (asr evaluate --media)").count() == 1
     assert page.locator("#summary-body .big").all_inner_texts() == ["–", "–", "0.00 %"]
 
 
 def test_5000_utterances(make_report: Callable[..., "Made"], open_page: Open, tmp_path: Path) -> None:
-    """Only a page of them is ever in the document; what it takes is printed (`pytest -rP`), for machines differ."""
+    """Only one page of rows is in the document; times are printed (`pytest -rP`) because machines differ."""
     made = make_report(5_000, media=5, words=10)
     write_report(tmp_path, made.document, made.gallery)
     started = time.monotonic()
@@ -324,8 +322,8 @@ def test_5000_utterances(make_report: Callable[..., "Made"], open_page: Open, tm
         "() => { const t = performance.now(); byId('search').value = 'was his'; refresh();"
         " return performance.now() - t; }"
     )
-    found = sum("was his" in f"{u['reference']}\n{u['hypothesis']}" for u in made.document["utterances"])
-    assert page.evaluate("table.rows.length") == found
+    num_matches = sum("was his" in f"{u['reference']}\n{u['hypothesis']}" for u in made.document["utterances"])
+    assert page.evaluate("table.rows.length") == num_matches
     assert page.locator("#utterances-body tbody tr").count() == 25
     size = (tmp_path / "index.html").stat().st_size
     print(f"5,000 utterances: {size / 1e6:.1f} MB, loaded in {loaded_s:.2f} s, searched in {milliseconds:.0f} ms")

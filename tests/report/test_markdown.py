@@ -1,4 +1,4 @@
-"""The Markdown holds the numbers of the document, and nothing in a text becomes markup."""
+"""The Markdown shows the numbers of the document, and texts are escaped."""
 
 import copy
 
@@ -10,7 +10,7 @@ def cells(text: str, first: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split(" | ")]
 
 
-def test_the_headline_has_rate_interval_and_counts(made) -> None:
+def test_the_summary_has_rate_interval_and_counts(made) -> None:
     text = markdown.write(made.document)
     words = made.document["summary"]["words"]
     ends = words["interval"]
@@ -30,7 +30,7 @@ def test_the_worst_speaker_comes_first_and_ranges_keep_their_order(made) -> None
     first = lines[lines.index(next(line for line in lines if line.startswith("| speaker"))) + 2]
     worst = max(made.document["parts"]["speaker"], key=lambda part: part["words"]["rate"])
     assert first.startswith(f"| `{worst['name']}` | {100 * worst['words']['rate']:.2f} % |")
-    start = lines.index(next(line for line in lines if line.startswith("| length"))) + 2
+    start = lines.index(next(line for line in lines if line.startswith("| duration"))) + 2
     names = [part["name"] for part in made.document["parts"]["duration"]]
     assert [lines[start + place].split("`")[1] for place in range(len(names))] == names
 

@@ -1,4 +1,4 @@
-"""Sound, spectrogram and frames of the utterances with the most errors."""
+"""Audio, spectrogram and frames of the utterances with the most errors."""
 
 import io
 from pathlib import Path
@@ -31,25 +31,25 @@ def gallery(durations_s: list[float], errors: list[int], count: int) -> media.Ga
     )
 
 
-def test_the_most_errors_come_first_and_of_equals_the_first() -> None:
+def test_the_most_errors_come_first_and_ties_keep_their_order() -> None:
     assert list(gallery([0.1] * 5, [1, 3, 0, 3, 2], 3).media) == [1, 3, 4]
     assert list(gallery([0.1] * 2, [0, 0], 9).media) == [0, 1]
 
 
-def test_a_long_utterance_is_passed_over() -> None:
+def test_a_long_utterance_is_skipped() -> None:
     assert list(gallery([61.0, 0.1, 0.1], [5, 1, 0], 2).media) == [1, 2]
 
 
-def test_none_are_asked_for() -> None:
+def test_no_media_requested() -> None:
     assert gallery([0.1], [1], 0).media == {}
 
 
-def test_the_sound_is_the_utterances() -> None:
+def test_the_audio_is_that_of_the_utterance() -> None:
     made = gallery([0.5, 0.7], [0, 1], 1).media[1]
-    assert len(audio.load(made.sound, RATE)) == round(0.7 * RATE)
+    assert len(audio.load(made.audio, RATE)) == round(0.7 * RATE)
 
 
-def test_without_the_packages_the_page_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(media, "PICTURE_PACKAGES", ("librosa", "no_such_package"))
     made = gallery([0.5], [1], 1)
     assert made.no_picture == "No spectrogram: it needs no_such_package; install the extra `report`."
@@ -72,13 +72,13 @@ def test_a_tone_is_a_line_at_its_frequency(hertz: int) -> None:
 
 
 @pytest.mark.parametrize("waveform", [np.zeros(RATE), np.zeros(1), np.full(7, 1e-6)], ids=["silence", "one", "seven"])
-def test_silence_and_next_to_nothing_have_a_dark_picture(waveform: np.ndarray) -> None:
+def test_silence_and_very_short_audio_have_a_dark_picture(waveform: np.ndarray) -> None:
     shown = picture(waveform)
     assert shown.shape == (media.BANDS, 101 if len(waveform) > 7 else 4)
     assert shown.max() == 0
 
 
-def test_posteriors_are_the_models_in_percent() -> None:
+def test_posteriors_are_in_percent() -> None:
     random = np.random.default_rng(0)
     probabilities = random.dirichlet([0.2] * TOKENIZER.size, size=30)
     made = media.posteriors(np.log(probabilities), TOKENIZER, 0.04)

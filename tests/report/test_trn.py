@@ -1,4 +1,4 @@
-"""The trn files as sclite reads them."""
+"""The trn files, as read by sclite."""
 
 import shutil
 import subprocess
@@ -16,17 +16,17 @@ def lines(*utterances: tuple[str | None, str]) -> list[str]:
     return reference.splitlines()
 
 
-def test_the_speaker_leads_the_id() -> None:
+def test_the_speaker_is_prepended_to_the_id() -> None:
     assert lines(("mjwl", "an391-mjwl-b")) == ["a b (mjwl-an391-mjwl-b)"]
     assert lines((None, "an391-mjwl-b")) == ["a b (an391-mjwl-b)"]
     assert lines(("19", "19-227-0000"), ("1", "19-227-0000")) == ["a b (19-227-0000)", "a b (1-19-227-0000)"]
 
 
-def test_a_speaker_that_the_id_only_seems_to_begin_with() -> None:
+def test_an_id_that_only_seems_to_begin_with_the_speaker() -> None:
     assert lines(("F01", "F01_s2-utt3"), ("F01", "F01_utt3")) == ["a b (F01-F01_s2-utt3)", "a b (F01_utt3)"]
 
 
-def test_what_would_end_a_speaker_or_an_id_is_replaced() -> None:
+def test_characters_that_would_end_a_speaker_or_an_id_are_replaced() -> None:
     assert lines(("anna-maria o_x", "a (b) c")) == ["a b (anna.maria.o.x-a..b..c)"]
 
 
