@@ -1,7 +1,7 @@
-"""The acoustic model as an ONNX graph, written node by node from its weights; one function a stage.
+"""Build the ONNX graph of the acoustic model node by node from its weights, with one function per stage.
 
-Only standard operators: the Fourier transform is a strided convolution, a recurrent layer one bidirectional `LSTM`
-node with `sequence_lens`. Names of tensors end in their shape, as in the model's own code.
+It uses only standard operators: the Fourier transform is a strided convolution, and each recurrent layer is one
+bidirectional `LSTM` node with `sequence_lens`. Names of tensors end in their shape.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from asr.network.recurrent import BiLSTM, Context
 
 
 def build_graph(network: AcousticModel, metadata: Mapping[str, str]) -> onnx.ModelProto:
-    """The whole model.
+    """Build the graph of the complete model.
 
     Shape:
         waveform (B, S) float32, lengths (B,) int64 in samples
@@ -43,7 +43,7 @@ def build_graph(network: AcousticModel, metadata: Mapping[str, str]) -> onnx.Mod
 
 
 def fourier_kernel(window: np.ndarray) -> np.ndarray:
-    """The windowed discrete Fourier transform as convolution kernels: the real parts, then the imaginary parts.
+    """Compute the convolution kernels of a windowed discrete Fourier transform: real parts, then imaginary parts.
 
     Shape: (N,) -> (2 K, 1, N) with K = N // 2 + 1
     """
@@ -55,12 +55,12 @@ def fourier_kernel(window: np.ndarray) -> np.ndarray:
 def _features(g: Graph, features: Features, waveform: str, lengths: str) -> tuple[str, str]:
     """(B, S), (B,) -> (B, T, F), (B,)"""
     config = features.config
-    samples = g.op("Slice", g.op("Shape", waveform), g.weight([1]), g.weight([2]))
-    missing = g.op("Max", g.op("Sub", g.weight([config.window]), samples), g.weight([0]))
+    num_samples = g.op("Slice", g.op("Shape", waveform), g.weight([1]), g.weight([2]))
+    missing = g.op("Max", g.op("Sub", g.weight([config.window]), num_samples), g.weight([0]))
     pads = g.op("Concat", g.weight([0, 0, 0]), missing, axis=0)
     padded = g.op("Pad", waveform, pads)
     within = g.op("Cast", _mask(g, padded, lengths), to=BOOL)
-    padded = g.op("Where", within, padded, g.weight(0.0))  # and not a product: what lies beyond may be NaN
+    padded = g.op("Where", within, padded, g.weight(0.0))  # not a product, because samples beyond the length may be NaN
 
     window, bank = features.mel.spectrogram.window, features.mel.mel_scale.fb
     assert isinstance(window, Tensor)
@@ -74,13 +74,15 @@ def _features(g: Graph, features: Features, waveform: str, lengths: str) -> tupl
         kernel_shape=[config.window],
     )
     power_BTK = g.op("Transpose", g.op("Mul", spectrum_BKT, spectrum_BKT), perm=[0, 2, 1])
-    mel = g.op("MatMul", power_BTK, g.weight(np.tile(bank.numpy(), (2, 1))))  # real and imaginary parts add up
+    mel = g.op(
+        "MatMul", power_BTK, g.weight(np.tile(bank.numpy(), (2, 1)))
+    )  # sums the squares of real and imaginary parts
     log_mel = g.op("Log", g.op("Add", mel, g.weight(LOG_FLOOR)))
     centred = g.op("Sub", log_mel, g.weight(features.mean.numpy()))
     normalised = g.op("Mul", centred, g.weight(1 / features.std.numpy()))
 
-    beyond = g.op("Max", g.op("Sub", lengths, g.weight(config.window)), g.weight(0))
-    frames = g.op("Add", g.op("Div", beyond, g.weight(config.hop)), g.weight(1))
+    remaining = g.op("Max", g.op("Sub", lengths, g.weight(config.window)), g.weight(0))
+    frames = g.op("Add", g.op("Div", remaining, g.weight(config.hop)), g.weight(1))
     return normalised, frames
 
 
@@ -106,8 +108,8 @@ def _frontend(g: Graph, frontend: Frontend, x: str, lengths: str) -> tuple[str, 
         )
         y = g.op("Reshape", g.op("Transpose", y_BCTF, perm=[0, 2, 1, 3]), g.weight([0, 0, -1]))
         x = g.op("Relu", _layer_norm(g, norm, y))
-        whole = g.op("Div", g.op("Sub", lengths, g.weight(1)), g.weight(conv.stride[0]))  # kernel 3, padding 1
-        lengths = g.op("Add", whole, g.weight(1))
+        quotient = g.op("Div", g.op("Sub", lengths, g.weight(1)), g.weight(conv.stride[0]))  # kernel 3, padding 1
+        lengths = g.op("Add", quotient, g.weight(1))
     return x, lengths
 
 
@@ -116,8 +118,8 @@ def _context(g: Graph, context: Context, x_TBD: str, lengths: str) -> str:
     lengths32 = g.op("Cast", lengths, to=INT32)
     for layer, norm in zip(context.layers, context.norms, strict=True):
         assert isinstance(layer, BiLSTM)
-        both = [lstm_weights(lstm) for lstm in (layer.ahead, layer.back)]
-        weights = [g.weight(np.stack(parts)) for parts in zip(*both, strict=True)]
+        directions = [lstm_weights(lstm) for lstm in (layer.ahead, layer.back)]
+        weights = [g.weight(np.stack(parts)) for parts in zip(*directions, strict=True)]
         y_T2BH = g.op(
             "LSTM", x_TBD, *weights, lengths32, direction="bidirectional", hidden_size=layer.ahead.hidden_size
         )
@@ -127,7 +129,7 @@ def _context(g: Graph, context: Context, x_TBD: str, lengths: str) -> str:
 
 
 def lstm_weights(lstm: nn.LSTM) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One direction's W, R and B, with the gates in ONNX's order (i o f c) instead of torch's (i f g o).
+    """Convert the weights of one direction to W, R and B, with the gates in ONNX's order (i o f c), not i f g o.
 
     Shape: W (4H, D), R (4H, H), B (8H,)
     """
@@ -146,13 +148,13 @@ def _linear(g: Graph, linear: nn.Linear, x: str) -> str:
 
 
 def _layer_norm(g: Graph, norm: nn.LayerNorm, x: str) -> str:
-    """Over the last axis, onto which the norm's own axes have been flattened."""
+    """Normalise over the last axis, into which the axes of the norm have been flattened."""
     scale, bias = (g.weight(p.detach().numpy().reshape(-1)) for p in (norm.weight, norm.bias))
     return g.op("LayerNormalization", x, scale, bias, axis=-1, epsilon=norm.eps)
 
 
 def _mask(g: Graph, x: str, lengths: str) -> str:
-    """1.0 where axis 1 of `x` lies within the lengths, else 0.0. (B, T, ...), (B,) -> (B, T)"""
+    """Build a mask: 1.0 where axis 1 of `x` is within the lengths, else 0.0. (B, T, ...), (B,) -> (B, T)"""
     size = g.op("Squeeze", g.op("Slice", g.op("Shape", x), g.weight([1]), g.weight([2])), g.weight([0]))
     positions = g.op("Range", g.weight(0), size, g.weight(1))
     within = g.op("Less", positions, g.op("Unsqueeze", lengths, g.weight([1])))

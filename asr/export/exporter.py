@@ -1,4 +1,4 @@
-"""A trained model -> one `.onnx` file, written only if it computes what torch computes."""
+"""Export a trained model to one `.onnx` file, which is written only if its output agrees with torch."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,19 +16,19 @@ from asr.models.session import LogProbModel, OnnxModel
 from asr.network.torch_model import TorchModel
 
 TOLERANCE = 1e-3
-"""The largest difference between two log-probs that passes."""
+"""Maximum allowed absolute difference of log-probs."""
 INT8_TOLERANCE = 0.1
-"""The largest root mean square of the differences that passes in int8: 0.03 is usual, and 2 costs every other word."""
+"""Maximum allowed root mean square difference in int8: 0.03 is typical, and 2 makes every other word wrong."""
 
 
 def export(model: TorchModel, path: Path, utterances: Sequence[Utterance], *, int8: bool = False) -> float:
-    """Write `model` to `path` and return by how much its log-probs differ from torch's on the utterances.
+    """Export `model` to `path` and return the difference between its log-probs and torch's on the utterances.
 
-    In 32 bits that is the largest difference. With `int8`, the root mean square of all of them; the ranges of the
-    recurrent layers' inputs are then those on the utterances.
+    This is the maximum absolute difference for a float model and the root mean square difference for an `int8` model,
+    for which the ranges of the recurrent layers' inputs are measured on the same utterances.
 
     Raises:
-        ModelError: the difference is above TOLERANCE, or INT8_TOLERANCE; nothing is written then.
+        ModelError: the difference exceeds TOLERANCE or INT8_TOLERANCE; nothing is written.
         AudioError: an utterance cannot be read.
     """
     metadata = model.description.to_metadata()
@@ -45,38 +45,38 @@ def export(model: TorchModel, path: Path, utterances: Sequence[Utterance], *, in
         limit = INT8_TOLERANCE if int8 else TOLERANCE
         if not difference <= limit:
             raise ModelError(
-                f"Export of '{path}' stopped: its log-probs differ from torch's by {difference:.2g} on "
-                f"{len(utterances)} utterances, and at most {limit:g} is allowed; nothing was written."
+                f"Cannot export '{path}': its log-probs differ from torch's by {difference:.2g} on "
+                f"{len(utterances)} utterances, but at most {limit:g} is allowed; nothing was written."
             )
     return difference
 
 
 def largest_difference(a: LogProbModel, b: LogProbModel, utterances: Sequence[Utterance]) -> float:
-    """Over all log-probs of the utterances, each heard alone by both models and again in padded batches.
+    """Compute the maximum absolute difference of two models' log-probs, over single runs and padded batches.
 
-    Infinity if the numbers of frames differ, NaN if either model gives one.
+    It is infinity if the numbers of frames differ, and NaN if either model returns NaN.
     """
     largest = 0.0
     for difference in _differences(a, b, utterances):
-        largest = float(np.maximum(largest, np.abs(difference).max()))  # np.maximum keeps a NaN, max() may lose it
+        largest = float(np.maximum(largest, np.abs(difference).max()))  # np.maximum propagates NaN, max() may not
     return largest
 
 
 def mean_difference(a: LogProbModel, b: LogProbModel, utterances: Sequence[Utterance]) -> float:
-    """The root mean square of the same differences, with infinity and NaN as there."""
-    squares = numbers = 0.0
+    """Compute the root mean square of the same differences, with infinity and NaN as in `largest_difference`."""
+    sum_of_squares = count = 0.0
     for difference in _differences(a, b, utterances):
-        squares += float(np.square(difference, dtype=np.float64).sum())
-        numbers += difference.size
-    return math.sqrt(squares / numbers)
+        sum_of_squares += float(np.square(difference, dtype=np.float64).sum())
+        count += difference.size
+    return math.sqrt(sum_of_squares / count)
 
 
 def _differences(a: LogProbModel, b: LogProbModel, utterances: Sequence[Utterance]) -> Iterator[np.ndarray]:
-    """Of each utterance's log-probs, first alone, then in batches; one infinity where the numbers of frames differ."""
+    """Yield the differences per utterance, run alone and then in batches; infinity if the numbers of frames differ."""
     read = reader(a.description.sample_rate)
     waveforms = [read(utterance) for utterance in utterances]
-    groups = [[waveform] for waveform in waveforms]
-    groups += [waveforms[first : first + BATCH] for first in range(0, len(waveforms), BATCH)]
-    for group in groups:
-        for x, y in zip(a.log_probs(group), b.log_probs(group), strict=True):
+    batches = [[waveform] for waveform in waveforms]
+    batches += [waveforms[first : first + BATCH] for first in range(0, len(waveforms), BATCH)]
+    for batch in batches:
+        for x, y in zip(a.log_probs(batch), b.log_probs(batch), strict=True):
             yield x - y if x.shape == y.shape else np.array([np.inf])

@@ -1,4 +1,4 @@
-"""A few lines over onnx.helper, so that a graph can be written as nested calls."""
+"""A thin layer over onnx.helper that builds a graph from nested calls."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,22 +8,22 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 17
-"""The first with LayerNormalization; runtimes since 2022 have it."""
+"""The first opset with LayerNormalization, supported by runtimes since 2022."""
 IR_VERSION = 8
-"""The file format that belongs to that opset."""
+"""The file format version that belongs to that opset."""
 
 
 class Graph:
-    """Nodes and weights in the order in which they were added."""
+    """A graph under construction: nodes and weights in the order of insertion."""
 
     def __init__(self, prefix: str = "") -> None:
-        """All names that the graph makes up begin with `prefix`, so that two graphs can be joined."""
+        """Generated names begin with `prefix`, so that two graphs can be merged."""
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
         self._prefix = prefix
 
     def weight(self, value: np.ndarray | float | int | Sequence[int]) -> str:
-        """Store a constant and return its name. int8 stays, other whole numbers become int64, the rest float32."""
+        """Store a constant and return its name. int8 is kept, other integers become int64, floats become float32."""
         array = np.asarray(value)
         if array.dtype != np.int8:
             array = array.astype(np.int64 if np.issubdtype(array.dtype, np.integer) else np.float32)
@@ -38,7 +38,7 @@ class Graph:
         return output
 
     def ops(self, kind: str, *inputs: str, count: int, **attributes: Any) -> list[str]:
-        """Append a node with several outputs, and return their names; an input "" is one that is left out."""
+        """Append a node with several outputs and return their names; an input "" omits an optional input."""
         name = f"{self._prefix}{kind.lower()}_{len(self.nodes)}"
         outputs = [f"{name}_{number}" for number in range(count)]
         self.nodes.append(helper.make_node(kind, inputs, outputs, name=f"{name}_node", **attributes))
@@ -50,7 +50,7 @@ class Graph:
         outputs: Mapping[str, tuple[int, Sequence[str | int]]],
         metadata: Mapping[str, str],
     ) -> onnx.ModelProto:
-        """The finished model; inputs and outputs are name -> (TensorProto type, shape)."""
+        """Build and check the model; inputs and outputs are name -> (TensorProto type, shape)."""
         graph = helper.make_graph(
             self.nodes,
             "asr",

@@ -1,4 +1,4 @@
-"""A language model as an ONNX graph: tokens and what is remembered in, log-probs and what is remembered then out."""
+"""Export a language model as an ONNX graph: tokens and state in, log-probs and new state out."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,11 +16,11 @@ from asr.network.language import LanguageModel
 from asr.network.torch_model import TorchLanguageModel
 
 TOLERANCE = 1e-3
-"""The largest difference between two log-probs that passes."""
+"""Maximum allowed absolute difference of log-probs."""
 
 
 def build_graph(network: LanguageModel, metadata: Mapping[str, str]) -> onnx.ModelProto:
-    """The whole model.
+    """Build the graph of the complete model.
 
     Shape:
         tokens (B, T) int64, outputs (L, B, H), cells (L, B, H) float32
@@ -29,17 +29,17 @@ def build_graph(network: LanguageModel, metadata: Mapping[str, str]) -> onnx.Mod
     g = Graph()
     embedded = g.op("Gather", g.weight(network.embedding.weight.detach().numpy()), "tokens")
     x_TBD = g.op("Transpose", embedded, perm=[1, 0, 2])
-    after: dict[str, list[str]] = {"outputs": [], "cells": []}
+    states: dict[str, list[str]] = {"outputs": [], "cells": []}
     for number, layer in enumerate(network.layers):
         assert isinstance(layer, torch.nn.LSTM)
-        w, r, b = (g.weight(part[None]) for part in lstm_weights(layer))
-        before = [g.op("Slice", name, g.weight([number]), g.weight([number + 1])) for name in after]
-        y_T1BH, output, cell = g.ops("LSTM", x_TBD, w, r, b, "", *before, count=3, hidden_size=layer.hidden_size)
+        w, r, b = (g.weight(array[None]) for array in lstm_weights(layer))
+        previous = [g.op("Slice", name, g.weight([number]), g.weight([number + 1])) for name in states]
+        y_T1BH, output, cell = g.ops("LSTM", x_TBD, w, r, b, "", *previous, count=3, hidden_size=layer.hidden_size)
         x_TBD = g.op("Squeeze", y_T1BH, g.weight([1]))
-        after["outputs"].append(output)
-        after["cells"].append(cell)
-    for name, parts in after.items():
-        g.op("Concat", *parts, axis=0, output=f"{name}_after")
+        states["outputs"].append(output)
+        states["cells"].append(cell)
+    for name, layer_states in states.items():
+        g.op("Concat", *layer_states, axis=0, output=f"{name}_after")
     head = network.head
     product = g.op("MatMul", x_TBD, g.weight(head.weight.detach().numpy().T))
     logits = g.op("Add", product, g.weight(head.bias.detach().numpy()))
@@ -57,28 +57,28 @@ def build_graph(network: LanguageModel, metadata: Mapping[str, str]) -> onnx.Mod
 
 
 def export(model: TorchLanguageModel, path: Path, texts: Sequence[str]) -> float:
-    """Write `model` to `path` and return the largest difference of the texts' log-probabilities a token that was found.
+    """Export `model` to `path` and return the maximum absolute difference from torch's log-probs on the texts.
 
     Raises:
-        ModelError: graph and network differ by more than TOLERANCE; nothing is written then.
+        ModelError: the difference exceeds TOLERANCE; nothing is written.
     """
     with replacing(path) as file:
         file.write(build_graph(model.network.eval(), model.description.to_metadata()).SerializeToString())
         file.flush()
-        ours = OnnxLanguageModel(Path(file.name))
-        difference = max(_difference(model, ours, text) for text in texts)
+        exported = OnnxLanguageModel(Path(file.name))
+        difference = max(_difference(model, exported, text) for text in texts)
         if not difference <= TOLERANCE:
             raise ModelError(
-                f"Export of '{path}' stopped: its log-probs differ from torch's by {difference:.2g} on {len(texts)} "
-                f"sentences, and at most {TOLERANCE:g} is allowed; nothing was written."
+                f"Cannot export '{path}': its log-probs differ from torch's by {difference:.2g} on {len(texts)} "
+                f"sentences, but at most {TOLERANCE:g} is allowed; nothing was written."
             )
     return difference
 
 
 @torch.no_grad()
-def _difference(model: TorchLanguageModel, ours: OnnxLanguageModel, text: str) -> float:
-    """Of all log-probs after each token of a text."""
+def _difference(model: TorchLanguageModel, exported: OnnxLanguageModel, text: str) -> float:
+    """Compute the maximum absolute difference of the log-probs after each token of a text."""
     tokens = [0, *model.description.tokenizer.encode(text)]
-    theirs, _ = model.network(torch.tensor([tokens]), model.network.start(1))
-    log_probs, _ = ours.log_probs(np.array([tokens]), ours.start())
-    return float(np.abs(theirs.numpy() - log_probs).max())
+    expected, _ = model.network(torch.tensor([tokens]), model.network.start(1))
+    log_probs, _ = exported.log_probs(np.array([tokens]), exported.start())
+    return float(np.abs(expected.numpy() - log_probs).max())

@@ -1,16 +1,17 @@
-"""The recurrent layers of an exported graph in 8-bit whole numbers: about a quarter of the size, twice the speed.
+"""Quantise the recurrent layers of an exported graph to int8: about a quarter of the size, twice the speed.
 
-onnxruntime's `DynamicQuantizeLSTM` multiplies int8 weights with 8-bit inputs. It rounds a layer's inputs by one scale
-for all frames of the whole batch, and the outputs that are fed back by one scale a step, each from the smallest and the
-largest number that it finds: what an utterance gives would depend on what is beside it. Here both ranges are the same
-whatever is heard, for constants that stand at their ends are always among the numbers:
+onnxruntime's `DynamicQuantizeLSTM` multiplies int8 weights with 8-bit inputs. It quantises a layer's inputs with one
+scale for all frames of the batch, and the recurrent outputs with one scale per step, each computed from the minimum and
+maximum of the actual values, so that the result of an utterance would depend on its neighbours in the batch. Here both
+ranges are made constant by values at their ends that are always present:
 
-- Inputs are clipped to the range that they have on speech, and two further columns hold its ends.
-- An output is o tanh(c), and a step changes c by less than 1 more than it forgets, so after step t all outputs lie
-  within +-tanh(t). Two further cells, whose gates are always open, give just these two.
+- Inputs are clipped to their range on speech, and two additional columns contain the ends of this range.
+- An output is o tanh(c), and each step increases |c| by less than 1, so after step t all outputs are within +-tanh(t).
+  Two additional cells, whose gates are always open, output exactly these two values.
 
-The weights of the two columns and cells are zero, so nothing else sees them, and the cells' outputs are cut off. As
-sums of whole numbers are exact, an utterance gets the same log-probs alone, in any batch, and by any number of threads.
+The weights from the two columns and cells are zero, so they affect nothing else, and the outputs of the cells are
+removed. As integer sums are exact, an utterance gets the same log-probs alone, in any batch, and with any number of
+threads.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,37 +24,40 @@ from torch import Tensor, nn
 
 from asr.errors import ModelError
 from asr.export.graph import Graph
-from asr.export.weights import ENDS
+from asr.export.weights import RANGE_ENDS
 from asr.network.torch_model import TorchModel
 
-LARGEST = 64
-"""Of the whole numbers that stand for weights. 127 would be finer, but x86 processors without VNNI instructions add two
-products of 8 bits in 16, where 2 * 255 * 127 does not fit and 2 * 255 * 64 does."""
-OPEN = 30.0
-"""A gate's input at which the logistic function and tanh are 1 in 32 bits."""
+MAX_WEIGHT = 64
+"""Largest quantised weight. 127 would be finer, but x86 CPUs without VNNI instructions add two 8-bit products in 16
+bits, where 2 * 255 * 127 overflows and 2 * 255 * 64 does not."""
+SATURATED = 30.0
+"""Gate input at which the logistic function and tanh are 1 in float32."""
 
 Range = tuple[float, float]
 
 
 def quantise(model: onnx.ModelProto, ranges: Sequence[Range]) -> onnx.ModelProto:
-    """A copy of an exported acoustic model with its recurrent layers in int8, and `precision` in its metadata.
+    """Return a copy of an exported acoustic model with int8 recurrent layers and `precision` set in its metadata.
 
     Args:
-        model: the graph as `asr.export.acoustic.build_graph` gives it.
-        ranges: of the inputs of each recurrent layer, from `input_ranges`.
+        model: the graph built by `asr.export.acoustic.build_graph`.
+        ranges: input ranges of the recurrent layers, from `input_ranges`.
 
     Raises:
         ModelError: a weight is not a finite number.
     """
     weights = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
     layers = [node.name for node in model.graph.node if node.op_type == "LSTM"]
-    ends = dict(zip(layers, ranges, strict=True))
-    parts = [_layer(node, weights, ends[node.name]) if node.name in ends else ([node], []) for node in model.graph.node]
-    nodes = [node for some, _ in parts for node in some]
+    layer_ranges = dict(zip(layers, ranges, strict=True))
+    replacements = [
+        _layer(node, weights, layer_ranges[node.name]) if node.name in layer_ranges else ([node], [])
+        for node in model.graph.node
+    ]
+    nodes = [node for new_nodes, _ in replacements for node in new_nodes]
     used = {name for node in nodes for name in node.input}
-    kept = [weight for weight in model.graph.initializer if weight.name in used]
-    added = [weight for _, some in parts for weight in some]
-    graph = helper.make_graph(nodes, model.graph.name, model.graph.input, model.graph.output, kept + added)
+    old_weights = [weight for weight in model.graph.initializer if weight.name in used]
+    new_weights = [weight for _, layer_weights in replacements for weight in layer_weights]
+    graph = helper.make_graph(nodes, model.graph.name, model.graph.input, model.graph.output, old_weights + new_weights)
     quantised = helper.make_model(
         graph,
         opset_imports=[*model.opset_import, helper.make_opsetid("com.microsoft", 1)],
@@ -67,7 +71,7 @@ def quantise(model: onnx.ModelProto, ranges: Sequence[Range]) -> onnx.ModelProto
 
 
 def input_ranges(model: TorchModel, waveforms: Iterable[np.ndarray]) -> list[Range]:
-    """The smallest and the largest input of each recurrent layer, or 0, when the model hears each waveform alone.
+    """Measure the range of each recurrent layer's inputs, extended to include 0, running one waveform at a time.
 
     Shape: waveforms (S_b,)
     """
@@ -87,42 +91,42 @@ def input_ranges(model: TorchModel, waveforms: Iterable[np.ndarray]) -> list[Ran
 
 
 def to_int8(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest whole numbers, and a scale for each output: weights are about numbers * scales[..., None].
+    """Quantise weights with one scale per output row: weights are approximately quantised * scales[..., None].
 
     Shape: (..., N, K) -> (..., N, K) int8, (..., N) float32
     """
-    largest = np.maximum(np.abs(weights).max(axis=-1), 1e-30)  # a row of zeros gets a scale too
-    scales = (largest / LARGEST).astype(np.float32)
+    largest = np.maximum(np.abs(weights).max(axis=-1), 1e-30)  # avoids a scale of 0 for a row of zeros
+    scales = (largest / MAX_WEIGHT).astype(np.float32)
     return np.rint(weights / scales[..., None]).astype(np.int8), scales
 
 
 def _layer(
-    node: onnx.NodeProto, weights: Mapping[str, np.ndarray], ends: Range
+    node: onnx.NodeProto, weights: Mapping[str, np.ndarray], input_range: Range
 ) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
-    """What takes the place of an `LSTM` node: nodes and weights.
+    """Build the nodes and weights that replace an `LSTM` node.
 
     Shape: (T, B, D) -> (T, 2, B, H)
     """
     x, *names, lengths = node.input
     w, r, b = (weights[name] for name in names)
-    if not all(np.isfinite(part).all() for part in (w, r, b)):
+    if not all(np.isfinite(array).all() for array in (w, r, b)):
         raise ModelError(
-            "The weights of the recurrent layers are not finite numbers and cannot be made int8: train anew."
+            "The weights of the recurrent layers are not finite and cannot be quantised to int8: train the model again."
         )
     hidden = r.shape[-1]
-    size = hidden + ENDS
-    bias = np.pad(b.reshape(2, 8, hidden), ((0, 0), (0, 0), (0, ENDS)))
-    bias[:, :4, hidden:] = OPEN
-    bias[:, 3, -1] = -OPEN  # this cell's state grows downwards
+    size = hidden + RANGE_ENDS
+    bias = np.pad(b.reshape(2, 8, hidden), ((0, 0), (0, 0), (0, RANGE_ENDS)))
+    bias[:, :4, hidden:] = SATURATED
+    bias[:, 3, -1] = -SATURATED  # so that the state of this cell decreases
 
     g = Graph(prefix=f"{node.name}_")
-    x = g.op("Clip", x, *map(g.weight, ends))
-    for end in ends:
+    x = g.op("Clip", x, *map(g.weight, input_range))
+    for end in input_range:
         x = g.op("Pad", x, g.weight([0, 0, 0, 0, 0, 1]), g.weight(end))
-    (w_numbers, *w_scales), (r_numbers, *r_scales) = (_stored(g, part, hidden) for part in (w, r))
+    (w_int8, *w_scales), (r_int8, *r_scales) = (_quantised(g, array, hidden) for array in (w, r))
     y = g.op(
         "DynamicQuantizeLSTM",
-        *(x, w_numbers, r_numbers, g.weight(bias.reshape(2, -1)), lengths, "", "", "", *w_scales, *r_scales),
+        *(x, w_int8, r_int8, g.weight(bias.reshape(2, -1)), lengths, "", "", "", *w_scales, *r_scales),
         domain="com.microsoft",
         direction="bidirectional",
         hidden_size=size,
@@ -131,11 +135,11 @@ def _layer(
     return g.nodes, g.weights
 
 
-def _stored(g: Graph, weights: np.ndarray, hidden: int) -> tuple[str, str, str]:
-    """One matrix with the cells and columns for the ends: the names of its numbers, scales and zero points.
+def _quantised(g: Graph, weights: np.ndarray, hidden: int) -> tuple[str, str, str]:
+    """Store a matrix, extended by the additional cells and columns; return the names of weights, scales, zero points.
 
     Shape: (2, 4H, K) -> (2, K + 2, 4 (H + 2)), twice (2, 4 (H + 2))
     """
-    wider = np.pad(weights.reshape(2, 4, hidden, -1), ((0, 0), (0, 0), (0, ENDS), (0, ENDS)))
-    numbers, scales = to_int8(wider.reshape(2, 4 * (hidden + ENDS), -1))
-    return g.weight(numbers.transpose(0, 2, 1)), g.weight(scales), g.weight(np.zeros_like(scales, dtype=np.int8))
+    padded = np.pad(weights.reshape(2, 4, hidden, -1), ((0, 0), (0, 0), (0, RANGE_ENDS), (0, RANGE_ENDS)))
+    quantised, scales = to_int8(padded.reshape(2, 4 * (hidden + RANGE_ENDS), -1))
+    return g.weight(quantised.transpose(0, 2, 1)), g.weight(scales), g.weight(np.zeros_like(scales, dtype=np.int8))

@@ -1,8 +1,8 @@
-"""The weights of an exported file back as a network's, so that a shipped model can be trained on.
+"""Convert the weights of an exported file back to those of a network, so that a shipped model can be fine-tuned.
 
-The stages are told by the kinds of their nodes, in the order in which `asr export` writes them: the convolution that
-computes the spectrum, the frontend's, one LSTM and one norm a recurrent layer, the head last. Weights in int8 come
-back as the numbers that they stand for.
+The stages are identified by the types of their nodes, in the order in which `asr export` writes them: the convolution
+that computes the spectrum, those of the frontend, one LSTM and one norm per recurrent layer, and the head last. int8
+weights are dequantised.
 """
 
 from pathlib import Path
@@ -17,24 +17,24 @@ from asr.errors import ModelError
 
 Weights = dict[str, Tensor]
 LSTM_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-ENDS = 2
-"""Columns, or cells, that an LSTM in int8 has more, for the ends of a range (asr.export.quantise)."""
+RANGE_ENDS = 2
+"""Number of additional input columns, and of additional cells, of an int8 LSTM (see asr.export.quantise)."""
 
 
 def read(path: Path) -> tuple[dict[str, str], Weights]:
-    """The metadata, and the weights by the names that they have in an `AcousticModel`; constants are left out.
+    """Read the metadata, and the weights under their names in an `AcousticModel`, without constants.
 
     Raises:
-        ModelError: the file cannot be read, or is not one that `asr export` writes.
+        ModelError: the file cannot be read, or was not written by `asr export`.
     """
     try:
         model = onnx.load(path)
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
         raise ModelError(f"Model '{path}' cannot be read ({' '.join(str(error).split())[:120]}).") from None
     except Exception as error:
-        if type(error).__name__ != "DecodeError":  # protobuf's, which onnx does not export
+        if type(error).__name__ != "DecodeError":  # of protobuf, not exported by onnx
             raise
-        raise ModelError(f"Model '{path}' is not a whole .onnx file: restore it.") from None
+        raise ModelError(f"Model '{path}' is not a valid .onnx file: restore it.") from None
     values = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
     nodes: dict[str, list[list[np.ndarray]]] = {}
     for node in model.graph.node:
@@ -44,20 +44,20 @@ def read(path: Path) -> tuple[dict[str, str], Weights]:
         return metadata, _named(nodes)
     except (KeyError, IndexError, ValueError) as error:
         raise ModelError(
-            f"Model '{path}' cannot be trained on, for its weights are not as `asr export` writes them: "
-            "start from the run folder or checkpoint that it was made from."
+            f"Model '{path}' cannot be fine-tuned because its weights are not in the form that `asr export` writes: "
+            "start from the run folder or checkpoint that it was exported from."
         ) from error
 
 
 def _named(nodes: dict[str, list[list[np.ndarray]]]) -> Weights:
-    """The weights from the constants of each kind of node."""
+    """Name the weights among the constants of each type of node."""
     weights: Weights = {}
 
     def put(name: str, array: np.ndarray) -> None:
         weights[name] = torch.from_numpy(np.array(array, dtype=np.float32))
 
     (_, *convs), norms = nodes["Conv"], iter(nodes["LayerNormalization"])
-    lstms = nodes.get("LSTM") or [_in_floats(*constants) for constants in nodes["DynamicQuantizeLSTM"]]
+    lstms = nodes.get("LSTM") or [_dequantised(*constants) for constants in nodes["DynamicQuantizeLSTM"]]
     mean, inverse_std = ([c for constants in nodes[kind] for c in constants if c.size > 1] for kind in ("Sub", "Mul"))
     put("features.mean", mean[0])
     put("features.std", 1 / inverse_std[0])
@@ -67,11 +67,11 @@ def _named(nodes: dict[str, list[list[np.ndarray]]]) -> Weights:
         put(f"frontend.layers.{index}.conv.bias", bias)
         put(f"frontend.layers.{index}.norm.weight", scale.reshape(len(bias), -1))
         put(f"frontend.layers.{index}.norm.bias", shift.reshape(len(bias), -1))
-    for index, both in enumerate(lstms):
+    for index, bidirectional in enumerate(lstms):
         scale, shift = next(norms)
         put(f"context.norms.{index}.weight", scale)
         put(f"context.norms.{index}.bias", shift)
-        for direction, (w, r, b) in zip(("ahead", "back"), zip(*both, strict=True), strict=True):
+        for direction, (w, r, b) in zip(("ahead", "back"), zip(*bidirectional, strict=True), strict=True):
             prefix = f"context.layers.{index}.{direction}"
             for name, array in zip(LSTM_WEIGHTS, (w, r, *np.split(b, 2)), strict=True):
                 put(f"{prefix}.{name}_l0", _torch_gates(array))
@@ -80,7 +80,7 @@ def _named(nodes: dict[str, list[list[np.ndarray]]]) -> Weights:
     return weights
 
 
-def _in_floats(
+def _dequantised(
     w: np.ndarray,
     r: np.ndarray,
     b: np.ndarray,
@@ -89,20 +89,20 @@ def _in_floats(
     r_scales: np.ndarray,
     _r_zeros: np.ndarray,
 ) -> list[np.ndarray]:
-    """The weights of an LSTM in int8, without the columns and cells for the ends.
+    """Dequantise the weights of an int8 LSTM and remove its additional columns and cells.
 
     Shape: (2, K + 2, 4 (H + 2)), (2, H + 2, 4 (H + 2)), (2, 8 (H + 2)), ... -> (2, 4H, K), (2, 4H, H), (2, 8H)
     """
-    hidden = b.shape[1] // 8 - ENDS
+    hidden = b.shape[1] // 8 - RANGE_ENDS
 
-    def floats(numbers: np.ndarray, scales: np.ndarray) -> np.ndarray:
-        wide = (numbers * scales[:, None]).transpose(0, 2, 1).reshape(2, 4, hidden + ENDS, -1)
-        return wide[:, :, :hidden, :-ENDS].reshape(2, 4 * hidden, -1)
+    def dequantise(quantised: np.ndarray, scales: np.ndarray) -> np.ndarray:
+        padded = (quantised * scales[:, None]).transpose(0, 2, 1).reshape(2, 4, hidden + RANGE_ENDS, -1)
+        return padded[:, :, :hidden, :-RANGE_ENDS].reshape(2, 4 * hidden, -1)
 
-    return [floats(w, w_scales), floats(r, r_scales), b.reshape(2, 8, -1)[:, :, :hidden].reshape(2, -1)]
+    return [dequantise(w, w_scales), dequantise(r, r_scales), b.reshape(2, 8, -1)[:, :, :hidden].reshape(2, -1)]
 
 
 def _torch_gates(array: np.ndarray) -> np.ndarray:
-    """The gates from ONNX's order (i o f c) to torch's (i f g o). Shape: (4H, ...) -> (4H, ...)"""
+    """Reorder the gates from ONNX's order (i o f c) to torch's (i f g o). Shape: (4H, ...) -> (4H, ...)"""
     i, o, f, g = np.split(array, 4)
     return np.concatenate([i, f, g, o])

@@ -1,24 +1,26 @@
-"""The models that come with the package."""
+"""The models shipped with the package."""
 
 from pathlib import Path
 
 from asr.errors import ModelError
 
 DEFAULT = "english"
-"""What is used when no model is asked for."""
+"""Name of the model to use if none is given."""
 
 
 def shipped() -> dict[str, Path]:
-    """Name -> file."""
+    """Map the name of each shipped model to its file."""
     return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.onnx"))}
 
 
 def find(model: str) -> Path:
-    """The file of a model given by the name of a shipped one, which goes first, or by path. Raises ModelError."""
-    known = shipped()
-    if model in known:
-        return known[model]
+    """Find a model file by the name of a shipped model, which takes precedence, or by path. Raises ModelError."""
+    files = shipped()
+    if model in files:
+        return files[model]
     path = Path(model)
     if path.suffix == ".onnx" or path.is_file():
         return path
-    raise ModelError(f"Model '{model}' is neither a file nor one that is shipped ({', '.join(known)}).")
+    raise ModelError(
+        f"Model '{model}' is neither a file nor a shipped model: give a path or one of {', '.join(files)}."
+    )

@@ -1,4 +1,4 @@
-"""The scores on a model's card: what evaluations leave in its file, and how people read it."""
+"""The scores on a model's card: how evaluations store them in the model file, and how they are printed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,65 +9,66 @@ from asr.models.description import AcousticDescription
 from asr.models.rewrite import rewrite
 
 MIN_WORDS = 100
-"""A group of speakers with fewer words says nothing of others like them."""
+"""Minimum number of words for the scores of a group of speakers to be meaningful."""
 
 HEADER = ("corpus", "speech", "WER", "95 % interval", "CER", "words", "decoding")
 
 
 def with_scores(description: AcousticDescription, report: Mapping[str, Any]) -> AcousticDescription:
-    """The description with the score of each corpus of a report (asr.report.document) among its `scores`.
+    """Add the score of each corpus of a report (asr.report.document) to a description.
 
-    `scores["evaluations"]` is a list of objects: `corpus`, `decoding`, `utterances`, `duration_s`, `words` (of the
-    references), `wer` and `cer` (fractions), and `low`, `high` and `by` of the WER's interval (null for none), and
-    `groups`, of speakers: `trait`, `value`, and `words` to `by` of each that has `MIN_WORDS`. An evaluation of the same
-    corpus by the same decoding takes the place of the one before.
+    `scores["evaluations"]` is a list of objects with `corpus`, `decoding`, `utterances`, `duration_s`, `words` (in the
+    references), `wer` and `cer` (fractions), `low`, `high` and `by` of the WER's confidence interval (may be null), and
+    `groups`: for each group of speakers with at least `MIN_WORDS` its `trait`, `value`, and `words` to `by`. An
+    evaluation replaces an earlier one of the same corpus with the same decoding.
     """
-    kept = {(each["corpus"], each["decoding"]): each for each in description.scores.get("evaluations", [])}
+    evaluations = {(entry["corpus"], entry["decoding"]): entry for entry in description.scores.get("evaluations", [])}
     durations_s = {corpus["name"]: corpus["duration_s"] for corpus in report["corpora"]}
-    for part in report["parts"]["corpus"]:
-        groups = [each for each in report["parts"]["group"] if each["corpus"] == part["name"]]
-        groups = [each for each in groups if each["words"]["reference"] >= MIN_WORDS]
-        kept[part["name"], report["decoding"]] = {
-            "corpus": part["name"],
+    for corpus in report["parts"]["corpus"]:
+        groups = [group for group in report["parts"]["group"] if group["corpus"] == corpus["name"]]
+        groups = [group for group in groups if group["words"]["reference"] >= MIN_WORDS]
+        evaluations[corpus["name"], report["decoding"]] = {
+            "corpus": corpus["name"],
             "decoding": report["decoding"],
-            "utterances": part["utterances"],
-            "duration_s": durations_s[part["name"]],
-            **_rates(part),
-            "groups": [{"trait": each["trait"], "value": each["value"]} | _rates(each) for each in groups],
+            "utterances": corpus["utterances"],
+            "duration_s": durations_s[corpus["name"]],
+            **_rates(corpus),
+            "groups": [{"trait": group["trait"], "value": group["value"]} | _rates(group) for group in groups],
         }
-    evaluations = [kept[key] for key in sorted(kept)]
-    return replace(description, scores={**description.scores, "evaluations": evaluations})
+    ordered = [evaluations[key] for key in sorted(evaluations)]
+    return replace(description, scores={**description.scores, "evaluations": ordered})
 
 
 def keep_scores(path: Path, description: AcousticDescription, report: Mapping[str, Any]) -> None:
-    """Write the scores of a report into the model file at `path`, described by `description`."""
+    """Write the scores of a report to the model file at `path`, whose description is `description`."""
     rewrite(path, path, with_scores(description, report).to_metadata())
 
 
-def _rates(part: Mapping[str, Any]) -> dict[str, Any]:
-    interval = part["words"]["interval"] or {"low": None, "high": None, "by": None}
+def _rates(scores: Mapping[str, Any]) -> dict[str, Any]:
+    interval = scores["words"]["interval"] or {"low": None, "high": None, "by": None}
     return {
-        "words": part["words"]["reference"],
-        "wer": part["words"]["rate"],
-        "cer": part["characters"]["rate"],
+        "words": scores["words"]["reference"],
+        "wer": scores["words"]["rate"],
+        "cer": scores["characters"]["rate"],
         **{name: interval[name] for name in ("low", "high", "by")},
     }
 
 
 def table(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The evaluations, a line each below a header, and below each its groups of speakers."""
+    """Format a table: a header, then each evaluation followed by its groups of speakers."""
     rows: list[tuple[str, ...]] = [HEADER]
-    for each in evaluations:
-        rows.append((each["corpus"], f"{each['duration_s'] / 60:.0f} min", *_cells(each), each["decoding"]))
-        for group in each.get("groups", []):
+    for evaluation in evaluations:
+        duration = f"{evaluation['duration_s'] / 60:.0f} min"
+        rows.append((evaluation["corpus"], duration, *_cells(evaluation), evaluation["decoding"]))
+        for group in evaluation.get("groups", []):
             name = group["value"] if group["trait"] == "gender" else f"{group['trait']} {group['value']}"
             rows.append((f"  {name}", "", *_cells(group), ""))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    left = {0, len(HEADER) - 1}
+    left_aligned = {0, len(HEADER) - 1}
     return [
         "  ".join(
-            cell.ljust(width) if place in left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if column in left_aligned else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]

@@ -1,4 +1,4 @@
-"""How a model's log-probs become text unless the user says otherwise: what `asr tune` finds and a model keeps."""
+"""Default decoding settings of a model, as found by `asr tune` and stored in the model file."""
 
 import math
 from collections.abc import Mapping
@@ -7,62 +7,61 @@ from typing import Any
 
 from asr.errors import AsrError
 
-
 OLD_NAMES = {"least_confidence": "min_confidence"}
-"""Names in files of format version 1 -> names now."""
+"""Names in files of format version 1 -> current names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rescoring:
-    """How the best texts of a search are put in order once more, with a second language model beside the first."""
+    """Weights for rescoring the n-best list of a search with a second language model."""
 
     weight: float
-    """What the second model's log-probability of a text is multiplied by."""
+    """Weight of the second language model's log-probability."""
     lm_weight: float
-    """The first language model's weight then."""
+    """Weight of the first language model when rescoring."""
     word_bonus: float
-    """What each word adds then."""
+    """Score bonus per word when rescoring."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Without tuning: greedy decoding. Log-probabilities are natural logarithms."""
+    """Decoding settings; the defaults are greedy decoding. Log-probabilities are natural logarithms."""
 
     beam: int = 0
-    """Prefixes that the beam search keeps after each frame; 0 decodes greedily."""
+    """Beam width: number of prefixes to keep after each frame; 0 decodes greedily."""
     lm_weight: float = 0.5
-    """What the language model's log-probabilities are multiplied by."""
+    """Weight of the language model's log-probabilities."""
     word_bonus: float = 1.0
-    """What each word adds to the score of a text."""
+    """Score bonus per word."""
     rescoring: Rescoring | None = None
-    """None where no second language model was tuned for."""
+    """None if the model was not tuned with a second language model."""
     temperature: float = 1.0
-    """What log-probs are divided by before a word's confidence is read off them (Guo et al. 2017)."""
+    """Softmax temperature for word confidence: log-probs are divided by it (Guo et al. 2017)."""
     min_confidence: float = 0.0
-    """A stretch of speech in which the words' mean confidence is lower says nothing: it is music, noise, or a language
-    that the model does not know. 0 lets everything be said."""
+    """Stretches of speech in which the mean word confidence is lower are dropped as music, noise, or a language that
+    the model does not know. 0 keeps everything."""
     lm_size: tuple[int, ...] = ()
-    """Of the language model that the weights were tuned with: its n-grams of each order, or an LSTM's parameters."""
+    """Size of the language model used in tuning: number of n-grams per order, or of LSTM parameters."""
     tuned: Mapping[str, Any] = field(default_factory=dict)
-    """On what they were tuned, and what came out."""
+    """Data and results of the tuning."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """Convert to a JSON-compatible dict."""
         return asdict(self)
 
     @staticmethod
-    def from_dict(found: Mapping[str, Any]) -> "Settings":
-        """Read back what `to_dict` gave. Raises AsrError when a name or a value is wrong."""
-        fields: dict[str, Any] = {OLD_NAMES.get(name, name): value for name, value in found.items()}
+    def from_dict(values: Mapping[str, Any]) -> "Settings":
+        """Parse the output of `to_dict`. Raises AsrError if a name or a value is invalid."""
+        fields: dict[str, Any] = {OLD_NAMES.get(name, name): value for name, value in values.items()}
         try:
-            again = fields.pop("rescoring", None)
+            rescoring = fields.pop("rescoring", None)
             fields["lm_size"] = tuple(fields.get("lm_size", ()))
-            settings = Settings(**fields, rescoring=Rescoring(**again) if again else None)
-            numbers = [settings.lm_weight, settings.word_bonus, settings.temperature, *(again or {}).values()]
-            is_good = all(map(math.isfinite, numbers)) and settings.temperature > 0 and settings.beam >= 0
-            is_good = is_good and 0 <= settings.min_confidence <= 1
+            settings = Settings(**fields, rescoring=Rescoring(**rescoring) if rescoring else None)
+            numbers = [settings.lm_weight, settings.word_bonus, settings.temperature, *(rescoring or {}).values()]
+            is_valid = all(map(math.isfinite, numbers)) and settings.temperature > 0 and settings.beam >= 0
+            is_valid = is_valid and 0 <= settings.min_confidence <= 1
         except TypeError as error:
-            raise AsrError(f"the settings of the decoding are damaged ({error})") from None
-        if not is_good:
-            raise AsrError("the settings of the decoding are damaged (a value out of range)")
+            raise AsrError(f"the decoding settings are damaged ({error})") from None
+        if not is_valid:
+            raise AsrError("the decoding settings are damaged (a value is out of range)")
         return settings

@@ -1,4 +1,4 @@
-"""What a model file says of itself: the metadata of an `.onnx` file, written by export and read by everything else."""
+"""The metadata of a model file, written by export and read by everything else."""
 
 import json
 import math
@@ -11,12 +11,12 @@ from asr.models.decoding_settings import Settings
 from asr.text import Tokenizer, tokenizer_from_json
 
 FORMAT_VERSION = 2
-"""Raised when an older program could no longer run a newer file correctly."""
+"""Incremented when older versions of asr could no longer run newer files correctly."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelDescription:
-    """What the files of all kinds of models say."""
+    """Metadata of all kinds of models."""
 
     name: str
     tokenizer: Tokenizer
@@ -26,16 +26,16 @@ class ModelDescription:
     made_with: str = ""
     """Version of asr that trained the model."""
     created: str = ""
-    """Date of the weights."""
+    """Date on which the weights were created."""
     scores: Mapping[str, Any] = field(default_factory=dict)
-    """What the training measured on its dev part."""
+    """Scores on the dev set, measured during training."""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """The resolved recipe."""
 
     kind: ClassVar[str]
 
     def to_metadata(self) -> dict[str, str]:
-        """As the strings that an ONNX or safetensors file holds."""
+        """Convert to the strings that ONNX and safetensors files store."""
         return {
             "format_version": str(FORMAT_VERSION),
             "kind": self.kind,
@@ -53,50 +53,50 @@ class ModelDescription:
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageDescription(ModelDescription):
-    """What the file of a language model says."""
+    """Metadata of a language model."""
 
     kind: ClassVar[str] = "language model"
 
 
 @dataclass(frozen=True, kw_only=True)
 class AcousticDescription(ModelDescription):
-    """What the file of an acoustic model says: everything a program needs to use it, and a person to judge it."""
+    """Metadata of an acoustic model: everything needed to run and to assess it."""
 
     sample_rate: int
-    """Samples per second of the waveform that goes in."""
+    """Sample rate of the input waveform in Hz."""
     frame_shift_s: float
-    """Seconds from one row of log-probs to the next."""
+    """Time in seconds between rows of log-probs."""
 
     precision: str = "float"
-    """How its weights are kept: "float", or "int8" (`asr export --int8`)."""
+    """Precision of the weights: "float", or "int8" (`asr export --int8`)."""
     decoding: Settings = field(default_factory=Settings)
-    """How its log-probs are turned into text."""
+    """Default settings for decoding its log-probs."""
     language_model: str = field(default="", repr=False)
-    """A packed n-gram model in base64, which belongs to `decoding`; empty for none."""
+    """The packed n-gram model to use with `decoding`, in base64; empty for none."""
 
     kind: ClassVar[str] = "acoustic model"
 
     def to_metadata(self) -> dict[str, str]:
-        """As the strings that an ONNX or safetensors file holds."""
-        own = {"sample_rate": str(self.sample_rate), "frame_shift_s": repr(self.frame_shift_s)}
+        """Convert to the strings that ONNX and safetensors files store."""
+        fields = {"sample_rate": str(self.sample_rate), "frame_shift_s": repr(self.frame_shift_s)}
         if self.precision != "float":
-            own["precision"] = self.precision
+            fields["precision"] = self.precision
         if self.decoding != Settings():
-            own["decoding"] = json.dumps(self.decoding.to_dict(), ensure_ascii=False)
+            fields["decoding"] = json.dumps(self.decoding.to_dict(), ensure_ascii=False)
         if self.language_model:
-            own["language_model"] = self.language_model
-        return super().to_metadata() | own
+            fields["language_model"] = self.language_model
+        return super().to_metadata() | fields
 
 
 def from_metadata(metadata: Mapping[str, str], where: str) -> AcousticDescription:
-    """Read an acoustic model's. Raises ModelError when the file is another's, damaged, or newer than this program."""
+    """Parse the metadata of an acoustic model. Raises ModelError if it is foreign, damaged, or too new."""
     common = _common(metadata, where, AcousticDescription.kind)
     try:
         sample_rate, frame_shift_s = int(metadata["sample_rate"]), float(metadata["frame_shift_s"])
     except (KeyError, ValueError) as error:
         raise ModelError(f"Model {where} has damaged metadata ({error}): export it again.") from None
     if not (sample_rate > 0 and 0 < frame_shift_s < math.inf):
-        raise ModelError(f"Model {where} has damaged metadata (a value out of range): export it again.")
+        raise ModelError(f"Model {where} has damaged metadata (a value is out of range): export it again.")
     try:
         decoding = Settings.from_dict(json.loads(metadata.get("decoding", "{}")))
     except (ValueError, AttributeError, AsrError) as error:
@@ -112,23 +112,25 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> AcousticDescriptio
 
 
 def language_from_metadata(metadata: Mapping[str, str], where: str) -> LanguageDescription:
-    """The same for a language model."""
+    """Parse the metadata of a language model. Raises ModelError like `from_metadata`."""
     return LanguageDescription(**_common(metadata, where, LanguageDescription.kind))
 
 
 def _common(metadata: Mapping[str, str], where: str, kind: str) -> dict[str, Any]:
-    """The fields that all kinds of models have."""
+    """Parse the fields that all kinds of models share."""
     version = metadata.get("format_version", "")
     if not version.isdecimal():
-        raise ModelError(f"Model {where} says nothing of an asr format version: give a file made by `asr export`.")
+        raise ModelError(
+            f"Model {where} has no asr format version in its metadata: give a file written by `asr export`."
+        )
     if int(version) > FORMAT_VERSION:
         raise ModelError(
-            f"Model {where} has format version {version}, and this version of asr reads up to {FORMAT_VERSION}: "
+            f"Model {where} has format version {version}, but this version of asr only reads up to {FORMAT_VERSION}: "
             "upgrade asr."
         )
-    found = metadata.get("kind", AcousticDescription.kind)  # the first files had no kind
-    if found != kind:
-        raise ModelError(f"Model {where} is of the kind `{found}`, and here one of the kind `{kind}` is needed.")
+    actual_kind = metadata.get("kind", AcousticDescription.kind)  # the first files had no kind
+    if actual_kind != kind:
+        raise ModelError(f"Model {where} is of the kind `{actual_kind}`, but a model of the kind `{kind}` is needed.")
     try:
         fields = {
             "name": metadata["name"],
@@ -146,5 +148,5 @@ def _common(metadata: Mapping[str, str], where: str, kind: str) -> dict[str, Any
     except (KeyError, ValueError, TypeError, AttributeError, DataError) as error:
         raise ModelError(f"Model {where} has damaged metadata ({error}): export it again.") from None
     if not (isinstance(fields["recipe"], dict) and isinstance(fields["scores"], dict)):
-        raise ModelError(f"Model {where} has damaged metadata (a value out of range): export it again.")
+        raise ModelError(f"Model {where} has damaged metadata (a value is out of range): export it again.")
     return fields

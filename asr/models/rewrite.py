@@ -1,4 +1,4 @@
-"""New metadata for an .onnx file, whose graph stays as it is, byte for byte, without the package `onnx`."""
+"""Replace the metadata of an .onnx file, leaving its graph unchanged, without the package `onnx`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,22 +8,22 @@ from asr.errors import ModelError
 from asr.files import replacing
 
 METADATA_PROPS = 14
-"""The field of an ONNX `ModelProto` that holds pairs of strings (onnx.proto)."""
+"""Number of the `ModelProto` field with the metadata, pairs of strings (onnx.proto)."""
 
 
 def rewrite(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
-    """Write a copy of an ONNX file with this metadata in the place of its own; `target` may be `source`.
+    """Write a copy of an ONNX file with the given metadata instead of its own; `target` may be `source`.
 
     Raises:
         ModelError: the file is damaged.
     """
     from google.protobuf.message import DecodeError
 
-    model = _message()()
+    model = _metadata_message()()
     try:
         model.ParseFromString(source.read_bytes())
     except DecodeError as error:
-        raise ModelError(f"Model '{source}' is not a whole ONNX file ({error}): export or copy it again.") from None
+        raise ModelError(f"Model '{source}' is not a valid ONNX file ({error}): export or copy it again.") from None
     del model.metadata_props[:]
     for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
@@ -31,8 +31,8 @@ def rewrite(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
         file.write(model.SerializeToString())
 
 
-def _message() -> Any:
-    """A message that knows the metadata alone; protobuf keeps the fields it does not know and writes them out again."""
+def _metadata_message() -> Any:
+    """Define a message with only the metadata field; protobuf preserves unknown fields on writing."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="asr/metadata.proto", package="asr", syntax="proto2")

@@ -1,4 +1,4 @@
-"""The whole acoustic model: waveform -> log-mel -> CNN -> BiLSTM stack -> fully connected CTC head -> log-probs."""
+"""The complete acoustic model: waveform -> log-mel -> CNN -> BiLSTM stack -> fully connected CTC head -> log-probs."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from asr.recipe.network import ModelConfig
 
 
 def log_softmax(logits: Tensor) -> Tensor:
-    """Over the last dimension, in 32 bits whatever the precision of the network. Any shape, which stays."""
+    """Compute log-softmax over the last dimension, always in float32. Shape: unchanged"""
     with torch.autocast(logits.device.type, enabled=False):
         return torch.log_softmax(logits.float(), dim=-1)
 
@@ -29,20 +29,20 @@ class AcousticModel(nn.Module):
         self.head = nn.Linear(self.context.output_size, num_tokens)
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
-        """Output frames for so many samples. Shape: (B,) -> (B,)"""
+        """Compute numbers of output frames from numbers of samples. Shape: (B,) -> (B,)"""
         return self.frontend.output_lengths(self.features.output_lengths(lengths))
 
     def encode(self, features: Tensor, lengths: Tensor) -> tuple[list[Tensor], Tensor]:
-        """What each of L recurrent layers makes of the features. Shape: (B, T, F), (B,) -> L times (T', B, 2H), (B,)"""
+        """Compute the outputs of all L recurrent layers. Shape: (B, T, F), (B,) -> L times (T', B, 2H), (B,)"""
         x, lengths = self.frontend(features, lengths)
         return self.context(x.transpose(0, 1), lengths), lengths
 
     def classify(self, x: Tensor) -> Tensor:
-        """Log-probabilities of the tokens, 0 being the blank. Shape: (T, B, 2H) -> (B, T, V)"""
+        """Compute log-probabilities of the tokens, of which 0 is the blank. Shape: (T, B, 2H) -> (B, T, V)"""
         return log_softmax(self.head(self.dropout(x))).transpose(0, 1)
 
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Waveforms to log-probabilities of the tokens.
+        """Compute log-probabilities of the tokens from waveforms.
 
         Shape:
             waveform (B, S) in -1..1, lengths (B,) in samples -> (B, T, V), (B,) in output frames

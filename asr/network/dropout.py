@@ -1,14 +1,14 @@
-"""Dropout that draws one random byte a number."""
+"""Dropout that draws one random byte per element."""
 
 import torch
 from torch import Tensor, nn
 
 
 class Dropout(nn.Module):
-    """Sets a share of the numbers to zero in training, and scales the others up (Srivastava et al. 2014).
+    """Sets a fraction of the elements to zero in training and scales up the others (Srivastava et al. 2014).
 
-    The share is `p` in steps of 1/256: one random byte a number is enough, and on a CPU eight bytes drawn at once cost
-    a twentieth of eight draws.
+    The fraction `p` is rounded to a multiple of 1/256, so that one random byte per element suffices; on a CPU, drawing
+    eight bytes at once takes a twentieth of the time of eight draws.
     """
 
     def __init__(self, p: float) -> None:
@@ -16,9 +16,9 @@ class Dropout(nn.Module):
         self.steps = round(256 * p)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape, which stays."""
+        """Shape: unchanged"""
         if not self.training or not self.steps:
             return x
         longs = torch.empty(x.numel() // 8 + 1, dtype=torch.int64, device=x.device).random_(-(2**63), None)
-        kept = longs.view(torch.uint8)[: x.numel()].view(x.shape) >= self.steps
-        return x * kept * (256 / (256 - self.steps))
+        mask = longs.view(torch.uint8)[: x.numel()].view(x.shape) >= self.steps
+        return x * mask * (256 / (256 - self.steps))

@@ -1,4 +1,4 @@
-"""The CNN: 3x3 convolutions over time and frequency that halve both, so that the LSTM sees fewer, richer frames."""
+"""The CNN frontend: strided 3x3 convolutions over time and frequency, so that the LSTM gets fewer, richer frames."""
 
 import math
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from asr.recipe.network import FrontendConfig
 class MaskedConv(nn.Module):
     """Convolution, layer norm over the channels and bands of each frame, ReLU.
 
-    The frames beyond an utterance's end are set to zero before the convolution, which is what the convolution's own
-    padding puts there when the utterance stands alone; the norm (Ba et al. 2016) looks at one frame at a time. So
-    neither the padding nor the neighbours in a batch can change an utterance's result.
+    Frames beyond the end of an utterance are set to zero before the convolution, like the convolution's own padding of
+    a single utterance, and the norm (Ba et al. 2016) is computed per frame. So neither the padding nor the neighbours
+    in a batch affect the result of an utterance.
     """
 
     def __init__(self, in_channels: int, channels: int, in_bands: int, time_stride: int) -> None:
@@ -38,7 +38,7 @@ class MaskedConv(nn.Module):
 
 
 class Frontend(nn.Module):
-    """The stack of convolutions, its channels and bands flattened into one vector a frame."""
+    """A stack of convolutions whose channels and bands are flattened into one vector per frame."""
 
     def __init__(self, config: FrontendConfig, bands: int) -> None:
         super().__init__()

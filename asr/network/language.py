@@ -1,4 +1,4 @@
-"""A language model: which token comes next, by an LSTM that has read all tokens before it."""
+"""An LSTM language model, which predicts the next token from all previous ones."""
 
 import torch
 from torch import Tensor, nn
@@ -7,13 +7,13 @@ from asr.network.dropout import Dropout
 from asr.recipe.network import LanguageConfig
 
 State = tuple[Tensor, Tensor]
-"""What the layers remember: outputs and cells. Shape: both (L, B, H)"""
+"""State of the layers: outputs and cells. Shape: both (L, B, H)"""
 
 
 class LanguageModel(nn.Module):
     """The network of Sundermeyer et al. 2012, over characters or sub-words.
 
-    Token 0, the blank of an acoustic model, stands for the end of a sentence here, and so for what is before the first.
+    Token 0, the blank of an acoustic model, is the end of a sentence here, and also the input before the first token.
     """
 
     def __init__(self, config: LanguageConfig, num_tokens: int) -> None:
@@ -26,19 +26,19 @@ class LanguageModel(nn.Module):
         self.head = nn.Linear(config.hidden, num_tokens)
 
     def start(self, batch: int) -> State:
-        """What is remembered before the first token: nothing."""
+        """Return the initial state: zeros."""
         shape = (self.config.layers, batch, self.config.hidden)
         return self.head.weight.new_zeros(shape), self.head.weight.new_zeros(shape)
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """Natural-log probabilities of the token that follows each, and what is remembered after the last.
+        """Compute natural-log probabilities of the token after each one, and the state after the last one.
 
         Shape: tokens (B, T), state -> (B, T, V), state
         """
         x = self.embedding(tokens.transpose(0, 1))
-        after = []
-        for layer, *before in zip(self.layers, *state, strict=True):
-            x, remembered = layer(self.dropout(x), tuple(part[None] for part in before))
-            after.append(remembered)
-        outputs, cells = (torch.cat(parts) for parts in zip(*after, strict=True))
+        new_states = []
+        for layer, output, cell in zip(self.layers, *state, strict=True):
+            x, new_state = layer(self.dropout(x), (output[None], cell[None]))
+            new_states.append(new_state)
+        outputs, cells = (torch.cat(tensors) for tensors in zip(*new_states, strict=True))
         return torch.log_softmax(self.head(self.dropout(x)), dim=2).transpose(0, 1), (outputs, cells)

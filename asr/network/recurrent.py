@@ -1,4 +1,4 @@
-"""The bidirectional LSTM stack: each frame learns what was said before and after it."""
+"""The bidirectional LSTM stack, which gives each frame its left and right context."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -11,8 +11,8 @@ from asr.network.lstm_gradient import lstm
 from asr.recipe.network import ContextConfig
 
 
-class _Rows(torch.autograd.Function):
-    """Rows in another order, by a permutation that is its own inverse: the gradient takes the same way back."""
+class _PermuteRows(torch.autograd.Function):
+    """Permute rows by a permutation that is its own inverse, so that the gradient uses the same one."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, order: Tensor) -> Tensor:
@@ -25,8 +25,8 @@ class _Rows(torch.autograd.Function):
         return gradients[0].index_select(0, order), None
 
 
-def flipped(lengths: Tensor, num_frames: int) -> Tensor:
-    """The order of rows that reverses each sequence within its own length; what lies beyond stays where it is.
+def flip_order(lengths: Tensor, num_frames: int) -> Tensor:
+    """Compute the order of rows that reverses each sequence within its own length and leaves the padding in place.
 
     Shape: (B,) -> (T * B,), indices into the rows of a (T, B, D) tensor
     """
@@ -36,40 +36,40 @@ def flipped(lengths: Tensor, num_frames: int) -> Tensor:
 
 
 def reorder(x: Tensor, order: Tensor) -> Tensor:
-    """Frames of all sequences in another order, one that is its own inverse. Shape: (T, B, D), (T * B,) -> (T, B, D)"""
-    return cast("Tensor", _Rows.apply(x.flatten(0, 1), order)).view_as(x)
+    """Permute the frames of all sequences by a self-inverse order. Shape: (T, B, D), (T * B,) -> (T, B, D)"""
+    return cast("Tensor", _PermuteRows.apply(x.flatten(0, 1), order)).view_as(x)
 
 
 class BiLSTM(nn.Module):
     """One bidirectional LSTM layer (Hochreiter and Schmidhuber 1997; forget gate by Gers et al. 2000).
 
-    The backward direction reads each sequence flipped within its own length. The result at the frames that exist is
-    that of packed sequences, which cost four times as much on a CPU and shut out cuDNN's persistent kernels.
-    The forget gate's bias starts at 1, so that the cell state is kept until training learns what to forget
+    The backward direction reads each sequence flipped within its own length. At valid frames the result equals that of
+    packed sequences, which are four times slower on a CPU and preclude cuDNN's persistent kernels. The bias of the
+    forget gate is initialised to 1, so that the cell state is retained until the layer learns what to forget
     (Jozefowicz et al. 2015).
     """
 
     own_gradient = True
-    """Whether the gradient on a CPU is that of `asr.network.lstm_gradient`, or torch's own."""
+    """Use the gradient of `asr.network.lstm_gradient` on a CPU instead of torch's own."""
 
     def __init__(self, input_size: int, hidden: int) -> None:
         super().__init__()
         self.ahead = nn.LSTM(input_size, hidden)
         self.back = nn.LSTM(input_size, hidden)
-        for half in (self.ahead, self.back):
-            bias_ih, bias_hh = (p for name, p in half.named_parameters() if name.startswith("bias"))
+        for lstm_layer in (self.ahead, self.back):
+            bias_ih, bias_hh = (p for name, p in lstm_layer.named_parameters() if name.startswith("bias"))
             nn.init.zeros_(bias_hh)
             nn.init.zeros_(bias_ih)
             nn.init.ones_(bias_ih[hidden : 2 * hidden])
 
     def forward(self, x: Tensor, order: Tensor) -> Tensor:
-        """`order` is that of `flipped`. Frames beyond the lengths are undefined.
+        """Run both directions; `order` is from `flip_order`. Frames beyond the lengths are undefined.
 
         Shape: (T, B, D), (T * B,) -> (T, B, 2H)
         """
-        ahead = lstm(self.ahead, x, own_gradient=self.own_gradient)
-        back = lstm(self.back, reorder(x, order), own_gradient=self.own_gradient)
-        return torch.cat([ahead, reorder(back, order)], dim=2)
+        forward = lstm(self.ahead, x, own_gradient=self.own_gradient)
+        backward = lstm(self.back, reorder(x, order), own_gradient=self.own_gradient)
+        return torch.cat([forward, reorder(backward, order)], dim=2)
 
 
 class Context(nn.Module):
@@ -84,8 +84,8 @@ class Context(nn.Module):
         self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, lengths: Tensor) -> list[Tensor]:
-        """The output of every layer, the last one last. Shape: (T, B, D), (B,) -> L times (T, B, 2H)"""
-        outputs, order = [], flipped(lengths, len(x))
+        """Compute the outputs of all layers, in order. Shape: (T, B, D), (B,) -> L times (T, B, 2H)"""
+        outputs, order = [], flip_order(lengths, len(x))
         for layer, norm in zip(self.layers, self.norms, strict=True):
             x = norm(layer(self.dropout(x), order))
             outputs.append(x)

@@ -1,4 +1,4 @@
-"""A network with its description: the torch side of a model file."""
+"""Torch networks with their descriptions, the counterparts of model files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from asr.network.language import LanguageModel
 
 
 class TorchModel:
-    """A network with its description: the torch side of `asr.models.session.LogProbModel`."""
+    """An acoustic network with its description; implements `asr.models.session.LogProbModel`."""
 
     def __init__(self, network: AcousticModel, description: AcousticDescription) -> None:
         self.network, self.description = network, description
 
     @torch.no_grad()
     def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Natural-log token probabilities of waveforms, run as one batch. Shape: B times (S_b,) -> B times (T_b, V)"""
+        """Compute natural-log token probabilities of a batch of waveforms. Shape: B times (S_b,) -> B times (T_b, V)"""
         device = self.network.head.weight.device
         waveform, lengths = pad([torch.from_numpy(w) for w in waveforms])
         was_training = self.network.training
@@ -32,13 +32,13 @@ class TorchModel:
 
 @dataclass(frozen=True)
 class TorchLanguageModel:
-    """A network with its description."""
+    """A language network with its description."""
 
     network: LanguageModel
     description: LanguageDescription
 
 
 def pad(waveforms: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Waveforms side by side, zeros after the shorter ones. Shape: B times (S_b,) -> (B, S), (B,)"""
+    """Stack waveforms into a batch, padding with zeros. Shape: B times (S_b,) -> (B, S), (B,)"""
     lengths = torch.tensor([len(w) for w in waveforms])
     return torch.nn.utils.rnn.pad_sequence(waveforms, batch_first=True), lengths

@@ -183,10 +183,10 @@ def test_generate_reports_invalid_input(lstm: Path, tmp_path: Path) -> None:
     assert "alphabet" in run("generate", lstm, "--prompt", "xyz").stderr
     fails(
         run("generate", tmp_path / "no.onnx"),
-        f"Model '{tmp_path / 'no.onnx'}' is not there: give the path of an .onnx file.",
+        f"Model '{tmp_path / 'no.onnx'}' does not exist: give the path of an .onnx file.",
     )
     acoustic = Path(__file__).resolve().parents[2] / "asr" / "models" / "an4.onnx"
-    sentence = "is of the kind `acoustic model`, and here one of the kind `language model` is needed."
+    sentence = "is of the kind `acoustic model`, but a model of the kind `language model` is needed."
     fails(run("generate", acoustic), f"Model '{acoustic}' {sentence}")
 
 

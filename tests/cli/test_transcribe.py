@@ -117,7 +117,7 @@ def test_a_shipped_name_means_the_shipped_model(tmp_path: Path, monkeypatch: pyt
 def test_an_empty_model_name_is_not_the_default(speech: list[Utterance]) -> None:
     result = CliRunner().invoke(main, ["transcribe", "--model", "", str(speech[0].audio_filepath)])
     assert result.exit_code == 1
-    assert "Model '' is neither a file nor one that is shipped" in result.stderr
+    assert "Model '' is neither a file nor a shipped model" in result.stderr
 
 
 def test_an_output_folder_that_cannot_be_created(smoke_model: Path, speech: list[Utterance], tmp_path: Path) -> None:
@@ -240,5 +240,5 @@ def test_an_unavailable_device_is_one_sentence(smoke_model: Path, speech: list[U
         pytest.skip("this onnxruntime can use a GPU")
     result = run(smoke_model, speech[0].audio_filepath, "--device", "cuda")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("Error: Device 'cuda' is not one that this onnxruntime can use: install")
+    assert result.stderr.startswith("Error: The installed onnxruntime does not support the device 'cuda': install")
     assert result.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""The exported graph computes what torch computes, uses standard operators only, and is refused when it does not."""
+"""The exported graph agrees with torch, uses only standard operators, and is not written if it differs."""
 
 import dataclasses
 import json
@@ -29,7 +29,7 @@ def recipe(**model) -> Recipe:
 
 
 def random_model(recipe: Recipe, seed: int) -> checkpoint.TorchModel:
-    """Random weights and statistics, the norms' too, so that nothing is an identity."""
+    """Random weights and statistics, including the norms', so that nothing is an identity."""
     model = checkpoint.build(recipe, CharTokenizer(recipe.text.alphabet))
     torch.manual_seed(seed)
     for parameter in model.network.parameters():
@@ -55,14 +55,14 @@ def test_random_weights_give_torchs_log_probs(time_reduction: int, layers: int, 
     exported = OnnxModel(path, threads=1)
     random = np.random.default_rng(0)
     waveforms = [(random.normal(size=size) * 0.1).astype(np.float32) for size in (1, 319, 320, 321, 3000, 20_001)]
-    for group in ([w] for w in waveforms), [waveforms], [waveforms[::-1]]:
-        for batch in group:
-            for ours, theirs in zip(exported.log_probs(batch), model.log_probs(batch), strict=True):
-                np.testing.assert_allclose(ours, theirs, atol=2e-4)
+    for batches in ([w] for w in waveforms), [waveforms], [waveforms[::-1]]:
+        for batch in batches:
+            for actual, expected in zip(exported.log_probs(batch), model.log_probs(batch), strict=True):
+                np.testing.assert_allclose(actual, expected, atol=2e-4)
 
 
-def test_what_lies_beyond_the_lengths_does_not_matter(tmp_path: Path) -> None:
-    """A caller in another language may leave anything there."""
+def test_samples_beyond_the_lengths_are_ignored(tmp_path: Path) -> None:
+    """A caller in another language may not initialise them."""
     model = random_model(recipe(frontend={"channels": 3}, context={"layers": 1, "hidden": 8}), seed=1)
     path = tmp_path / "toy.onnx"
     onnx.save(build_graph(model.network.eval(), model.description.to_metadata()), path)
@@ -105,14 +105,18 @@ def test_the_file_describes_itself(smoke_model: Path, smoke_run: Path) -> None:
     assert "shows that training works" in CliRunner().invoke(main, ["info", str(smoke_model)]).stdout
 
 
-def test_exported_and_checkpoint_read_the_same_words(smoke_model: Path, smoke_run: Path, smoke_corpus: Path) -> None:
+def test_exported_model_and_checkpoint_give_the_same_words(
+    smoke_model: Path, smoke_run: Path, smoke_corpus: Path
+) -> None:
     reports = [
         CliRunner().invoke(main, ["evaluate", str(model), str(smoke_corpus / "train.jsonl"), "--json"])
         for model in (smoke_model, smoke_run)
     ]
     onnx_side, torch_side = (json.loads(result.stdout) for result in reports)
-    read = [[(u["id"], u["hypothesis"], u["pairs"]) for u in side["utterances"]] for side in (onnx_side, torch_side)]
-    assert read[0] == read[1]
+    utterances = [
+        [(u["id"], u["hypothesis"], u["pairs"]) for u in side["utterances"]] for side in (onnx_side, torch_side)
+    ]
+    assert utterances[0] == utterances[1]
     assert onnx_side["summary"]["words"]["reference"] > 200
 
 
@@ -143,7 +147,7 @@ def test_a_nan_in_the_weights_is_not_written(smoke_run: Path, smoke_corpus: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_models_with_other_frames_differ_without_bound(smoke_run: Path, smoke_corpus: Path) -> None:
+def test_models_with_different_numbers_of_frames_differ_infinitely(smoke_run: Path, smoke_corpus: Path) -> None:
     speech: list[Utterance] = read(smoke_corpus / "dev.jsonl")[:2]
     model = checkpoint.load(smoke_run)
 

@@ -1,4 +1,4 @@
-"""A language model's graph against its network: all at once, in pieces, in batches, and as scores of whole texts."""
+"""A language model's graph against its network: at once, in chunks, in batches, and as scores of texts."""
 
 from pathlib import Path
 
@@ -48,14 +48,14 @@ def torch_log_probs(model: TorchLanguageModel, tokens: list[int]) -> np.ndarray:
     return model.network.eval()(torch.tensor([tokens]), model.network.start(1))[0][0].numpy()
 
 
-def test_reading_in_pieces_and_in_batches(model: TorchLanguageModel, exported: OnnxLanguageModel) -> None:
+def test_chunks_and_batches(model: TorchLanguageModel, exported: OnnxLanguageModel) -> None:
     rows = [[0, 2, 1, 4, 3], [0, 3, 3, 1, 2]]
     state = exported.start(2)
-    found = []
-    for part in (slice(0, 2), slice(2, 3), slice(3, 5)):
-        log_probs, state = exported.log_probs(np.array([row[part] for row in rows]), state)
-        found.append(log_probs)
-    for row, log_probs in zip(rows, np.concatenate(found, axis=1), strict=True):
+    chunks = []
+    for chunk in (slice(0, 2), slice(2, 3), slice(3, 5)):
+        log_probs, state = exported.log_probs(np.array([row[chunk] for row in rows]), state)
+        chunks.append(log_probs)
+    for row, log_probs in zip(rows, np.concatenate(chunks, axis=1), strict=True):
         np.testing.assert_allclose(log_probs, torch_log_probs(model, row), rtol=0, atol=1e-5)
 
 
@@ -78,10 +78,10 @@ def test_the_file_describes_itself(model: TorchLanguageModel, exported: OnnxLang
 def test_a_file_that_differs_is_not_written(
     model: TorchLanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = language.lstm_weights
+    original = language.lstm_weights
 
     def wrong(lstm):
-        w, r, b = usual(lstm)
+        w, r, b = original(lstm)
         return w, r, b + 0.1
 
     monkeypatch.setattr(language, "lstm_weights", wrong)
@@ -90,18 +90,20 @@ def test_a_file_that_differs_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_kinds_do_not_run_as_each_other(model: TorchLanguageModel, smoke_model: Path, tmp_path: Path) -> None:
+def test_acoustic_and_language_models_are_not_interchangeable(
+    model: TorchLanguageModel, smoke_model: Path, tmp_path: Path
+) -> None:
     language.export(model, tmp_path / "toy.onnx", TEXTS)
-    with pytest.raises(ModelError, match="is of the kind `language model`, and here one of the kind `acoustic model`"):
+    with pytest.raises(ModelError, match="is of the kind `language model`, but a model of the kind `acoustic model`"):
         OnnxModel(tmp_path / "toy.onnx")
-    with pytest.raises(ModelError, match="is of the kind `acoustic model`, and here one of the kind `language model`"):
+    with pytest.raises(ModelError, match="is of the kind `acoustic model`, but a model of the kind `language model`"):
         OnnxLanguageModel(smoke_model)
 
 
 def test_the_command_exports_a_checkpoint(model: TorchLanguageModel, tmp_path: Path) -> None:
-    made = {"made_with": "0", "created": "2000-01-01", "scores": {"dev": {"bits_per_character": 2.0}}}
-    checkpoint.save(tmp_path / "toy.safetensors", model.network, model.description, **made)
+    metadata = {"made_with": "0", "created": "2000-01-01", "scores": {"dev": {"bits_per_character": 2.0}}}
+    checkpoint.save(tmp_path / "toy.safetensors", model.network, model.description, **metadata)
     result = CliRunner().invoke(main, ["export", str(tmp_path / "toy.safetensors"), str(tmp_path / "toy.onnx")])
     assert result.exit_code == 0, result.output
-    assert "largest difference of log-probs from torch" in result.output
-    assert OnnxLanguageModel(tmp_path / "toy.onnx").description.scores == made["scores"]
+    assert "largest difference between its log-probs and torch's: " in result.output
+    assert OnnxLanguageModel(tmp_path / "toy.onnx").description.scores == metadata["scores"]

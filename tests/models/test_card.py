@@ -1,4 +1,4 @@
-"""Scores on a model's card, from an evaluation to `asr info`."""
+"""Scores on a model's card, from `asr evaluate` to `asr info`."""
 
 import json
 import shutil
@@ -16,13 +16,13 @@ def call(*arguments: object) -> str:
     return result.stdout
 
 
-def test_the_scores_that_an_evaluation_keeps_are_its_own(smoke_model: Path, smoke_corpus: Path, tmp_path: Path) -> None:
+def test_an_evaluation_stores_its_scores(smoke_model: Path, smoke_corpus: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(smoke_model, tmp_path / "m.onnx"))
     before = OnnxModel(path).description.scores
     manifest = smoke_corpus / "dev.jsonl"
     report = json.loads(call("evaluate", path, manifest, "--keep", "--json"))
     call("evaluate", path, manifest, "--keep", "--beam", "4")
-    call("evaluate", path, manifest, "--keep")  # once more: in the place of the first
+    call("evaluate", path, manifest, "--keep")  # replaces the first evaluation
     scores = json.loads(call("info", path, "--json"))["scores"]
     assert {name: scores[name] for name in before} == before
     beam, greedy = scores["evaluations"]
@@ -35,9 +35,7 @@ def test_the_scores_that_an_evaluation_keeps_are_its_own(smoke_model: Path, smok
     assert f"{100 * words['rate']:.2f} %" in shown and greedy["corpus"] in shown
 
 
-def test_groups_of_speakers_are_kept_where_they_say_something(
-    smoke_model: Path, smoke_corpus: Path, tmp_path: Path
-) -> None:
+def test_groups_of_speakers_with_enough_words_are_stored(smoke_model: Path, smoke_corpus: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(smoke_model, tmp_path / "m.onnx"))
     rows = [json.loads(line) for line in (smoke_corpus / "dev.jsonl").read_text().splitlines()]
     lines = []
@@ -48,13 +46,13 @@ def test_groups_of_speakers_are_kept_where_they_say_something(
     (tmp_path / "dev.jsonl").write_text("\n".join(lines))
     report = json.loads(call("evaluate", path, tmp_path / "dev.jsonl", "--keep", "--json"))
     groups = json.loads(call("info", path, "--json"))["scores"]["evaluations"][0]["groups"]
-    assert [each["value"] for each in groups] == ["female", "male", "common"]  # "rare" has a word or two
-    assert sum(each["words"] for each in groups[:2]) == report["summary"]["words"]["reference"]
+    assert [group["value"] for group in groups] == ["female", "male", "common"]  # "rare" has too few words
+    assert sum(group["words"] for group in groups[:2]) == report["summary"]["words"]["reference"]
     shown = call("info", path)
     assert "\n  female " in shown and "\n  accent common " in shown
 
 
-def test_a_shipped_model_and_a_checkpoint_keep_nothing(smoke_corpus: Path) -> None:
+def test_scores_are_not_stored_in_a_shipped_model(smoke_corpus: Path) -> None:
     result = CliRunner().invoke(main, ["evaluate", "an4", str(smoke_corpus / "dev.jsonl"), "--keep"])
     assert result.exit_code == 2
-    assert "--keep writes into an .onnx file of your own, and 'an4' is none." in result.stderr
+    assert "--keep changes the model file and needs an .onnx file of your own, not 'an4'." in result.stderr

@@ -8,7 +8,7 @@ from asr.errors import AsrError
 from asr.models.decoding_settings import Rescoring, Settings
 
 
-def test_settings_survive_the_file() -> None:
+def test_settings_round_trip() -> None:
     settings = Settings(
         beam=7,
         lm_weight=0.75,
@@ -33,6 +33,6 @@ def test_settings_survive_the_file() -> None:
         {"rescoring": {"weight": 1.0}},
     ],
 )
-def test_damaged_settings_are_told(damaged: dict[str, Any]) -> None:
-    with pytest.raises(AsrError, match="the settings of the decoding are damaged"):
+def test_damaged_settings_are_reported(damaged: dict[str, Any]) -> None:
+    with pytest.raises(AsrError, match="the decoding settings are damaged"):
         Settings.from_dict(damaged)

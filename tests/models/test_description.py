@@ -1,4 +1,4 @@
-"""What a model file says of itself comes back, and what cannot be understood is refused."""
+"""Model metadata round-trips, and invalid metadata is refused."""
 
 import dataclasses
 
@@ -53,31 +53,33 @@ EXAMPLE = AcousticDescription(
 
 @settings(deadline=None)
 @given(descriptions)
-def test_a_description_comes_back_from_its_strings(description: AcousticDescription) -> None:
+def test_a_description_round_trips(description: AcousticDescription) -> None:
     metadata = description.to_metadata()
     assert all(isinstance(value, str) for pair in metadata.items() for value in pair)
     assert from_metadata(metadata, "in the test") == description
 
 
-def test_keys_of_other_programs_do_not_matter() -> None:
+def test_keys_of_other_programs_are_ignored() -> None:
     assert from_metadata(EXAMPLE.to_metadata() | {"producer": "somebody"}, "in the test") == EXAMPLE
 
 
 def test_a_newer_format_is_refused() -> None:
     metadata = EXAMPLE.to_metadata() | {"format_version": str(FORMAT_VERSION + 1)}
-    for lacking in ("name", "tokenizer"):  # a newer format may have renamed anything: the version comes first
-        del metadata[lacking]
+    for missing in ("name", "tokenizer"):  # a newer format may have renamed anything, so the version is checked first
+        del metadata[missing]
     with pytest.raises(ModelError) as caught:
         from_metadata(metadata, "'new.onnx'")
     assert str(caught.value) == (
-        f"Model 'new.onnx' has format version {FORMAT_VERSION + 1}, and this version of asr reads up to "
+        f"Model 'new.onnx' has format version {FORMAT_VERSION + 1}, but this version of asr only reads up to "
         f"{FORMAT_VERSION}: upgrade asr."
     )
 
 
 @pytest.mark.parametrize("metadata", [{}, {"author": "somebody"}, {"format_version": ""}, {"format_version": "new"}])
 def test_a_file_of_another_program_is_refused(metadata: dict[str, str]) -> None:
-    with pytest.raises(ModelError, match=r"Model 'x\.onnx' says nothing of an asr format version: give a file made by"):
+    with pytest.raises(
+        ModelError, match=r"Model 'x\.onnx' has no asr format version in its metadata: give a file written by"
+    ):
         from_metadata(metadata, "'x.onnx'")
 
 
@@ -134,12 +136,12 @@ def test_an_unknown_tokenizer_is_refused() -> None:
 def test_a_language_model_is_not_an_acoustic_one() -> None:
     language = LanguageDescription(name="words", tokenizer=CharTokenizer(" ab"), scores={"dev": 1.5})
     assert language_from_metadata(language.to_metadata(), "in the test") == language
-    with pytest.raises(ModelError, match="'x' is of the kind `language model`, and here one of the kind `acoustic"):
+    with pytest.raises(ModelError, match="'x' is of the kind `language model`, but a model of the kind `acoustic"):
         from_metadata(language.to_metadata(), "'x'")
-    with pytest.raises(ModelError, match="of the kind `acoustic model`, and here one of the kind `language model`"):
+    with pytest.raises(ModelError, match="of the kind `acoustic model`, but a model of the kind `language model`"):
         language_from_metadata(EXAMPLE.to_metadata(), "'x'")
 
 
-def test_a_file_from_before_there_were_kinds_is_an_acoustic_model() -> None:
+def test_a_file_without_a_kind_is_an_acoustic_model() -> None:
     metadata = {key: value for key, value in EXAMPLE.to_metadata().items() if key != "kind"}
     assert from_metadata(metadata, "in the test") == EXAMPLE

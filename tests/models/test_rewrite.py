@@ -1,4 +1,4 @@
-"""New metadata beside an old graph, compared with the package onnx."""
+"""Metadata is replaced and the graph unchanged, compared with the package onnx."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from asr.models import rewrite
 MODEL = Path(__file__).resolve().parents[2] / "asr" / "models" / "an4.onnx"
 
 
-def test_all_but_the_metadata_stays(tmp_path: Path) -> None:
+def test_only_the_metadata_changes(tmp_path: Path) -> None:
     target = tmp_path / "new.onnx"
     rewrite.rewrite(MODEL, target, {"name": "ünlike", "empty": ""})
     before, after = onnx.load(MODEL), onnx.load(target)
@@ -20,7 +20,7 @@ def test_all_but_the_metadata_stays(tmp_path: Path) -> None:
     assert before == after
 
 
-def test_a_file_may_be_rewritten_in_its_place(tmp_path: Path) -> None:
+def test_a_file_may_be_rewritten_in_place(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
     target.write_bytes(MODEL.read_bytes())
     rewrite.rewrite(target, target, {"a": "1"})
@@ -29,9 +29,9 @@ def test_a_file_may_be_rewritten_in_its_place(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
 
 
-def test_a_damaged_file_is_told_and_left_alone(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported_and_left_unchanged(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
     target.write_bytes(content := MODEL.read_bytes()[:100_000])
-    with pytest.raises(ModelError, match="is not a whole ONNX file"):
+    with pytest.raises(ModelError, match="is not a valid ONNX file"):
         rewrite.rewrite(target, target, {})
     assert target.read_bytes() == content

@@ -1,4 +1,4 @@
-"""The whole model: alone equals in a batch, log-probs are log-probs, and every weight learns."""
+"""The complete model: a batch equals single runs, log-probs are normalised, and every weight gets a gradient."""
 
 import pytest
 import torch
@@ -21,18 +21,18 @@ def config(time_reduction: int = 4, **sections) -> ModelConfig:
 
 
 def network(config: ModelConfig, seed: int = 0) -> AcousticModel:
-    """Random weights and statistics, the norms' too, so that nothing is an identity."""
+    """Random weights and statistics, including the norms', so that nothing is an identity."""
     torch.manual_seed(seed)
-    made = AcousticModel(config, TOKENS)
-    for parameter in made.parameters():
+    model = AcousticModel(config, TOKENS)
+    for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
-    made.features.mean.normal_(-5, 1)
-    made.features.std.uniform_(1, 3)
-    return made
+    model.features.mean.normal_(-5, 1)
+    model.features.std.uniform_(1, 3)
+    return model
 
 
 def batch(seed: int = 0) -> Tensor:
-    """Noise in the utterances, and far louder noise in the padding. Shape: -> (B, S)"""
+    """Noise in the utterances, and much louder noise in the padding. Shape: -> (B, S)"""
     generator = torch.Generator().manual_seed(seed)
     waveform = 0.1 * torch.randn(len(LENGTHS), int(LENGTHS.max()), generator=generator)
     for row, length in zip(waveform, LENGTHS.tolist(), strict=True):
@@ -65,7 +65,7 @@ def test_not_even_nan_leaks_from_the_padding() -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_an_utterance_teaches_the_same_alone_and_in_a_batch() -> None:
+def test_gradients_are_the_same_alone_and_in_a_batch() -> None:
     """The gradient of a batch is the sum of the gradients of its utterances."""
     model, waveform = network(config()), batch()
 
@@ -91,20 +91,20 @@ def test_probabilities_sum_to_one(training: bool) -> None:
     torch.testing.assert_close(log_probs.exp().sum(dim=2), torch.ones(log_probs.shape[:2]), rtol=0, atol=1e-5)
 
 
-def test_evaluation_has_no_chance_in_it_and_training_has() -> None:
+def test_evaluation_is_deterministic_and_training_is_not() -> None:
     model, waveform = network(config(context={"layers": 1, "hidden": 8, "dropout": 0.5})), batch()
     assert not torch.equal(model(waveform, LENGTHS)[0], model(waveform, LENGTHS)[0])
     model.eval()
     assert torch.equal(model(waveform, LENGTHS)[0], model(waveform, LENGTHS)[0])
 
 
-def test_dropout_reaches_the_head() -> None:
+def test_dropout_is_applied_before_the_head() -> None:
     model, x = network(config(context={"layers": 1, "hidden": 8, "dropout": 0.5})), torch.randn(1, 4, 16)
     assert not torch.equal(model.classify(x), model.classify(x))
     assert torch.equal(model.eval().classify(x), model.classify(x))
 
 
-def test_without_dropout_training_computes_what_evaluation_does() -> None:
+def test_without_dropout_training_and_evaluation_agree() -> None:
     model, waveform = network(config()), batch()
     assert torch.equal(model.train()(waveform, LENGTHS)[0], model.eval()(waveform, LENGTHS)[0])
 
@@ -115,14 +115,14 @@ def test_every_parameter_gets_a_gradient(time_reduction: int) -> None:
     model = AcousticModel(config(time_reduction), TOKENS)
     log_probs, _ = model(batch(), LENGTHS)
     (log_probs * torch.randn_like(log_probs)).sum().backward()
-    silent = [name for name, p in model.named_parameters() if p.grad is None or p.grad.abs().max() == 0]
-    assert silent == []
+    without_gradient = [name for name, p in model.named_parameters() if p.grad is None or p.grad.abs().max() == 0]
+    assert without_gradient == []
 
 
 @pytest.mark.parametrize(("time_reduction", "frame_shift_s"), [(2, 0.02), (4, 0.04), (8, 0.08)])
 def test_the_frame_shift_is_that_of_the_frames(time_reduction: int, frame_shift_s: float) -> None:
-    made = config(time_reduction)
-    assert made.frame_shift_s == pytest.approx(frame_shift_s)
-    seconds = torch.tensor([10, 20]) * made.features.sample_rate
-    short, long = AcousticModel(made, TOKENS).output_lengths(seconds).tolist()
-    assert (long - short) * made.frame_shift_s == pytest.approx(10, abs=frame_shift_s)
+    model_config = config(time_reduction)
+    assert model_config.frame_shift_s == pytest.approx(frame_shift_s)
+    seconds = torch.tensor([10, 20]) * model_config.features.sample_rate
+    short, long = AcousticModel(model_config, TOKENS).output_lengths(seconds).tolist()
+    assert (long - short) * model_config.frame_shift_s == pytest.approx(10, abs=frame_shift_s)

@@ -1,4 +1,4 @@
-"""The log-mel stage against librosa, and its lengths against counting."""
+"""The log-mel stage against librosa, and its lengths against counting windows."""
 
 import librosa
 import numpy as np
@@ -13,7 +13,7 @@ from asr.recipe.network import FeaturesConfig
 
 
 def speech_like(num_samples: int, sample_rate: int) -> np.ndarray:
-    """A gliding voice with overtones, pauses, and noise. Shape: -> (S,)"""
+    """A gliding voice with harmonics, pauses, and noise. Shape: -> (S,)"""
     random = np.random.default_rng(7)
     time_s = np.arange(num_samples) / sample_rate
     phase = 2 * np.pi * np.cumsum(120 + 40 * np.sin(2 * np.pi * 1.7 * time_s)) / sample_rate
@@ -41,12 +41,12 @@ def test_log_mel_is_librosas(sample_rate: int, window_ms: float, hop_ms: float, 
     )
     ours = Features(config).log_mel(torch.from_numpy(signal)[None], torch.tensor([len(signal)]))
     np.testing.assert_allclose(ours[0].numpy(), np.log(power + LOG_FLOOR).T, atol=1e-3)
-    assert power.max() > 1e3 * LOG_FLOOR, "the signal has to rise above the floor, or any spectrogram would pass"
+    assert power.max() > 1e3 * LOG_FLOOR, "the signal must exceed the floor, or any spectrogram would pass"
 
 
 @settings(deadline=None)
 @given(st.integers(1, 300))
-def test_frames_are_the_windows_that_fit_and_one_at_least(num_samples: int) -> None:
+def test_frames_are_the_complete_windows_and_at_least_one(num_samples: int) -> None:
     features = Features(FeaturesConfig(sample_rate=1000, window_ms=25, hop_ms=10, bands=8))
     counted = max(1, sum(start + 25 <= num_samples for start in range(0, num_samples, 10)))
     x, lengths = features(torch.ones(1, num_samples), torch.tensor([num_samples]))
@@ -61,7 +61,7 @@ def test_frames_at_the_default_sizes(num_samples: int, frames: int) -> None:
     assert features.output_lengths(torch.tensor([num_samples])).tolist() == [frames]
 
 
-def test_silence_is_the_floor() -> None:
+def test_silence_gives_the_floor() -> None:
     log_mel = Features(FeaturesConfig()).log_mel(torch.zeros(1, 1000), torch.tensor([1000]))
     torch.testing.assert_close(log_mel, torch.full_like(log_mel, float(np.log(LOG_FLOOR))))
 
@@ -75,7 +75,7 @@ def test_a_short_waveform_is_padded_with_silence_to_one_window() -> None:
 
 
 @pytest.mark.parametrize("padding", [1e3, np.inf, np.nan])
-def test_samples_beyond_the_length_are_not_heard(padding: float) -> None:
+def test_samples_beyond_the_length_are_ignored(padding: float) -> None:
     features = Features(FeaturesConfig())
     signal = torch.from_numpy(speech_like(4000, 16_000))
     batch = torch.stack([signal, signal])
@@ -89,13 +89,13 @@ def test_each_band_is_shifted_by_its_mean_and_scaled_by_its_deviation() -> None:
     features = Features(FeaturesConfig())
     signal, lengths = torch.from_numpy(speech_like(16_000, 16_000))[None], torch.tensor([16_000])
     log_mel = features.log_mel(signal, lengths)
-    torch.testing.assert_close(features(signal, lengths)[0], log_mel)  # before anything is measured
+    torch.testing.assert_close(features(signal, lengths)[0], log_mel)  # before the statistics are set
     features.mean.copy_(log_mel[0].mean(dim=0))
     features.std.copy_(log_mel[0].std(dim=0))
     x = features(signal, lengths)[0][0]
     torch.testing.assert_close(x.mean(dim=0), torch.zeros(80), rtol=0, atol=1e-4)
     torch.testing.assert_close(x.std(dim=0), torch.ones(80), rtol=0, atol=1e-4)
-    assert {"mean", "std"} <= features.state_dict().keys(), "the statistics travel with the weights"
+    assert {"mean", "std"} <= features.state_dict().keys(), "the statistics are saved with the weights"
 
 
 @pytest.mark.parametrize(
@@ -107,19 +107,19 @@ def test_each_band_is_shifted_by_its_mean_and_scaled_by_its_deviation() -> None:
         ({"window_ms": 0.09}, r"`window_ms` \(=0\.09\) and `hop_ms` \(=10\.0\) are below a sample"),
     ],
 )
-def test_a_spectrogram_that_cannot_be_is_refused(config: dict[str, float], rule: str) -> None:
+def test_an_impossible_spectrogram_is_refused(config: dict[str, float], rule: str) -> None:
     with pytest.raises(ValidationError, match=rule):
         FeaturesConfig.model_validate(config)
 
 
 @pytest.mark.parametrize("config", [{"bands": 80}, {"bands": 8, "window_ms": 4}, {"bands": 23, "sample_rate": 8_000}])
-def test_every_band_of_a_config_that_is_accepted_hears_something(config: dict[str, float]) -> None:
-    made = FeaturesConfig.model_validate(config)
-    noise = torch.randn(1, made.sample_rate, generator=torch.Generator().manual_seed(0))
-    log_mel = Features(made).log_mel(noise, torch.tensor([noise.shape[1]]))
+def test_no_band_of_an_accepted_config_is_empty(config: dict[str, float]) -> None:
+    features_config = FeaturesConfig.model_validate(config)
+    noise = torch.randn(1, features_config.sample_rate, generator=torch.Generator().manual_seed(0))
+    log_mel = Features(features_config).log_mel(noise, torch.tensor([noise.shape[1]]))
     assert (log_mel.amax(dim=(0, 1)) > np.log(2 * LOG_FLOOR)).all()
 
 
-def test_the_frame_mask_is_true_where_frames_are() -> None:
+def test_the_frame_mask_is_true_at_valid_frames() -> None:
     mask = frame_mask(torch.tensor([0, 2, 3]), 3)
     assert mask.tolist() == [[False, False, False], [True, True, False], [True, True, True]]

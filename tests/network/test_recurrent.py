@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from asr.network.recurrent import BiLSTM, Context, flipped, reorder
+from asr.network.recurrent import BiLSTM, Context, flip_order, reorder
 from asr.recipe.network import ContextConfig
 
 shapes = st.tuples(st.integers(1, 5), st.integers(1, 9)).flatmap(
@@ -16,7 +16,7 @@ shapes = st.tuples(st.integers(1, 5), st.integers(1, 9)).flatmap(
 
 
 def numbered(num_frames: int, lengths: list[int]) -> Tensor:
-    """Different numbers everywhere. Shape: -> (T, B, 2)"""
+    """A tensor of distinct numbers. Shape: -> (T, B, 2)"""
     return torch.arange(len(lengths) * num_frames * 2).reshape(num_frames, len(lengths), 2)
 
 
@@ -28,20 +28,20 @@ def test_each_sequence_is_flipped_within_its_length(shape: tuple[int, list[int]]
     expected = x.numpy().copy()
     for column, length in enumerate(lengths):
         expected[:length, column] = np.flip(expected[:length, column], axis=0)
-    np.testing.assert_array_equal(reorder(x, flipped(torch.tensor(lengths), num_frames)).numpy(), expected)
+    np.testing.assert_array_equal(reorder(x, flip_order(torch.tensor(lengths), num_frames)).numpy(), expected)
 
 
 @settings(deadline=None)
 @given(shapes)
 def test_flipping_twice_changes_nothing(shape: tuple[int, list[int]]) -> None:
     num_frames, lengths = shape
-    x, order = numbered(num_frames, lengths), flipped(torch.tensor(lengths), num_frames)
+    x, order = numbered(num_frames, lengths), flip_order(torch.tensor(lengths), num_frames)
     assert torch.equal(reorder(reorder(x, order), order), x)
 
 
-def test_the_gradient_goes_back_to_where_its_frame_came_from() -> None:
+def test_the_gradient_of_reorder_is_correct() -> None:
     x = torch.randn(5, 3, 2, dtype=torch.float64, requires_grad=True)
-    order = flipped(torch.tensor([5, 2, 0]), 5)
+    order = flip_order(torch.tensor([5, 2, 0]), 5)
     assert torch.autograd.gradcheck(lambda x: reorder(x, order), x)
 
 
@@ -65,14 +65,14 @@ def test_a_layer_equals_a_packed_bidirectional_lstm(seed: int) -> None:
     packed = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
     expected, _ = nn.utils.rnn.pad_packed_sequence(reference(layer)(packed)[0])
     for column, length in enumerate(lengths.tolist()):
-        x[length:, column] = 1e3  # packed sequences never see it, and neither may we
-    ours = layer(x, flipped(lengths, 12))
+        x[length:, column] = 1e3  # ignored by packed sequences, so it must not matter here
+    ours = layer(x, flip_order(lengths, 12))
     for column, length in enumerate(lengths.tolist()):
         torch.testing.assert_close(ours[:length, column], expected[:length, column], rtol=0, atol=1e-6)
 
 
-def test_a_cell_keeps_its_state_at_first() -> None:
-    """With all weights at zero only the biases speak: the forget gate is open to sigmoid(1), the others half."""
+def test_the_forget_gate_is_open_initially() -> None:
+    """With all weights at zero only the biases matter: the forget gate is sigmoid(1), the others sigmoid(0)."""
     layer = BiLSTM(3, 4)
     for lstm in (layer.ahead, layer.back):
         for name, parameter in lstm.named_parameters():
@@ -82,7 +82,7 @@ def test_a_cell_keeps_its_state_at_first() -> None:
         torch.testing.assert_close(cell, torch.full((1, 1, 4), 0.7310586))
 
 
-def test_the_first_frame_knows_the_last_and_the_last_the_first() -> None:
+def test_the_first_frame_depends_on_the_last_and_vice_versa() -> None:
     torch.manual_seed(0)
     context = Context(ContextConfig(layers=1, hidden=4, dropout=0.0), 3)
     x, lengths = torch.randn(10, 1, 3), torch.tensor([10])
@@ -94,7 +94,7 @@ def test_the_first_frame_knows_the_last_and_the_last_the_first() -> None:
 
 
 @pytest.mark.parametrize("layers", [1, 2, 4])
-def test_every_layer_gives_normalised_frames_of_the_size_it_says(layers: int) -> None:
+def test_every_layer_outputs_normalised_frames_of_the_stated_size(layers: int) -> None:
     torch.manual_seed(0)
     context = Context(ContextConfig(layers=layers, hidden=6), 5).eval()
     outputs = context(torch.randn(8, 2, 5), torch.tensor([8, 8]))
@@ -104,7 +104,7 @@ def test_every_layer_gives_normalised_frames_of_the_size_it_says(layers: int) ->
         torch.testing.assert_close(out.mean(dim=2), torch.zeros(8, 2), rtol=0, atol=1e-5)
 
 
-def test_each_layer_reads_the_one_below() -> None:
+def test_each_layer_reads_the_previous_one() -> None:
     torch.manual_seed(0)
     config = ContextConfig(layers=3, hidden=6)
     three, two = Context(config, 5).eval(), Context(config.model_copy(update={"layers": 2}), 5).eval()
@@ -112,7 +112,7 @@ def test_each_layer_reads_the_one_below() -> None:
     x, lengths = torch.randn(8, 2, 5), torch.tensor([8, 5])
     first, second, third = three(x, lengths)
     torch.testing.assert_close(two(x, lengths), [first, second])
-    torch.testing.assert_close(third, three.norms[2](three.layers[2](second, flipped(lengths, 8))))
+    torch.testing.assert_close(third, three.norms[2](three.layers[2](second, flip_order(lengths, 8))))
 
 
 def test_dropout_works_in_training_only() -> None:

@@ -9,7 +9,7 @@ from asr.network.torch_model import pad
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=6))
-def test_padding_puts_waveforms_side_by_side(sizes: list[int]) -> None:
+def test_waveforms_are_stacked_and_padded_with_zeros(sizes: list[int]) -> None:
     waveforms = [torch.arange(1.0, size + 1) for size in sizes]
     padded, lengths = pad(waveforms)
     assert padded.shape == (len(sizes), max(sizes))

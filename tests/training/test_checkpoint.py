@@ -8,7 +8,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from asr.cli import main
-from asr.export.quantise import LARGEST
+from asr.export.quantise import MAX_WEIGHT
 from asr.training import checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,7 +88,7 @@ def test_a_file_in_int8_gives_back_its_weights_but_for_the_rounding(smoke_run: P
     for name, weights in before.network.state_dict().items():
         steps = 0.0
         if "weight_ih" in name or "weight_hh" in name:
-            steps = weights.abs().amax(dim=1, keepdim=True) / LARGEST / 2
+            steps = weights.abs().amax(dim=1, keepdim=True) / MAX_WEIGHT / 2
         assert ((found[name] - weights).abs() <= steps + 1e-6 * weights.abs()).all(), name
 
 
@@ -102,7 +102,7 @@ def test_a_file_that_is_not_a_model_is_one_sentence(smoke_overrides: list[str], 
     (tmp_path / "cut.onnx").write_bytes((ROOT / "asr" / "models" / "an4.onnx").read_bytes()[:1000])
     result = run(smoke_overrides, tmp_path / "tuned", "--init", str(tmp_path / "cut.onnx"))
     assert result.exit_code == 1
-    assert "cut.onnx' is not a whole .onnx file: restore it." in result.output
+    assert "cut.onnx' is not a valid .onnx file: restore it." in result.output
 
 
 def test_a_file_of_other_nodes_is_one_sentence(smoke_run: Path, smoke_overrides: list[str], tmp_path: Path) -> None:
@@ -114,4 +114,4 @@ def test_a_file_of_other_nodes_is_one_sentence(smoke_run: Path, smoke_overrides:
     onnx.save(model, path)
     result = run(smoke_overrides, tmp_path / "tuned", "--init", str(path))
     assert result.exit_code == 1
-    assert "cannot be trained on, for its weights are not as `asr export` writes them" in result.output
+    assert "cannot be fine-tuned because its weights are not in the form that `asr export` writes" in result.output
