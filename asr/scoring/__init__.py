@@ -1,1 +1,1 @@
-"""How wrong a transcript is: error counts, rates, and how far to trust them."""
+"""Scoring of transcripts: error counts, error rates and their statistical significance."""

@@ -1,4 +1,4 @@
-"""Where the errors are: a score in parts (a speaker, a corpus, a range of durations), and the words that go wrong."""
+"""Breakdown of the errors: scores by speaker, corpus or range of durations, and the most frequent word errors."""
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -10,40 +10,40 @@ from asr.scoring.alignment import Kind, Pair
 from asr.scoring.wer import Counts, Score, Utterance
 
 DURATION_EDGES_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-"""Where one range of durations ends and the next begins: doublings, for durations spread over orders of magnitude."""
+"""Edges of the duration ranges; powers of two, because durations spread over orders of magnitude."""
 RATE_EDGES = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
-"""The same for speaking rates, in reference words a second; read English lies mostly between 2 and 3.5."""
+"""Edges of the speaking rates, in reference words per second; read English is mostly between 2 and 3.5."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of a score's utterances, with their sums."""
+    """The score of a subset of the utterances."""
 
     name: str
-    """Of the speaker or corpus, or the range as people write it."""
+    """Speaker, corpus, or human-readable range."""
     score: Score
     low: float | None = None
-    """Of a range: the values from this one on; None has no lower end."""
+    """Lower end of a range, inclusive; None if unbounded."""
     high: float | None = None
-    """Of a range: the values below this one; None has no upper end."""
+    """Upper end of a range, exclusive; None if unbounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class WordError:
-    """One way in which a word went wrong, and how often."""
+    """A word error and its frequency."""
 
     kind: Kind
     reference: str | None
     hypothesis: str | None
     count: int
     utterances: int
-    """In how many utterances."""
+    """Number of utterances with this error."""
     said: int
-    """How often the reference has the word, right or wrong; 0 for an insertion."""
+    """Number of occurrences of the reference word, right or wrong; 0 for an insertion."""
 
 
 def by_name(score: Score, names: Sequence[str | None]) -> tuple[Part, ...]:
-    """One part for each name, in order of the names; utterances whose name is None are in no part.
+    """Split a score by name, sorted; utterances whose name is None are skipped.
 
     Shape:
         names: one for each utterance of the score.
@@ -56,10 +56,10 @@ def by_name(score: Score, names: Sequence[str | None]) -> tuple[Part, ...]:
 
 
 def by_range(score: Score, values: Sequence[float], edges: Sequence[float]) -> tuple[Part, ...]:
-    """One part for each range that holds an utterance, in ascending order.
+    """Split a score by ranges of a value, in ascending order; empty ranges are omitted.
 
-    A value on an edge belongs to the range that begins there. What is below the first edge or from the last one on has
-    a range of its own.
+    A value on an edge belongs to the range that begins there. Values below the first edge and from the last one on have
+    ranges of their own.
 
     Shape:
         values: one for each utterance of the score; edges: ascending.
@@ -74,7 +74,7 @@ def by_range(score: Score, values: Sequence[float], edges: Sequence[float]) -> t
 
 
 def word_errors(score: Score) -> tuple[WordError, ...]:
-    """All substitutions, deletions and insertions, each distinct one once, the most frequent first."""
+    """The distinct substitutions, deletions and insertions, most frequent first."""
     counts: Counter[Pair] = Counter()
     utterances: Counter[Pair] = Counter()
     said: Counter[str | None] = Counter()
@@ -89,22 +89,22 @@ def word_errors(score: Score) -> tuple[WordError, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """How well some words are found."""
+    """Recall and false alarms of a set of words."""
 
     said: int
-    """How often the references have one of them."""
+    """Number of occurrences in the references."""
     found: int
-    """How often it was recognised there."""
+    """Number of these that were recognised."""
     false: int
-    """How often one of them was recognised where it was not said."""
+    """Number of false alarms: occurrences in the hypotheses that are not hits."""
 
 
 def recall(score: Score, words: Collection[str]) -> Recall:
-    """Count some words over all utterances, by the alignment of each."""
+    """Count a set of words in the alignments of all utterances."""
     pairs = [pair for utterance in score.utterances for pair in utterance.pairs]
     hits = sum(pair.kind == "hit" and pair.reference in words for pair in pairs)
-    heard = sum(pair.hypothesis in words for pair in pairs)
-    return Recall(sum(pair.reference in words for pair in pairs), hits, heard - hits)
+    recognised = sum(pair.hypothesis in words for pair in pairs)
+    return Recall(sum(pair.reference in words for pair in pairs), hits, recognised - hits)
 
 
 def _subset(score: Score, utterances: Sequence[Utterance]) -> Score:

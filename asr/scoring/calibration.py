@@ -1,4 +1,4 @@
-"""Whether a word's confidence says how likely the word is right."""
+"""Calibration: how well the confidence of words predicts their correctness."""
 
 import math
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 BINS = 10
-"""Ranges of confidence, all of the same width, as in the reliability diagrams of Guo et al. 2017."""
+"""Number of confidence bins of equal width, as in the reliability diagrams of Guo et al. 2017."""
 Z = 1.959964
-"""The normal distribution's 97.5 % quantile, for intervals of 95 %."""
+"""97.5 % quantile of the normal distribution, for 95 % intervals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,28 +21,28 @@ class Bin:
     words: int
     correct: int
     confidence: float
-    """Mean of the words' confidence."""
+    """Mean confidence of the words."""
     accuracy: float
     """`correct / words`."""
     interval: tuple[float, float]
-    """Of the accuracy, 95 %, as if words were independent (E. B. Wilson 1927)."""
+    """95 % interval of the accuracy, assuming independent words (E. B. Wilson 1927)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How confidence and correctness of the recognised words go together."""
+    """Agreement between confidence and correctness of the recognised words."""
 
     words: int
     correct: int
     confidence: float
-    """Mean over all words; of a calibrated recogniser, this is the share of correct ones."""
+    """Mean over all words; for a calibrated recogniser it equals the share of correct words."""
     error: float
     """Expected calibration error (Guo et al. 2017): |confidence - accuracy| of the bins, weighted by their words."""
     auc: float | None
-    """The probability that a correct word has more confidence than a wrong one, ties counting half: 1 separates them,
-    0.5 is chance. None when all words are correct, or none."""
+    """Probability that a correct word has a higher confidence than a wrong one, ties counting half: 1 is perfect
+    separation, 0.5 is chance. None if all words are correct or all are wrong."""
     bins: tuple[Bin, ...]
-    """The bins that hold words, in ascending order."""
+    """The non-empty bins, in ascending order."""
 
 
 def calibrate(confidence: Sequence[float], correct: Sequence[bool]) -> Calibration | None:
@@ -51,15 +51,18 @@ def calibrate(confidence: Sequence[float], correct: Sequence[bool]) -> Calibrati
     Shape:
         confidence: (W,) in [0, 1]; correct: (W,) whether the word was a hit.
     """
-    given, right = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=bool)
-    if given.shape != right.shape:
-        raise ValueError(f"{len(given)} words have a confidence, but {len(right)} are right or wrong.")
-    if not len(given):
+    confidences, is_correct = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=bool)
+    if confidences.shape != is_correct.shape:
+        raise ValueError(
+            f"There are {len(confidences)} confidences for {len(is_correct)} words: give one for each word."
+        )
+    if not len(confidences):
         return None
-    place = np.minimum((given * BINS).astype(int), BINS - 1)
-    bins = tuple(_bin(number, given[place == number], right[place == number]) for number in np.unique(place))
-    error = sum(each.words * abs(each.confidence - each.accuracy) for each in bins) / len(given)
-    return Calibration(len(given), int(right.sum()), float(given.mean()), error, _auc(given, right), bins)
+    place = np.minimum((confidences * BINS).astype(int), BINS - 1)
+    bins = tuple(_bin(number, confidences[place == number], is_correct[place == number]) for number in np.unique(place))
+    error = sum(bin_.words * abs(bin_.confidence - bin_.accuracy) for bin_ in bins) / len(confidences)
+    auc = _auc(confidences, is_correct)
+    return Calibration(len(confidences), int(is_correct.sum()), float(confidences.mean()), error, auc, bins)
 
 
 def _bin(number: int, confidence: np.ndarray, correct: np.ndarray) -> Bin:
@@ -76,7 +79,7 @@ def _bin(number: int, confidence: np.ndarray, correct: np.ndarray) -> Bin:
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:
-    """The 95 % score interval of a proportion (E. B. Wilson 1927); `total` is 1 or more."""
+    """95 % score interval of a proportion (E. B. Wilson 1927); `total` must be 1 or more."""
     share, weight = hits / total, Z * Z / total
     centre = (share + weight / 2) / (1 + weight)
     spread = math.sqrt(share * (1 - share) * weight + weight * weight / 4) / (1 + weight)
@@ -84,7 +87,7 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
 
 
 def _auc(confidence: np.ndarray, correct: np.ndarray) -> float | None:
-    """The area under the ROC curve from the sum of ranks (H. B. Mann and D. R. Whitney 1947)."""
+    """Area under the ROC curve, from the rank sum (H. B. Mann and D. R. Whitney 1947)."""
     hits, misses = int(correct.sum()), int((~correct).sum())
     if not hits or not misses:
         return None

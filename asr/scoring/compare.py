@@ -1,6 +1,6 @@
-"""Two systems on the same utterances: is one better, by how much, how sure is that, and where.
+"""Comparison of two systems on the same utterances: difference, significance, and the utterances that changed.
 
-The difference of error rates is B less A: negative where B is better. `asr.scoring.verdict` writes it for people.
+The difference of error rates is B minus A: negative if B is better. `asr.scoring.verdict` renders it as text.
 """
 
 import json
@@ -20,39 +20,39 @@ from asr.scoring.wer import Score, Utterance, score
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Both systems' scores, the utterances in the order of A's, and what tells them apart."""
+    """Scores of both systems, with utterances in the order of A, and the tests of their difference."""
 
     names: tuple[str, str]
     a: Score
     b: Score
     difference: Difference | None
-    """Of the word error rates; None without a reference word."""
+    """Of the word error rates; None without reference words."""
     mapsswe: Mapsswe | None
-    """On alignments by the rule `sclite` whatever the scores' own, so that it is always SCTK's; None where an utterance
-    is too long for that rule."""
+    """Always on alignments by the rule `sclite`, so that it equals SCTK's; None if an utterance is too long for that
+    rule."""
     sign: SignTest
     """Over utterances."""
     changes: tuple[tuple[Utterance, Utterance], ...]
-    """Those whose number of word errors changed, of A and of B: the largest change first, then in A's order."""
+    """Utterances of A and B whose number of word errors differs: largest change first, then in A's order."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON.
 
         - `rule`: of the word alignment
-        - `systems`: of A and of B `name`, and `words` and `characters` as Counts.to_dict has them
-        - `difference`: `rate` (B less A, a fraction), `better` and `worse` (shares of the draws in which B is better,
-          or worse), `interval` (`low`, `high`, `confidence`, `by`, `units`, `draws`; or null); null without a reference
-          word
-        - `mapsswe`: `segments`, `mean`, `deviation`, `z` (of A's errors less B's, as in SCTK), `p`, `significant`;
-          null where an utterance is too long for the rule `sclite`
+        - `systems`: for A and B `name`, and `words` and `characters` as in Counts.to_dict
+        - `difference`: `rate` (B minus A, a fraction), `better` and `worse` (shares of the draws in which B is better,
+          or worse), `interval` (`low`, `high`, `confidence`, `by`, `units`, `draws`; or null); null without reference
+          words
+        - `mapsswe`: `segments`, `mean`, `deviation`, `z` (of A's errors minus B's, as in SCTK), `p`, `significant`;
+          null if an utterance is too long for the rule `sclite`
         - `sign`: `a_better`, `b_better`, `equal` (utterances), `p`, `significant`
         - `changes`: `id`, `speaker`, `reference`, and arrays of A's and B's `hypotheses` and `errors`
         """
         return {
             "rule": self.a.rule,
             "systems": [
-                {"name": name, "words": each.words.to_dict(), "characters": each.characters.to_dict()}
-                for name, each in zip(self.names, (self.a, self.b), strict=True)
+                {"name": name, "words": system.words.to_dict(), "characters": system.characters.to_dict()}
+                for name, system in zip(self.names, (self.a, self.b), strict=True)
             ],
             "difference": None if self.difference is None else asdict(self.difference),
             "mapsswe": self.mapsswe and asdict(self.mapsswe) | {"significant": self.mapsswe.significant},
@@ -81,17 +81,17 @@ def compare(
 ) -> Comparison:
     """Match the utterances of two scores by their ids and test the difference of their word error rates.
 
-    The interval is by speaker where `intervals.groups` finds speakers (A's), else by utterance.
+    The interval is by speaker if `intervals.groups` allows it for the speakers of A, else by utterance.
 
     Raises:
-        DataError: the scores have different utterances, another reference for the same one, or an id twice.
+        DataError: the scores have different utterances, different references for an utterance, or duplicate ids.
         ValueError: the scores are aligned by different rules.
     """
     if a.rule != b.rule:
         raise ValueError(f"The scores are aligned by different rules, {a.rule} and {b.rule}.")
     pairs = _matched(a, b, names)
     b = replace(b, utterances=tuple(second for _, second in pairs))
-    errors_a, errors_b = ([utterance.words.errors for utterance in each.utterances] for each in (a, b))
+    errors_a, errors_b = ([utterance.words.errors for utterance in system.utterances] for system in (a, b))
     return Comparison(
         names,
         a,
@@ -116,23 +116,24 @@ def _change(pair: tuple[Utterance, Utterance]) -> int:
 
 
 def _is_short(score: Score) -> bool:
-    """Whether the rule `sclite` takes every utterance."""
-    return not any(too_long(each.reference.split(), each.hypothesis.split()) for each in score.utterances)
+    """Whether no utterance is too long for the rule `sclite`."""
+    return not any(too_long(u.reference.split(), u.hypothesis.split()) for u in score.utterances)
 
 
 def _as_sclite(score: Score) -> Sequence[Sequence[Pair]]:
     if score.rule == "sclite":
         return [utterance.pairs for utterance in score.utterances]
-    return [align(each.reference.split(), each.hypothesis.split(), "sclite") for each in score.utterances]
+    return [align(u.reference.split(), u.hypothesis.split(), "sclite") for u in score.utterances]
 
 
 def _matched(a: Score, b: Score, names: tuple[str, str]) -> list[tuple[Utterance, Utterance]]:
-    in_a, in_b = (_by_id(each, name) for each, name in zip((a, b), names, strict=True))
-    for one, other, first, second in ((in_a, in_b, *names), (in_b, in_a, *reversed(names))):
-        alone = [id_ for id_ in one if id_ not in other]
-        if alone:
+    in_a, in_b = (_by_id(system, name) for system, name in zip((a, b), names, strict=True))
+    for utterances, others, name, other in ((in_a, in_b, *names), (in_b, in_a, *reversed(names))):
+        missing = [id_ for id_ in utterances if id_ not in others]
+        if missing:
             raise DataError(
-                f"{second} lacks {len(alone):,} of the {len(one):,} utterances of {first}, the first is '{alone[0]}': "
+                f"{other} lacks {len(missing):,} of the {len(utterances):,} utterances of {name}, the first is "
+                f"'{missing[0]}': "
                 "compare reports on the same utterances."
             )
     pairs = [(utterance, in_b[id_]) for id_, utterance in in_a.items()]
@@ -149,21 +150,23 @@ def _by_id(score: Score, name: str) -> dict[str, Utterance]:
     utterances = {utterance.id: utterance for utterance in score.utterances}
     if len(utterances) < len(score.utterances):
         seen: set[str] = set()
-        twice = next(u.id for u in score.utterances if u.id in seen or seen.add(u.id))
-        raise DataError(f"{name} has the id '{twice}' twice: utterances are compared by their ids.")
+        duplicate = next(u.id for u in score.utterances if u.id in seen or seen.add(u.id))
+        raise DataError(f"{name} has the id '{duplicate}' twice: utterances are matched by id, so ids must be unique.")
     return utterances
 
 
 def read_reports(a: Path, b: Path, rule: Rule | None = None) -> tuple[Score, Score]:
-    """The scores behind two reports, folders with a `report.json` or such files, aligned by `rule` or as they were.
+    """Read the scores of two reports, each a `report.json` or its folder, aligned by `rule` or as in the report.
 
     Raises:
-        DataError: a report cannot be read or is none, or they are aligned by different rules and none is given.
+        DataError: a file cannot be read or is not a report, or the rules differ and none is given.
     """
     reports = [_read_report(path) for path in (a, b)]
     rules = [report.get("rule", "fewest") for report in reports]
     if rule is None and rules[0] != rules[1]:
-        raise DataError(f"{a} is aligned by the rule {rules[0]} and {b} by {rules[1]}: name one for both with --align.")
+        raise DataError(
+            f"{a} is aligned by the rule {rules[0]} and {b} by {rules[1]}: choose one for both with --align."
+        )
     scores = [
         score(
             *([utterance[key] for utterance in report["utterances"]] for key in ("reference", "hypothesis")),
@@ -185,21 +188,21 @@ def _read_report(path: Path) -> dict[str, Any]:
     except ValueError:
         report = None
     if report is None or not _is_report(report):
-        raise DataError(f"{path} is not a report: give what `asr evaluate ... -o FOLDER` wrote.")
+        raise DataError(f"{path} is not a report: give the output of `asr evaluate ... -o FOLDER`.")
     return report
 
 
 def _is_report(report: Any) -> bool:
-    """Whether what a comparison needs is there."""
+    """Whether the JSON has everything that a comparison needs."""
     return (
         isinstance(report, dict)
         and report.get("rule", "fewest") in list(RULES)
         and isinstance(report.get("utterances"), list)
         and len(report["utterances"]) > 0
         and all(
-            isinstance(each, dict)
-            and all(isinstance(each.get(key), str) for key in ("id", "reference", "hypothesis"))
-            and isinstance(each.get("speaker", 0), str | None)
-            for each in report["utterances"]
+            isinstance(utterance, dict)
+            and all(isinstance(utterance.get(key), str) for key in ("id", "reference", "hypothesis"))
+            and isinstance(utterance.get("speaker", 0), str | None)
+            for utterance in report["utterances"]
         )
     )

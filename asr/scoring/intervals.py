@@ -1,12 +1,12 @@
-"""How far an error rate, or the difference of two, could have come out otherwise: bootstrap intervals.
+"""Bootstrap confidence intervals of an error rate, or of the difference of two.
 
 The draws follow M. Bisani and H. Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation",
-ICASSP 2004. Their percentiles are too narrow for a small test set: with 4 speakers, 95 % intervals held the true rate
-in 79 of 100 simulated corpora. So the interval is made of the draws' standard deviation, corrected for the number of
-units n (B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993), and of Student's t with n - 1 degrees of
-freedom; for a rate on the logarithmic scale, for rates are skewed and positive. `scripts/interval_coverage.py` measures
-it. Where a few units hold nearly all the words, the draws without them have rates of another order and a standard
-deviation says nothing: there the percentiles of the draws stand.
+ICASSP 2004. Their percentile intervals are too narrow for small test sets: with 4 speakers, 95 % intervals contained
+the true rate in 79 of 100 simulated corpora. So the interval is the draws' standard deviation, corrected for the number
+of units n (B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993), times Student's t with n - 1 degrees
+of freedom; for a rate it is computed on the logarithmic scale, because rates are positive and skewed.
+`scripts/interval_coverage.py` measures the coverage. If a few units hold nearly all the words, draws without them have
+rates of another order of magnitude and the standard deviation is meaningless; then the percentiles are used.
 """
 
 import math
@@ -18,54 +18,54 @@ from typing import Literal
 import numpy as np
 
 BLOCK = 100_000
-"""About how many sampled units are in memory at one time: few enough for the processor's cache."""
+"""Approximate number of sampled units in memory at a time, chosen to fit into the CPU cache."""
 
 MIN_UNITS = 4
-"""Fewer units than these have no interval."""
+"""With fewer units there is no interval."""
 
 FEW_UNITS = 10
-"""With fewer units an interval deserves a warning: it rests on guesses about the speakers that were not heard."""
+"""With fewer units there is a warning: they say little about other speakers."""
 
-WILD = 2.0
-"""A half width of more rates than this would be a factor of more than 7 on each side, which is no statement."""
+MAX_LOG_HALF_WIDTH = 2.0
+"""Above this half width on the logarithmic scale, a factor of 7 on each side, percentiles are used instead."""
 
 By = Literal["utterance", "speaker"]
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Between `low` and `high`, fractions, the rate (or the difference of rates) lies in the share `confidence`."""
+    """Confidence interval of a rate, or of a difference of rates, as fractions."""
 
     low: float
     high: float
     confidence: float
     by: By
-    """What was drawn: single utterances, or speakers with all their utterances."""
+    """The unit of resampling: single utterances, or speakers with all their utterances."""
     units: int
-    """How many of them there are."""
+    """Number of units."""
     draws: int
-    """How many draws have a rate."""
+    """Number of draws that have a rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The rate of system B less that of system A on the same utterances, in the same draws."""
+    """The rate of system B minus that of system A on the same utterances, with paired draws."""
 
     rate: float
-    """As a fraction; negative where B is better."""
+    """As a fraction; negative if B is better."""
     interval: Interval | None
-    """None where the systems have the same errors in every unit, or the units are too few."""
+    """None if both systems have the same number of errors in every unit, or there are too few units."""
     better: float
-    """The share of the draws in which B has fewer errors: Bisani and Ney's probability of improvement."""
+    """Share of the draws in which B has fewer errors: Bisani and Ney's probability of improvement."""
     worse: float
-    """The share in which it has more; in the others both have as many."""
+    """Share of the draws in which B has more errors; in the rest both have equally many."""
 
 
 def groups(speakers: Sequence[str | None]) -> list[str] | None:
-    """The speakers, as what the bootstrap shall draw; None to draw utterances, where it cannot draw speakers.
+    """Choose the unit of resampling: the speakers, or None to resample utterances.
 
-    It draws speakers where every utterance has one and there are `MIN_UNITS` or more: the errors of one speaker are
-    alike, so that utterances make the interval too narrow where speakers differ.
+    Speakers are resampled if every utterance has one and there are at least `MIN_UNITS` of them: errors of one speaker
+    are correlated, so that resampling utterances makes the interval too narrow.
     """
     known = [speaker for speaker in speakers if speaker is not None]
     return known if len(known) == len(speakers) and len(set(known)) >= MIN_UNITS else None
@@ -82,14 +82,14 @@ def bootstrap(
 ) -> Interval | None:
     """The interval of `sum(errors) / sum(reference)` over samples of the utterances, or of the `groups` of them.
 
-    Each draw takes as many units as there are, with replacement. A draw without a reference word has no rate and is
-    left out. The same arguments give the same interval.
+    Each draw takes as many units as there are, with replacement. A draw without reference words has no rate and is
+    skipped. The same arguments give the same interval.
 
     Shape:
         errors, reference: (U,) counts of each utterance; groups: U speakers.
 
     Returns:
-        None where too little is known: fewer than `MIN_UNITS` units, no reference word, or no error.
+        None if there are fewer than `MIN_UNITS` units, no reference words, or no errors.
     """
     units = _units(np.stack([errors, reference], axis=1), groups)
     total_errors, total_reference = units.sum(axis=0)
@@ -99,7 +99,7 @@ def bootstrap(
     rate = total_errors / total_reference
     rates = drawn[:, 0] / drawn[:, 1]
     half = _half_width(rates, len(units), confidence) / rate
-    if half > WILD:
+    if half > MAX_LOG_HALF_WIDTH:
         low, high = (float(edge) for edge in np.quantile(rates, [(1 - confidence) / 2, (1 + confidence) / 2]))
     else:
         low, high = rate / math.exp(half), rate * math.exp(half)
@@ -116,13 +116,13 @@ def difference(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Difference | None:
-    """Compare two systems on the same utterances; each draw takes the same ones for both.
+    """Compare two systems on the same utterances; each draw is the same for both.
 
     Shape:
         errors_a, errors_b, reference: (U,) counts of each utterance; groups: U speakers.
 
     Returns:
-        None without a reference word.
+        None without reference words.
     """
     units = _units(np.stack([errors_a, errors_b, reference], axis=1), groups)
     drawn = _draw(units, draws, seed)
@@ -130,12 +130,12 @@ def difference(
     if not total:
         return None
     rate = float(total_b - total_a) / float(total)
-    gained = drawn[:, 1] - drawn[:, 0]
+    change = drawn[:, 1] - drawn[:, 0]
     interval = None
-    half = _half_width(gained / drawn[:, 2], len(units), confidence) if len(units) >= MIN_UNITS else 0.0
+    half = _half_width(change / drawn[:, 2], len(units), confidence) if len(units) >= MIN_UNITS else 0.0
     if half:
         interval = Interval(rate - half, rate + half, confidence, _by(groups), len(units), len(drawn))
-    return Difference(rate, interval, float((gained < 0).mean()), float((gained > 0).mean()))
+    return Difference(rate, interval, float((change < 0).mean()), float((change > 0).mean()))
 
 
 def _by(groups: Sequence[str] | None) -> By:
@@ -143,7 +143,7 @@ def _by(groups: Sequence[str] | None) -> By:
 
 
 def _units(counts: np.ndarray, groups: Sequence[str] | None) -> np.ndarray:
-    """The sums of each group, or the counts themselves. Shape: (U, K) -> (units, K)"""
+    """Sum the counts of each group; without groups, the counts themselves. Shape: (U, K) -> (units, K)"""
     if groups is None:
         return counts
     members = np.unique(np.asarray(groups), return_inverse=True)[1]
@@ -151,7 +151,7 @@ def _units(counts: np.ndarray, groups: Sequence[str] | None) -> np.ndarray:
 
 
 def _draw(units: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """The sums of each draw that has a reference word, which is the last column. Shape: (units, K) -> (draws, K)"""
+    """The sums of each draw that has reference words, the last column. Shape: (units, K) -> (draws, K)"""
     generator = np.random.default_rng(seed)
     columns = np.ascontiguousarray(units.T)
     rows = max(1, BLOCK // len(units))
@@ -164,15 +164,15 @@ def _draw(units: np.ndarray, draws: int, seed: int) -> np.ndarray:
 
 
 def _half_width(rates: np.ndarray, units: int, confidence: float) -> float:
-    """Student's t times the standard error, which n units drawn from n make too small by sqrt((n - 1) / n)."""
-    return _student(confidence, units - 1) * float(rates.std()) * math.sqrt(units / (units - 1))
+    """Student's t times the standard error, which drawing n of n units underestimates by sqrt((n - 1) / n)."""
+    return _student_t(confidence, units - 1) * float(rates.std()) * math.sqrt(units / (units - 1))
 
 
 @cache
-def _student(confidence: float, degrees: int) -> float:
-    """The t within which, on both sides of 0, the share `confidence` of Student's distribution lies.
+def _student_t(confidence: float, degrees: int) -> float:
+    """The two-sided critical value of Student's t distribution.
 
-    With t = sqrt(degrees) tan(angle) its density is that of cos(angle) ** (degrees - 1), which is summed up here.
+    With t = sqrt(degrees) tan(angle) the density is that of cos(angle) ** (degrees - 1), integrated numerically.
     """
     angle = np.linspace(0, math.pi / 2, 200_001)
     density = np.cos(angle) ** (degrees - 1)

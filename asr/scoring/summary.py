@@ -1,4 +1,4 @@
-"""A score as people read it, and as programs do: every rate with its counts and its interval."""
+"""Summary of a score as text and as JSON: every rate with its counts and interval."""
 
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +11,7 @@ from asr.scoring.wer import Counts, Score
 
 
 def report(score: Score) -> dict[str, Any]:
-    """One object for JSON.
+    """The score as an object for JSON.
 
     - `utterances`: their number
     - `rule`: of the word alignment, "fewest" or "sclite"
@@ -20,7 +20,7 @@ def report(score: Score) -> dict[str, Any]:
     - `characters`: the same; a space between words is a character
     - `sentences`: `rate`, `errors` (utterances with a word error), `total`
 
-    Rates are fractions of 1; a rate is null where there is nothing to divide by, an interval where there is none.
+    Rates are fractions; a rate is null if its denominator is 0, and an interval is null if there is too little data.
     """
     total = len(score.utterances)
     words = [utterance.words for utterance in score.utterances]
@@ -36,30 +36,32 @@ def report(score: Score) -> dict[str, Any]:
 
 def _interval(counts: list[Counts], score: Score) -> dict[str, Any] | None:
     interval = bootstrap(
-        np.array([each.errors for each in counts]),
-        np.array([each.reference for each in counts]),
+        np.array([count.errors for count in counts]),
+        np.array([count.reference for count in counts]),
         groups([utterance.speaker for utterance in score.utterances]),
     )
     return None if interval is None else asdict(interval)
 
 
 def remarks(interval: dict[str, Any] | None, score: Score) -> list[str]:
-    """What to know of the WER's interval (as `report` has it): how it was made, or why there is none; warnings."""
+    """Remarks on the interval of the WER, as in `report`: its method, or why there is none, and warnings."""
     if interval is None:
         return [f"No interval: it takes at least {MIN_UNITS} utterances, a reference word and an error."]
     by, units = interval["by"], interval["units"]
     lines = [f"Interval: bootstrap by {by}, {interval['draws']:,} draws of {units:,} {by}s."]
     if units < FEW_UNITS:
-        lines.append(f"Warning: {units} {by}s are few, and the interval is rough.")
+        lines.append(f"Warning: with only {units} {by}s the interval is imprecise.")
     speakers = {utterance.speaker for utterance in score.utterances}
     if by == "utterance" and None not in speakers:
         known = "1 speaker" if len(speakers) == 1 else f"{len(speakers)} speakers"
-        lines.append(f"Warning: {known} cannot stand for others; the interval holds for the same speech alone.")
+        lines.append(
+            f"Warning: {known} cannot represent others; the interval does not account for differences between speakers."
+        )
     return lines
 
 
 def render(score: Score) -> str:
-    """The same as a table of plain text: rates in percent, then remarks; no newline at the end."""
+    """Render the score as a plain-text table with rates in percent, then remarks; no newline at the end."""
     data = report(score)
     words, characters, sentences = data["words"], data["characters"], data["sentences"]
     interval = words["interval"]

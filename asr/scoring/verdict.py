@@ -1,15 +1,15 @@
-"""A comparison of two systems as people read it: plain text, and Markdown for a pull request."""
+"""Renders a comparison of two systems as plain text, and as Markdown for a pull request."""
 
 from asr.scoring.alignment import RULES
 from asr.scoring.compare import Comparison
 from asr.scoring.intervals import FEW_UNITS, MIN_UNITS
 
 MAX_CHANGES = 10
-"""Utterances that are shown; JSON has all that changed."""
+"""Number of changed utterances shown; the JSON has all of them."""
 
 
 def render(comparison: Comparison) -> str:
-    """Plain text for people; no newline at the end."""
+    """Render as plain text; no newline at the end."""
     rows = [("", "WER", "errors", "substituted", "deleted", "inserted", "reference"), *_rows(comparison)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
@@ -21,7 +21,7 @@ def render(comparison: Comparison) -> str:
 
 
 def markdown(comparison: Comparison) -> str:
-    """The same for a pull request; no newline at the end."""
+    """Render as Markdown; no newline at the end."""
     lines = [
         "| system | WER | errors | substituted | deleted | inserted | reference |",
         "|---|--:|--:|--:|--:|--:|--:|",
@@ -38,7 +38,7 @@ def markdown(comparison: Comparison) -> str:
 
 
 def _escaped(text: str) -> str:
-    """With what Markdown or HTML could take for its own made literal."""
+    """Escape characters with a meaning in Markdown or HTML."""
     for character in "\\`*_{}[]<>|~#":
         text = text.replace(character, f"\\{character}")
     return text
@@ -46,8 +46,8 @@ def _escaped(text: str) -> str:
 
 def _rows(comparison: Comparison) -> list[tuple[str, ...]]:
     rows = []
-    for letter, name, each in zip("AB", comparison.names, (comparison.a, comparison.b), strict=True):
-        words = each.words
+    for letter, name, score in zip("AB", comparison.names, (comparison.a, comparison.b), strict=True):
+        words = score.words
         counts = words.errors, words.substitutions, words.deletions, words.insertions, words.reference
         rate = "undefined" if words.rate is None else f"{100 * words.rate:.2f} %"
         rows.append((letter if name == letter else f"{letter}: {name}", rate, *(f"{count:,}" for count in counts)))
@@ -58,32 +58,32 @@ def _findings(comparison: Comparison) -> list[str]:
     change, test, sign = comparison.difference, comparison.mapsswe, comparison.sign
     lines = []
     if change is None:
-        lines.append("WER of B less A: undefined, for the references have no word.")
+        lines.append("WER of B minus A: undefined because the references contain no words.")
     else:
         interval = change.interval
-        sure = f"no interval, which takes {MIN_UNITS} utterances and a difference"
+        interval_text = f"no interval, which takes at least {MIN_UNITS} utterances and a difference"
         if interval is not None:
-            sure = (
+            interval_text = (
                 f"{100 * interval.confidence:.0f} % interval {100 * interval.low:+.2f} to {100 * interval.high:+.2f} "
                 f"(bootstrap, {interval.draws:,} draws of {interval.units:,} {interval.by}s)"
             )
         lines += [
-            f"WER of B less A: {100 * change.rate:+.2f} points, {sure}.",
+            f"WER of B minus A: {100 * change.rate:+.2f} points, {interval_text}.",
             f"Probability of improvement: B is better in {100 * change.better:.1f} % of the draws, "
             f"worse in {100 * change.worse:.1f} %.",
         ]
         if interval is not None and interval.units < FEW_UNITS:
-            lines.append(f"Warning: {interval.units} {interval.by}s are few, and the interval is rough.")
+            lines.append(f"Warning: with only {interval.units} {interval.by}s the interval is imprecise.")
     sign_verdict = _verdict(sign.significant, sign.a_better > sign.b_better)
-    told = f"none, for an utterance is too long to be aligned by: {RULES['sclite']}."
+    mapsswe = f"none, because an utterance is too long to be aligned by {RULES['sclite']}."
     if test is not None:
-        told = f"Z = {test.z:.3f}, p = {_p(test.p)}, {test.segments:,} segments: "
-        told += f"{_verdict(test.significant, test.z < 0)}."
+        mapsswe = f"Z = {test.z:.3f}, p = {_p(test.p)}, {test.segments:,} segments: "
+        mapsswe += f"{_verdict(test.significant, test.z < 0)}."
     return [
         *lines,
-        f"MAPSSWE: {told}",
-        f"Sign test: A is better in {sign.a_better:,} utterances, B in {sign.b_better:,}, p = {_p(sign.p)}; "
-        f"{sign.equal:,} with as many errors are left out: {sign_verdict}.",
+        f"MAPSSWE: {mapsswe}",
+        f"Sign test: A is better in {sign.a_better:,} utterances, B in {sign.b_better:,}, "
+        f"equal in {sign.equal:,} (ignored), p = {_p(sign.p)}: {sign_verdict}.",
         f"Words aligned by: {RULES[comparison.a.rule]}; for MAPSSWE always {RULES['sclite']}.",
     ]
 

@@ -1,8 +1,8 @@
-"""Word and character error rates with the counts behind them, for each utterance and pooled over all.
+"""Word and character error rates with their counts, per utterance and pooled.
 
-Texts are compared as they are given: no case folding, no punctuation removal. Words are what white space separates;
-characters are those of the words joined by one space each, so a space counts as a character. Word errors are those of
-an alignment by a named rule (asr.scoring.alignment); character errors are always the fewest edits.
+Texts are compared unchanged: no case folding, no punctuation removal. Words are separated by white space; characters
+are those of the words joined by single spaces, so a space counts as a character. Word errors are counted in an
+alignment by a named rule (asr.scoring.alignment); character errors are always the fewest edits.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from asr.scoring.alignment import Pair, Rule, align, chunks
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many reference tokens were hit, substituted and deleted, and how many tokens were inserted."""
+    """Numbers of reference tokens that were hit, substituted and deleted, and of tokens that were inserted."""
 
     hits: int = 0
     substitutions: int = 0
@@ -25,17 +25,17 @@ class Counts:
 
     @property
     def errors(self) -> int:
-        """The edits that turn the reference into the hypothesis."""
+        """Number of edits that turn the reference into the hypothesis."""
         return self.substitutions + self.deletions + self.insertions
 
     @property
     def reference(self) -> int:
-        """The tokens of the reference."""
+        """Number of tokens in the reference."""
         return self.hits + self.substitutions + self.deletions
 
     @property
     def rate(self) -> float | None:
-        """`errors / reference`, which may exceed 1; None without a reference token, whatever the errors."""
+        """`errors / reference`, which may exceed 1; None without reference tokens."""
         return self.errors / self.reference if self.reference else None
 
     def __add__(self, other: "Counts") -> "Counts":
@@ -60,7 +60,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One reference beside its hypothesis, both with single spaces, and their differences."""
+    """A reference and its hypothesis, both with single spaces, and their differences."""
 
     id: str
     speaker: str | None
@@ -86,17 +86,17 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """All utterances and the sums of their counts."""
+    """All utterances and their pooled counts."""
 
     utterances: tuple[Utterance, ...]
     words: Counts
     characters: Counts
     rule: Rule
-    """How the words are aligned."""
+    """The rule by which words are aligned."""
 
     @property
     def sentence_errors(self) -> int:
-        """The utterances with at least one word error."""
+        """Number of utterances with at least one word error."""
         return sum(utterance.words.errors > 0 for utterance in self.utterances)
 
 
@@ -108,16 +108,16 @@ def score(
     speakers: Sequence[str | None] | None = None,
     rule: Rule = "fewest",
 ) -> Score:
-    """Compare each hypothesis with the reference at its place.
+    """Compare each hypothesis with its reference.
 
-    The ids are "1", "2", ... unless given. A hypothesis beside an empty reference is all insertions; beside an empty
-    hypothesis, too, there is no error. Sequences of different length, or without any utterance, raise ValueError.
+    The ids are "1", "2", ... unless given. For an empty reference, all words of the hypothesis are insertions.
 
     Raises:
         DataError: an utterance is too long for the rule `sclite`.
+        ValueError: the sequences differ in length, or there are no utterances.
     """
     if not references:
-        raise ValueError("There is no utterance to score.")
+        raise ValueError("There are no utterances to score.")
     utterances = tuple(
         _utterance(id_, speaker, reference.split(), hypothesis.split(), rule)
         for id_, speaker, reference, hypothesis in zip(
@@ -140,8 +140,8 @@ def _utterance(id_: str, speaker: str | None, reference: list[str], hypothesis: 
     pairs = align(reference, hypothesis, rule)
     kinds = Counter(pair.kind for pair in pairs)
     words = Counts(kinds["hit"], kinds["substitution"], kinds["deletion"], kinds["insertion"])
-    said, heard = " ".join(reference), " ".join(hypothesis)
-    return Utterance(id_, speaker, said, heard, words, _characters(said, heard), pairs)
+    texts = " ".join(reference), " ".join(hypothesis)
+    return Utterance(id_, speaker, *texts, words, _characters(*texts), pairs)
 
 
 def _characters(reference: str, hypothesis: str) -> Counts:

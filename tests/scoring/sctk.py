@@ -1,4 +1,4 @@
-"""NIST's SCTK as an independent reference: tests that use it skip where it is not installed."""
+"""NIST's SCTK as an independent reference; tests that use it are skipped if it is not installed."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ Text = Sequence[str]
 
 
 def sclite(references: Sequence[Text], hypotheses: Sequence[Text], folder: Path, name: str = "out") -> Path:
-    """Align with sclite, case counting; the path of its SGML file. Words hold no quote, colon, comma or semicolon."""
+    """Align with sclite, case-sensitive, to an SGML file. Words must not contain quotes, colons, commas or semicolons."""
     trn = {"ref": references, name: hypotheses}
     for side, texts in trn.items():
         lines = [" ".join(words) + f" (speaker{number % 7}-{number})\n" for number, words in enumerate(texts)]
@@ -29,17 +29,19 @@ def sclite(references: Sequence[Text], hypotheses: Sequence[Text], folder: Path,
 
 
 def alignments(sgml: Path) -> list[tuple[Pair, ...]]:
-    """What sclite found, in the order of the utterances."""
-    found: dict[int, tuple[Pair, ...]] = {}
+    """The alignments of sclite, in the order of the utterances."""
+    pairs: dict[int, tuple[Pair, ...]] = {}
     text = sgml.read_text(encoding="utf-8")
     for number, body in re.findall(r'<PATH id="\(speaker\d-(\d+)\)"[^>]*>\n(.*?)</PATH>', text, flags=re.DOTALL):
         columns = re.findall(r'([CSDI]),(?:"([^"]*)")?,(?:"([^"]*)")?', body)
-        found[int(number)] = tuple(Pair(KINDS[kind], said or None, heard or None) for kind, said, heard in columns)
-    return [found[number] for number in range(len(found))]
+        pairs[int(number)] = tuple(
+            Pair(KINDS[kind], reference or None, hypothesis or None) for kind, reference, hypothesis in columns
+        )
+    return [pairs[number] for number in range(len(pairs))]
 
 
 def mapsswe(a: Path, b: Path) -> tuple[int, float, float, float, bool]:
-    """What sc_stats says of two SGML files: segments, mean, standard deviation, Z, and whether the systems differ."""
+    """The output of sc_stats: segments, mean, standard deviation, Z, and whether the systems differ."""
     command = ["sctk", "sc_stats", "-p", "-t", "mapsswe", "-v", "-n", "-", "-e", "test"]
     both = a.read_text(encoding="utf-8") + b.read_text(encoding="utf-8")
     output = subprocess.run(command, input=both, check=True, capture_output=True, text=True).stdout

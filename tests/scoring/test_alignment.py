@@ -1,4 +1,4 @@
-"""Alignments against sclite pair for pair, against jiwer, and against the cost of every possible alignment."""
+"""Alignments compared with sclite pair for pair, with jiwer, and with the cost of every possible alignment."""
 
 import random
 from collections import Counter
@@ -16,7 +16,7 @@ from asr.scoring import alignment
 from asr.scoring.alignment import Pair, Rule, align
 
 COSTS = {"fewest": (1, 1), "sclite": (4, 3)}
-"""Of a substitution, and of a deletion or insertion."""
+"""Cost of a substitution, and of a deletion or insertion."""
 
 WORDS = st.lists(st.sampled_from("abc"), max_size=8)
 
@@ -36,55 +36,55 @@ def random_pairs(count: int) -> list[tuple[list[str], list[str]]]:
 
 
 def noisy(words: list[str], dice: random.Random) -> list[str]:
-    heard = [dice.choices([[word], [], [dice.choice(words)], [word, "uh"]], [7, 1, 1, 1])[0] for word in words]
-    return [word for one in heard for word in one]
+    replacements = [dice.choices([[word], [], [dice.choice(words)], [word, "uh"]], [7, 1, 1, 1])[0] for word in words]
+    return [word for replacement in replacements for word in replacement]
 
 
 @sctk.needs_sctk
 def test_sclite_pair_for_pair(tmp_path: Path) -> None:
     pairs = random_pairs(2_000)
-    assert any(not said and heard for said, heard in pairs)
-    assert any(said and not heard for said, heard in pairs)
-    got = [align(said, heard, "sclite") for said, heard in pairs]
-    sgml = sctk.sclite([said for said, _ in pairs], [heard for _, heard in pairs], tmp_path)
+    assert any(not reference and hypothesis for reference, hypothesis in pairs)
+    assert any(reference and not hypothesis for reference, hypothesis in pairs)
+    got = [align(reference, hypothesis, "sclite") for reference, hypothesis in pairs]
+    sgml = sctk.sclite([reference for reference, _ in pairs], [hypothesis for _, hypothesis in pairs], tmp_path)
     assert got == sctk.alignments(sgml)
-    # And it is another rule: in many of these cases it counts more errors than there need to be.
-    fewest = [align(said, heard) for said, heard in pairs]
-    assert sum(kinds(one) != kinds(other) for one, other in zip(got, fewest, strict=True)) > 500
+    # The two rules differ: in many of these cases `sclite` counts more errors than necessary.
+    fewest = [align(reference, hypothesis) for reference, hypothesis in pairs]
+    assert sum(kinds(a) != kinds(b) for a, b in zip(got, fewest, strict=True)) > 500
 
 
 @sctk.needs_sctk
 def test_sclite_on_long_texts(tmp_path: Path) -> None:
     dice = random.Random(1)
-    said = [dice.choices(["one", "two", "three", "four", "five", "six", "seven"], k=400) for _ in range(5)]
-    heard = [noisy(words, dice) for words in said]
-    got = [align(*pair, "sclite") for pair in zip(said, heard, strict=True)]
-    assert got == sctk.alignments(sctk.sclite(said, heard, tmp_path))
+    references = [dice.choices(["one", "two", "three", "four", "five", "six", "seven"], k=400) for _ in range(5)]
+    hypotheses = [noisy(words, dice) for words in references]
+    got = [align(*pair, "sclite") for pair in zip(references, hypotheses, strict=True)]
+    assert got == sctk.alignments(sctk.sclite(references, hypotheses, tmp_path))
 
 
-def test_fewest_as_jiwer() -> None:
-    for said, heard in random_pairs(300):
-        output = jiwer.process_words(" ".join(said), " ".join(heard))
-        counts = Counter(kinds(align(said, heard)))
+def test_fewest_counts_equal_jiwers() -> None:
+    for reference, hypothesis in random_pairs(300):
+        output = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
+        counts = Counter(kinds(align(reference, hypothesis)))
         assert counts == Counter(H=output.hits, S=output.substitutions, D=output.deletions, I=output.insertions)
 
 
 @pytest.mark.parametrize("rule", ["fewest", "sclite"])
 @settings(deadline=None)
-@given(said=WORDS, heard=WORDS)
-def test_an_alignment_is_whole_and_none_is_cheaper(rule: Rule, said: list[str], heard: list[str]) -> None:
+@given(reference=WORDS, hypothesis=WORDS)
+def test_an_alignment_is_complete_and_optimal(rule: Rule, reference: list[str], hypothesis: list[str]) -> None:
     substitution, gap = COSTS[rule]
 
     @cache
     def cheapest(i: int, j: int) -> int:
         if not i or not j:
             return gap * (i + j)
-        paired = cheapest(i - 1, j - 1) + substitution * (said[i - 1] != heard[j - 1])
+        paired = cheapest(i - 1, j - 1) + substitution * (reference[i - 1] != hypothesis[j - 1])
         return min(paired, cheapest(i - 1, j) + gap, cheapest(i, j - 1) + gap)
 
-    pairs = align(said, heard, rule)
-    assert [pair.reference for pair in pairs if pair.reference is not None] == said
-    assert [pair.hypothesis for pair in pairs if pair.hypothesis is not None] == heard
+    pairs = align(reference, hypothesis, rule)
+    assert [pair.reference for pair in pairs if pair.reference is not None] == reference
+    assert [pair.hypothesis for pair in pairs if pair.hypothesis is not None] == hypothesis
     for pair in pairs:
         by_words = {
             "hit": pair.reference == pair.hypothesis,
@@ -94,11 +94,11 @@ def test_an_alignment_is_whole_and_none_is_cheaper(rule: Rule, said: list[str], 
         }
         assert [kind for kind, holds in by_words.items() if holds] == [pair.kind]
     cost = sum({"hit": 0, "substitution": substitution}.get(pair.kind, gap) for pair in pairs)
-    assert cost == cheapest(len(said), len(heard))
+    assert cost == cheapest(len(reference), len(hypothesis))
 
 
 @pytest.mark.parametrize(
-    ("said", "heard", "fewest", "sclite"),
+    ("reference", "hypothesis", "fewest", "sclite"),
     [
         ("", "", "", ""),
         ("a b", "", "DD", "DD"),
@@ -109,14 +109,16 @@ def test_an_alignment_is_whole_and_none_is_cheaper(rule: Rule, said: list[str], 
         ("a b", "c", "SD", "DS"),
     ],
 )
-def test_by_hand(said: str, heard: str, fewest: str, sclite: str) -> None:
-    assert kinds(align(said.split(), heard.split())) == fewest
-    assert kinds(align(said.split(), heard.split(), "sclite")) == sclite
+def test_by_hand(reference: str, hypothesis: str, fewest: str, sclite: str) -> None:
+    assert kinds(align(reference.split(), hypothesis.split())) == fewest
+    assert kinds(align(reference.split(), hypothesis.split(), "sclite")) == sclite
 
 
 def test_too_long_for_sclite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alignment, "MAX_CELLS", 6)
     assert len(align(["a"] * 2, ["b"] * 3, "sclite")) == 3
-    with pytest.raises(DataError, match="An utterance of 2 words beside 4 is too long for the alignment `sclite`"):
+    with pytest.raises(
+        DataError, match="An utterance with 2 reference and 4 hypothesis words is too long for the rule `sclite`"
+    ):
         align(["a"] * 2, ["b"] * 4, "sclite")
     assert len(align(["a"] * 2, ["b"] * 4)) == 4

@@ -1,4 +1,4 @@
-"""Parts add up to the whole, every utterance lies in its own part, and word errors are counted as by hand."""
+"""Parts add up to the whole, every utterance is in the right part, and word errors are checked by hand."""
 
 from collections import Counter
 
@@ -28,7 +28,7 @@ def totals(parts: tuple[Part, ...]) -> tuple[Counts, Counts]:
 
 
 @given(UTTERANCES)
-def test_names_part_the_utterances_that_have_one(rows: list[tuple]) -> None:
+def test_by_name_splits_the_utterances_that_have_a_name(rows: list[tuple]) -> None:
     parts = by_name(scored(rows), [row[2] for row in rows])
     assert [part.name for part in parts] == sorted({row[2] for row in rows} - {None})
     named = [row for row in rows if row[2] is not None]
@@ -40,7 +40,7 @@ def test_names_part_the_utterances_that_have_one(rows: list[tuple]) -> None:
 
 
 @given(UTTERANCES)
-def test_ranges_part_all_utterances(rows: list[tuple]) -> None:
+def test_by_range_splits_all_utterances(rows: list[tuple]) -> None:
     whole = scored(rows)
     parts = by_range(whole, [row[3] for row in rows], EDGES)
     assert totals(parts) == (whole.words, whole.characters)
@@ -53,7 +53,7 @@ def test_ranges_part_all_utterances(rows: list[tuple]) -> None:
     assert lows == sorted(set(lows))
 
 
-def test_ranges_are_named_and_an_edge_belongs_above_it() -> None:
+def test_names_of_ranges_and_values_on_an_edge() -> None:
     parts = by_range(scored([("a", "a")] * 4), [0.4, 0.5, 1.0, 2.0], EDGES)
     assert [part.name for part in parts] == ["below 0.5", "0.5 to 1", "1 to 2", "2 and more"]
     assert [(part.low, part.high) for part in parts] == [(None, 0.5), (0.5, 1.0), (1.0, 2.0), (2.0, None)]
@@ -90,19 +90,19 @@ def test_word_errors_add_up(rows: list[tuple]) -> None:
         assert error.utterances <= error.count
 
 
-def test_names_must_fit_the_score() -> None:
+def test_the_number_of_names_must_match() -> None:
     with pytest.raises(ValueError, match="zip"):
         by_name(scored([("a", "a")]), ["x", "y"])
 
 
 def test_recall_by_hand() -> None:
-    found = scored([("the kaldi tool", "the kaldi school"), ("kaldi and htk", "called and htk kaldi"), ("", "kaldi")])
-    assert recall(found, {"kaldi", "htk"}) == Recall(said=3, found=2, false=2)
-    assert recall(found, {"julius"}) == Recall(0, 0, 0)
+    result = scored([("the kaldi tool", "the kaldi school"), ("kaldi and htk", "called and htk kaldi"), ("", "kaldi")])
+    assert recall(result, {"kaldi", "htk"}) == Recall(said=3, found=2, false=2)
+    assert recall(result, {"julius"}) == Recall(0, 0, 0)
 
 
 @given(UTTERANCES)
-def test_recall_of_all_words_is_the_hits(rows: list[tuple]) -> None:
+def test_recall_of_all_words_equals_the_hits(rows: list[tuple]) -> None:
     counted, words = recall(scored(rows), {"a", "b", "c"}), scored(rows).words
     assert (counted.said, counted.found) == (words.reference, words.hits)
     assert counted.false == words.substitutions + words.insertions

@@ -1,4 +1,4 @@
-"""Comparisons against the parts they are made of, which have references of their own, and against SCTK as a whole."""
+"""Comparisons checked against their components, which have tests of their own, and against SCTK."""
 
 import json
 import random
@@ -22,7 +22,7 @@ SPEAKERS = [f"s{number % 5}" for number in range(40)]
 
 
 def system(seed: int, rate: float, rule: Rule = "fewest", order: list[int] | None = None) -> Score:
-    """One system's errors on always the same 40 utterances of 5 speakers."""
+    """The output of a system on the same 40 utterances of 5 speakers."""
     texts, dice = random.Random(0), random.Random(seed)
     references = [" ".join(texts.choices("abcdef", k=8)) for _ in IDS]
     hypotheses = [
@@ -38,19 +38,19 @@ def system(seed: int, rate: float, rule: Rule = "fewest", order: list[int] | Non
     )
 
 
-def test_the_parts() -> None:
+def test_the_components() -> None:
     a, b = system(1, 0.3), system(2, 0.1)
     got = compare(a, b)
-    errors = [[utterance.words.errors for utterance in each.utterances] for each in (a, b)]
+    errors = [[utterance.words.errors for utterance in system_.utterances] for system_ in (a, b)]
     reference = np.array([utterance.words.reference for utterance in a.utterances])
     assert got.difference == difference(np.array(errors[0]), np.array(errors[1]), reference, SPEAKERS)
     assert got.difference is not None
     assert got.difference.rate == (b.words.errors - a.words.errors) / 320
     assert got.sign == sign_test(*errors)
     assert got.mapsswe is not None
-    assert got.mapsswe.z > 2  # A's errors less B's, as in SCTK: B is better
+    assert got.mapsswe.z > 2  # A's errors minus B's, as in SCTK: B is better
     assert got.difference.interval is not None
-    assert got.difference.interval.high < 0  # B's rate less A's
+    assert got.difference.interval.high < 0  # B's rate minus A's
 
 
 def test_an_utterance_too_long_for_sctk_has_no_mapsswe(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +58,7 @@ def test_an_utterance_too_long_for_sctk_has_no_mapsswe(monkeypatch: pytest.Monke
     got = compare(system(1, 0.3), system(2, 0.1))
     assert got.mapsswe is None
     assert got.to_dict()["mapsswe"] is None
-    assert "MAPSSWE: none, for an utterance is too long" in render(got)
+    assert "MAPSSWE: none, because an utterance is too long" in render(got)
     assert got.difference == compare(system(1, 0.3), system(2, 0.1)).difference
 
 
@@ -95,8 +95,8 @@ def test_mapsswe_is_that_of_sc_stats_under_both_rules(tmp_path: Path, rule: Rule
     assert got is not None
     references = [utterance.reference.split() for utterance in a.utterances]
     sgml = [
-        sctk.sclite(references, [u.hypothesis.split() for u in each.utterances], tmp_path, name)
-        for name, each in (("a", a), ("b", b))
+        sctk.sclite(references, [u.hypothesis.split() for u in scored.utterances], tmp_path, name)
+        for name, scored in (("a", a), ("b", b))
     ]
     segments, _, _, z, differ = sctk.mapsswe(*sgml)
     assert (got.segments, got.z, got.significant) == (segments, pytest.approx(z, abs=5.1e-4), differ)
@@ -106,7 +106,7 @@ def test_to_dict_is_json() -> None:
     comparison = compare(system(1, 0.3), system(2, 0.1), names=("old", "new"))
     data = json.loads(json.dumps(comparison.to_dict()))
     assert data["rule"] == "fewest"
-    assert [each["name"] for each in data["systems"]] == ["old", "new"]
+    assert [entry["name"] for entry in data["systems"]] == ["old", "new"]
     assert data["systems"][1]["words"] == comparison.b.words.to_dict()
     assert comparison.difference is not None
     assert data["difference"]["interval"]["by"] == "speaker"
@@ -124,7 +124,7 @@ def test_to_dict_is_json() -> None:
     assert len(data["changes"]) == len(comparison.changes)
 
 
-def test_other_utterances() -> None:
+def test_different_utterances_are_refused() -> None:
     a = system(1, 0.3)
     fewer = replace(a, utterances=a.utterances[3:])
     with pytest.raises(DataError, match=r"^new lacks 3 of the 40 utterances of old, the first is 'u0': compare"):
@@ -135,16 +135,16 @@ def test_other_utterances() -> None:
         compare(fewer, a)
 
 
-def test_other_references() -> None:
-    one, other = score(["a b", "c"], ["a", "c"]), score(["a b", "C"], ["a", "c"])
+def test_different_references_are_refused() -> None:
+    a, b = score(["a b", "c"], ["a", "c"]), score(["a b", "C"], ["a", "c"])
     with pytest.raises(DataError, match=r"^The references of '2' differ, 'c' in A and 'C' in B: compare reports"):
-        compare(one, other)
+        compare(a, b)
 
 
-def test_an_id_twice() -> None:
-    twice = score(["a", "b", "c"], ["a", "b", "c"], ids=["x", "y", "x"])
+def test_duplicate_ids_are_refused() -> None:
+    duplicate = score(["a", "b", "c"], ["a", "b", "c"], ids=["x", "y", "x"])
     with pytest.raises(DataError, match=r"^B has the id 'x' twice"):
-        compare(score(["a", "b"], ["a", "b"], ids=["x", "y"]), twice)
+        compare(score(["a", "b"], ["a", "b"], ids=["x", "y"]), duplicate)
 
 
 def test_rules_must_agree() -> None:
@@ -169,7 +169,7 @@ def test_the_rule_is_that_of_the_reports_unless_given(tmp_path: Path) -> None:
     c = write(tmp_path / "c.json", system(2, 0.1))
     assert read_reports(a, b) == (system(1, 0.3, "sclite"), system(2, 0.1, "sclite"))
     assert read_reports(a, b, "fewest") == read_reports(a, c, "fewest") == (system(1, 0.3), system(2, 0.1))
-    with pytest.raises(DataError, match=r"a.json is aligned by the rule sclite and \S+c.json by fewest: name one for"):
+    with pytest.raises(DataError, match=r"a.json is aligned by the rule sclite and \S+c.json by fewest: choose one"):
         read_reports(a, c)
 
 
@@ -189,14 +189,14 @@ def test_the_rule_is_that_of_the_reports_unless_given(tmp_path: Path) -> None:
         b"\xff",
     ],
 )
-def test_what_is_no_report(tmp_path: Path, content: str | bytes) -> None:
+def test_files_that_are_not_reports(tmp_path: Path, content: str | bytes) -> None:
     good = write(tmp_path / "good.json", system(1, 0.3))
     bad = tmp_path / "bad.json"
     bad.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(DataError, match=r"bad.json is not a report: give what `asr evaluate ... -o FOLDER` wrote."):
+    with pytest.raises(DataError, match=r"bad.json is not a report: give the output of `asr evaluate ... -o FOLDER`."):
         read_reports(good, bad)
 
 
-def test_no_report_there(tmp_path: Path) -> None:
+def test_a_missing_report(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^Cannot read \S+report.json: No such file or directory.$"):
         read_reports(tmp_path, tmp_path)

@@ -1,4 +1,4 @@
-"""Intervals against plain loops and Student's law, against what they promise, and in cases known exactly."""
+"""Intervals compared with simple loops and Student's distribution, their coverage, and cases known exactly."""
 
 import math
 import random
@@ -33,7 +33,7 @@ def loop(units: list[tuple[int, ...]], draws: int) -> np.ndarray:
 
 
 def expected(units: list[tuple[int, int]], draws: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The definition with SciPy's Student."""
+    """The definition, with SciPy's Student distribution."""
     drawn = loop(units, draws)
     errors, words = np.sum(units, axis=0)
     count = len(units)
@@ -43,7 +43,7 @@ def expected(units: list[tuple[int, int]], draws: int, confidence: float = 0.95)
 
 
 @pytest.mark.parametrize("confidence", [0.9, 0.95])
-def test_against_a_plain_loop(confidence: float) -> None:
+def test_against_a_simple_loop(confidence: float) -> None:
     errors, reference = corpus(0, 60)
     got = get(bootstrap(errors, reference, confidence=confidence))
     low, high = expected(list(zip(errors.tolist(), reference.tolist(), strict=True)), 3_000, confidence)
@@ -51,7 +51,7 @@ def test_against_a_plain_loop(confidence: float) -> None:
     assert (got.confidence, got.by, got.units, got.draws) == (confidence, "utterance", 60, 10_000)
 
 
-def test_by_speaker_against_a_plain_loop() -> None:
+def test_by_speaker_against_a_simple_loop() -> None:
     errors, reference = corpus(1, 60)
     speakers = [f"speaker {number % 7}" for number in range(60)]
     errors[::7] *= 3
@@ -62,19 +62,19 @@ def test_by_speaker_against_a_plain_loop() -> None:
     assert (got.by, got.units) == ("speaker", 7)
 
 
-def test_student() -> None:
+def test_student_t() -> None:
     for degrees in (1, 2, 3, 9, 39, 500, 20_000):
         for confidence in (0.5, 0.9, 0.95, 0.99):
-            got = intervals._student(confidence, degrees)
+            got = intervals._student_t(confidence, degrees)
             assert got == pytest.approx(stats.t.ppf((1 + confidence) / 2, degrees), rel=1e-5)
 
 
 @pytest.mark.parametrize(("speakers", "slack"), [(40, 0.04), (10, 0.05), (4, 0.05)])
-def test_it_covers_the_true_rate_as_often_as_it_says(speakers: int, slack: float) -> None:
+def test_the_coverage_equals_the_confidence(speakers: int, slack: float) -> None:
     shares = COVERAGE["coverage"](speakers, 0.10, 0.06, 200)
     assert shares["asr"] == pytest.approx(0.95, abs=slack)
     assert shares["difference"] == pytest.approx(0.95, abs=slack)
-    assert shares["by utterance"] < 0.6  # what the speakers cost who leaves them out
+    assert shares["by utterance"] < 0.6  # resampling utterances ignores the differences between speakers
 
 
 def test_blocks_cover_all_draws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,18 +86,18 @@ def test_blocks_cover_all_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (blocks.low, blocks.high) == pytest.approx((whole.low, whole.high), rel=0.1)
 
 
-def test_one_utterance_a_speaker_is_by_utterance() -> None:
+def test_one_utterance_per_speaker_equals_by_utterance() -> None:
     errors, reference = corpus(4, 30)
     by_utterance = get(bootstrap(errors, reference))
     by_speaker = get(bootstrap(errors, reference, [f"{number:02d}" for number in range(30)]))
     assert (by_speaker.low, by_speaker.high) == (by_utterance.low, by_utterance.high)
 
 
-def test_equal_utterances_leave_no_doubt() -> None:
+def test_equal_utterances_have_an_interval_of_width_zero() -> None:
     assert bootstrap(np.full(5, 3), np.full(5, 4)) == Interval(0.75, 0.75, 0.95, "utterance", 5, 10_000)
 
 
-def test_draws_without_a_reference_word_are_left_out() -> None:
+def test_draws_without_reference_words_are_skipped() -> None:
     # Of four utterances, one has reference words: (3 / 4) ** 4 of the draws miss it.
     interval = get(bootstrap(np.array([1, 3, 0, 0]), np.array([10, 0, 0, 0])))
     assert interval.draws == pytest.approx(10_000 * (1 - 0.75**4), abs=200)
@@ -111,7 +111,7 @@ def test_draws_without_a_reference_word_are_left_out() -> None:
         ([0, 0, 0, 300], [500, 0, 0, 1]),
     ],
 )
-def test_units_of_very_different_size_have_the_draws_percentiles(errors: list[int], reference: list[int]) -> None:
+def test_units_of_very_different_size_use_percentiles(errors: list[int], reference: list[int]) -> None:
     interval = get(bootstrap(np.array(errors), np.array(reference)))
     generator = np.random.default_rng(1)
     draws = generator.integers(len(errors), size=(20_000, len(errors)))
@@ -121,7 +121,7 @@ def test_units_of_very_different_size_have_the_draws_percentiles(errors: list[in
     assert (interval.low, interval.high) == (pytest.approx(low, rel=0.03), pytest.approx(high, rel=0.03))
 
 
-def test_too_little_is_known() -> None:
+def test_no_interval_if_there_is_too_little_data() -> None:
     ten = np.full(4, 10)
     assert bootstrap(np.array([1, 2, 3]), ten[:3]) is None
     assert get(bootstrap(np.array([1, 2, 3, 4]), ten)).units == 4
@@ -143,7 +143,7 @@ def test_seed() -> None:
     assert bootstrap(errors, reference, draws=100) != bootstrap(errors, reference, draws=100, seed=1)
 
 
-def test_difference_against_a_plain_loop() -> None:
+def test_difference_against_a_simple_loop() -> None:
     errors, reference = corpus(6, 48)
     other = np.maximum(0, errors + np.random.default_rng(0).integers(-2, 2, 48))
     speakers = [f"speaker {number % 6}" for number in range(48)]
@@ -173,8 +173,8 @@ def test_difference_in_known_cases() -> None:
     assert few.better == pytest.approx(0.75, abs=0.02)
 
 
-def test_pairing_makes_the_difference_sharper() -> None:
-    """Of systems that fail on the same utterances the difference is surer than either rate."""
+def test_pairing_narrows_the_interval_of_the_difference() -> None:
+    """If systems fail on the same utterances, the interval of the difference is narrower than that of a rate."""
     random = np.random.default_rng(7)
     reference = np.full(100, 10)
     errors = random.integers(0, 8, 100)

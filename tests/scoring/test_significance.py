@@ -1,4 +1,4 @@
-"""MAPSSWE against SCTK's sc_stats and cases by hand; the sign test against the binomial law."""
+"""MAPSSWE compared with SCTK's sc_stats and by hand; the sign test compared with the binomial distribution."""
 
 import random
 from pathlib import Path
@@ -13,12 +13,12 @@ from asr.scoring.significance import Mapsswe, mapsswe, segments, sign_test
 
 def noisy(words: list[str], dice: random.Random, vocabulary: str, rate: float) -> list[str]:
     outcomes = ([8 * (1 - rate), rate * 3, rate * 3, rate * 2], ["hit", "deletion", "substitution", "insertion"])
-    heard: list[str] = []
+    noised: list[str] = []
     for word in words:
         (kind,) = dice.choices(outcomes[1], outcomes[0])
         other = dice.choice(vocabulary)
-        heard += {"hit": [word], "deletion": [], "substitution": [other], "insertion": [word, other]}[kind]
-    return heard
+        noised += {"hit": [word], "deletion": [], "substitution": [other], "insertion": [word, other]}[kind]
+    return noised
 
 
 @sctk.needs_sctk
@@ -38,10 +38,10 @@ def test_mapsswe_is_that_of_sc_stats(
     tmp_path: Path, seed: int, vocabulary: str, utterances: int, rates: tuple[float, float]
 ) -> None:
     dice = random.Random(seed)
-    said = [dice.choices(vocabulary, k=dice.randint(0, 25)) for _ in range(utterances)]
-    systems = [[noisy(words, dice, vocabulary, rate) for words in said] for rate in rates]
-    got = mapsswe(*([align(*pair, "sclite") for pair in zip(said, heard, strict=True)] for heard in systems))
-    sgml = [sctk.sclite(said, heard, tmp_path, name) for name, heard in zip("ab", systems, strict=True)]
+    references = [dice.choices(vocabulary, k=dice.randint(0, 25)) for _ in range(utterances)]
+    systems = [[noisy(words, dice, vocabulary, rate) for words in references] for rate in rates]
+    got = mapsswe(*([align(*pair, "sclite") for pair in zip(references, texts, strict=True)] for texts in systems))
+    sgml = [sctk.sclite(references, texts, tmp_path, name) for name, texts in zip("ab", systems, strict=True)]
     count, mean, deviation, z, differ = sctk.mapsswe(*sgml)
     assert (got.segments, got.significant) == (count, differ)
     assert (got.mean, got.deviation, got.z) == pytest.approx((mean, deviation, z), abs=5.1e-4)  # it prints 3 places
@@ -49,7 +49,7 @@ def test_mapsswe_is_that_of_sc_stats(
 
 
 @pytest.mark.parametrize(
-    ("said", "a", "b", "expected"),
+    ("reference", "a", "b", "expected"),
     [
         ("a b c d e", "a b c d e", "a b c d e", []),
         ("a b c d e", "x b c d e", "a b c d x", [(1, 0), (0, 1)]),
@@ -61,20 +61,20 @@ def test_mapsswe_is_that_of_sc_stats(
         ("", "u v", "w", [(2, 1)]),
     ],
 )
-def test_segments_by_hand(said: str, a: str, b: str, expected: list[tuple[int, int]]) -> None:
-    first, second = (align(said.split(), heard.split(), "sclite") for heard in (a, b))
+def test_segments_by_hand(reference: str, a: str, b: str, expected: list[tuple[int, int]]) -> None:
+    first, second = (align(reference.split(), hypothesis.split(), "sclite") for hypothesis in (a, b))
     assert segments(first, second) == expected
-    assert segments(second, first) == [(two, one) for one, two in expected]
+    assert segments(second, first) == [(in_b, in_a) for in_a, in_b in expected]
 
 
-def test_nothing_to_tell_systems_apart() -> None:
+def test_without_variance_there_is_no_significance() -> None:
     right, wrong = align(["a"], ["a"]), align(["a"], ["b"])
     assert mapsswe([right], [right]) == Mapsswe(0, 0.0, 0.0, 0.0, 1.0)
     assert mapsswe([wrong], [right]) == Mapsswe(1, 1.0, 0.0, 0.0, 1.0)
-    assert mapsswe([wrong] * 3, [right] * 3) == Mapsswe(3, 1.0, 0.0, 0.0, 1.0)  # as sc_stats: no spread, no verdict
+    assert mapsswe([wrong] * 3, [right] * 3) == Mapsswe(3, 1.0, 0.0, 0.0, 1.0)  # as in sc_stats
 
 
-def test_sign_test_against_the_binomial_law() -> None:
+def test_sign_test_against_the_binomial_distribution() -> None:
     dice = random.Random(0)
     for count in (1, 2, 7, 40, 3_000):
         a, b = ([dice.randint(0, 3) for _ in range(count)] for _ in range(2))
@@ -93,4 +93,4 @@ def test_sign_test_by_hand() -> None:
     got = sign_test([0, 0, 0, 0, 0, 0, 5], [1, 1, 1, 1, 9, 1, 5])
     assert (got.a_better, got.b_better, got.equal, got.p) == (6, 0, 1, 2 / 64)
     assert got.significant
-    assert not sign_test([0] * 5, [1] * 5).significant  # 2 / 32: the most that five utterances can say
+    assert not sign_test([0] * 5, [1] * 5).significant  # 2 / 32, the lowest p value of five utterances

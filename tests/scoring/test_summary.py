@@ -1,4 +1,4 @@
-"""The summary: which units the interval draws, and what stands where there is no rate."""
+"""The summary: the unit of resampling, warnings, and scores without a rate."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from asr.scoring.wer import score
 
 REFERENCES = ["a b c", "a b", "c d e f", "x y"]
 HYPOTHESES = ["a b d", "a b", "c e f g", "x y"]
+NOT_REPRESENTATIVE = "cannot represent others; the interval does not account for differences between speakers."
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,9 @@ HYPOTHESES = ["a b d", "a b", "c e f g", "x y"]
         (None, "utterance", 8),
     ],
 )
-def test_by_speaker_when_all_are_known_and_enough(speakers: list[str | None] | None, by: str, units: int) -> None:
+def test_by_speaker_if_all_are_known_and_there_are_enough(
+    speakers: list[str | None] | None, by: str, units: int
+) -> None:
     result = score(REFERENCES * 2, HYPOTHESES * 2, speakers=speakers)
     data = report(result)
     for kind in ("words", "characters"):
@@ -40,13 +43,13 @@ def test_the_interval_is_that_of_the_counts() -> None:
     ("speakers", "repeats", "warnings"),
     [
         (None, 3, []),
-        (None, 2, ["Warning: 8 utterances are few, and the interval is rough."]),
-        (["ann", "bob", "cyd", "dan"], 3, ["Warning: 4 speakers are few, and the interval is rough."]),
-        (["ann"] * 4, 3, ["Warning: 1 speaker cannot stand for others; the interval holds for the same speech alone."]),
+        (None, 2, ["Warning: with only 8 utterances the interval is imprecise."]),
+        (["ann", "bob", "cyd", "dan"], 3, ["Warning: with only 4 speakers the interval is imprecise."]),
+        (["ann"] * 4, 3, [f"Warning: 1 speaker {NOT_REPRESENTATIVE}"]),
         (
             ["ann", "bob"] * 2,
             3,
-            ["Warning: 2 speakers cannot stand for others; the interval holds for the same speech alone."],
+            [f"Warning: 2 speakers {NOT_REPRESENTATIVE}"],
         ),
         (["ann", None] * 2, 3, []),
     ],
@@ -63,7 +66,7 @@ def test_the_rule_is_named(rule: Rule, sentence: str) -> None:
     assert report(result)["rule"] == rule
 
 
-def test_no_reference_word() -> None:
+def test_without_reference_words() -> None:
     result = score(["", ""], ["uh", ""])
     data = report(result)
     assert data["words"] == {

@@ -1,4 +1,4 @@
-"""Texts in three formats: what belongs together, what an empty one is, and one sentence for each mistake."""
+"""Texts in three formats: matching, empty texts, and every error message."""
 
 import random
 from pathlib import Path
@@ -76,7 +76,7 @@ def test_a_ctm_file_of_silence(nothing: str) -> None:
     assert pair(REF_CTM, nothing, (".ctm", ".ctm")).hypotheses == ["", "", ""]
 
 
-def test_trn_beside_ctm_by_file() -> None:
+def test_trn_and_ctm_are_matched_by_file() -> None:
     trn, ctm = "hello world (s-1)\ngood (s-2)\n(t-1)\n", "s-1 1 0.5 0.2 word\ns-1 1 0.1 0.2 hello\nt-1 1 0 1 uh\n"
     got = pair(trn, ctm, (".trn", ".ctm"))
     assert [text.strip() for text in got.references] == ["hello world", "good", ""]
@@ -94,15 +94,15 @@ def test_trn_beside_ctm_by_file() -> None:
             "a\nb\n",
             "a\n",
             (".txt", ".txt"),
-            "Different numbers of lines: ref.txt has 2 and hyp.txt 1; line by line they must belong together, with an "
-            "empty line where nothing was said or recognised.",
+            "ref.txt has 2 lines, but hyp.txt has 1: plain texts are matched line by line; leave an empty line where "
+            "nothing was said or recognised.",
         ),
         (
             "a\n",
             "a (s-1)\n",
             (".txt", ".trn"),
-            "ref.txt is plain text, whose lines have no ids, and the other file has ids: give two plain texts, or two "
-            "files that end in .trn or .ctm.",
+            "ref.txt is plain text without ids, but the other file has ids: give two plain texts, or two files that "
+            "end in .trn or .ctm.",
         ),
         (
             "a (s-1)\nb c\n",
@@ -114,23 +114,23 @@ def test_trn_beside_ctm_by_file() -> None:
             "a (s-1)\n;;\nb (s-1)\n",
             "a (s-1)\n",
             (".trn", ".trn"),
-            "ref.trn, line 3: the id 's-1' stands in line 1 already; an id names one utterance.",
+            "ref.trn, line 3: duplicate id 's-1', already in line 1; ids must be unique.",
         ),
         (
             "a (s-1)\nb (s-2)\nc (s-3)\n",
             "a (s-1)\n",
             (".trn", ".trn"),
-            "hyp.trn lacks 2 of the 3 ids of ref.trn, the first is 's-2': give each a line, where there is no word "
-            "just '(s-2)'.",
+            "hyp.trn lacks 2 of the 3 ids of ref.trn, the first is 's-2': add a line for each; for an empty text just "
+            "'(s-2)'.",
         ),
         (
             "a (s-1)\n",
             "a (s-1)\nb (S-1)\n",
             (".trn", ".trn"),
-            "ref.trn lacks 1 of the 2 ids of hyp.trn, the first is 'S-1': give each a line, where there is no word "
-            "just '(S-1)'.",
+            "ref.trn lacks 1 of the 2 ids of hyp.trn, the first is 'S-1': add a line for each; for an empty text just "
+            "'(S-1)'.",
         ),
-        ("", "s-1 1 0 1 a\n", (".ctm", ".ctm"), "ref.ctm holds no word: there is nothing to score against."),
+        ("", "s-1 1 0 1 a\n", (".ctm", ".ctm"), "ref.ctm has no words: there is nothing to score against."),
         (
             "a (s-1)\n",
             "a (t-1)\n",
@@ -141,21 +141,20 @@ def test_trn_beside_ctm_by_file() -> None:
             "a (s-1)\n",
             "s-1 1 0 1 a\ns-2 1 0 1 a\n",
             (".trn", ".ctm"),
-            "ref.trn lacks 1 of the 2 ids of hyp.ctm, the first is 's-2': give each a line, where there is no word "
-            "just '(s-2)'.",
+            "ref.trn lacks 1 of the 2 ids of hyp.ctm, the first is 's-2': add a line for each; for an empty text just "
+            "'(s-2)'.",
         ),
         (
             "a { b / c } (s-1)\n",
             "a (s-1)\n",
             (".trn", ".trn"),
-            "ref.trn, line 1: alternatives like '{ a / b }' are not supported; write the one that was said.",
+            "ref.trn, line 1: alternatives like '{ a / b }' are not supported; write only what was said.",
         ),
         (
             "a (s-1)\n",
             "s-1 1 0 1 a\ns-1 2 0 1 a\n",
             (".trn", ".ctm"),
-            "hyp.ctm, line 2: 's-1' has the channels 1 and 2, and an id of a trn file names no channel; give both "
-            "sides as ctm.",
+            "hyp.ctm, line 2: 's-1' has the channels 1 and 2, but trn ids have no channel; give both files as ctm.",
         ),
         (
             REF_CTM,
@@ -180,11 +179,11 @@ def test_trn_beside_ctm_by_file() -> None:
             ";; nothing\n\n",
             "a (s-1)\n",
             (".trn", ".trn"),
-            "ref.trn holds no utterance: every line is blank or a comment.",
+            "ref.trn has no utterances: every line is blank or a comment.",
         ),
     ],
 )
-def test_mistakes(reference: str, hypothesis: str, suffixes: tuple[str, str], sentence: str) -> None:
+def test_errors(reference: str, hypothesis: str, suffixes: tuple[str, str], sentence: str) -> None:
     with pytest.raises(DataError) as caught:
         pair(reference, hypothesis, suffixes)
     assert str(caught.value) == sentence

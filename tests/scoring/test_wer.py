@@ -1,4 +1,4 @@
-"""Error counts against a plain edit distance, and against jiwer's own sums."""
+"""Error counts compared with a textbook edit distance and with jiwer."""
 
 import json
 import random
@@ -13,7 +13,7 @@ from asr.scoring.wer import Counts, score
 
 
 def distance(a: list[str], b: list[str]) -> int:
-    """The fewest edits from `a` to `b`, by the textbook recursion row by row."""
+    """The edit distance from `a` to `b` by the textbook recursion, row by row."""
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, start=1):
         above, row = row, [i]
@@ -41,11 +41,11 @@ def test_fewest_edits(pairs: list[tuple[str, str]]) -> None:
         words = reference.split(), hypothesis.split()
         check(utterance.words, *words)
         check(utterance.characters, list(" ".join(words[0])), list(" ".join(words[1])))
-    assert result.sentence_errors == sum(one.split() != two.split() for one, two in pairs)
+    assert result.sentence_errors == sum(reference.split() != hypothesis.split() for reference, hypothesis in pairs)
     for kind in ("words", "characters"):
         for field in ("hits", "substitutions", "deletions", "insertions", "errors", "reference"):
-            parts = [getattr(getattr(utterance, kind), field) for utterance in result.utterances]
-            assert getattr(getattr(result, kind), field) == sum(parts)
+            counts = [getattr(getattr(utterance, kind), field) for utterance in result.utterances]
+            assert getattr(getattr(result, kind), field) == sum(counts)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_by_hand(reference: str, hypothesis: str, words: Counts, characters: Cou
     assert utterance.characters == characters
 
 
-def test_the_rule_counts_for_words_alone() -> None:
+def test_the_rule_applies_to_words_only() -> None:
     fewest, sclite = (score(["p q r one two"], ["one two s t u"], rule=rule) for rule in ("fewest", "sclite"))
     assert (fewest.rule, sclite.rule) == ("fewest", "sclite")
     assert (fewest.words, sclite.words) == (Counts(0, 5, 0, 0), Counts(2, 0, 3, 3))
@@ -82,7 +82,7 @@ def test_any_script() -> None:
     (utterance,) = score(["東京 は　晴れ שלום नमस्ते"], ["東京 が 晴れ שלום नमस्त"]).utterances
     assert utterance.words == Counts(3, 2, 0, 0)
     assert utterance.characters == Counts(17, 1, 1, 0)
-    assert score(["é"], ["e\u0301"]).words == Counts(0, 1, 0, 0)  # two spellings of one letter: compared as they are
+    assert score(["é"], ["e\u0301"]).words == Counts(0, 1, 0, 0)  # two encodings of one letter: not normalised
 
 
 def test_a_corpus_against_jiwer() -> None:
@@ -90,11 +90,13 @@ def test_a_corpus_against_jiwer() -> None:
     vocabulary = ["".join(dice.choices("etaoin", k=dice.randint(1, 6))) for _ in range(200)]
 
     def noisy(words: list[str]) -> str:
-        heard = [dice.choices([[word], [], [dice.choice(vocabulary)], [word, "uh"]], [8, 1, 1, 1])[0] for word in words]
-        return " ".join(word for one in heard for word in one)
+        noised = [
+            dice.choices([[word], [], [dice.choice(vocabulary)], [word, "uh"]], [8, 1, 1, 1])[0] for word in words
+        ]
+        return " ".join(word for replacement in replacements for word in replacement)
 
-    said = [dice.choices(vocabulary, k=dice.randint(0, 40)) for _ in range(500)]
-    references, hypotheses = [" ".join(words) for words in said], [noisy(words) for words in said]
+    texts = [dice.choices(vocabulary, k=dice.randint(0, 40)) for _ in range(500)]
+    references, hypotheses = [" ".join(words) for words in texts], [noisy(words) for words in texts]
     result = score(references, hypotheses)
     assert result.words.rate == pytest.approx(jiwer.wer(references, hypotheses), abs=1e-12)
     assert result.characters.rate == pytest.approx(jiwer.cer(references, hypotheses), abs=1e-12)
@@ -178,7 +180,7 @@ def test_ids_are_line_numbers_unless_given() -> None:
 
 
 def test_lengths_must_agree() -> None:
-    with pytest.raises(ValueError, match="no utterance"):
+    with pytest.raises(ValueError, match="no utterances"):
         score([], [])
     with pytest.raises(ValueError, match="longer"):
         score(["a"], ["a", "b"])
