@@ -17,7 +17,7 @@ Text = Sequence[str]
 
 
 def sclite(references: Sequence[Text], hypotheses: Sequence[Text], folder: Path, name: str = "out") -> Path:
-    """Align with sclite, case-sensitive, to an SGML file. Words must not contain quotes, colons, commas or semicolons."""
+    """Align with sclite, case-sensitive, to an SGML file. Words have no quotes, colons, commas or semicolons."""
     trn = {"ref": references, name: hypotheses}
     for side, texts in trn.items():
         lines = [" ".join(words) + f" (speaker{number % 7}-{number})\n" for number, words in enumerate(texts)]

@@ -90,7 +90,7 @@ def test_a_corpus_against_jiwer() -> None:
     vocabulary = ["".join(dice.choices("etaoin", k=dice.randint(1, 6))) for _ in range(200)]
 
     def noisy(words: list[str]) -> str:
-        noised = [
+        replacements = [
             dice.choices([[word], [], [dice.choice(vocabulary)], [word, "uh"]], [8, 1, 1, 1])[0] for word in words
         ]
         return " ".join(word for replacement in replacements for word in replacement)
