@@ -157,7 +157,7 @@ function reliability(calibration) {
     svg("title", {}, `${count(bin.words)} words: confidence ${percent(bin.confidence, 1)}, correct ${percent(bin.accuracy, 1)}`),
     svg("line", { class: "end", x1: x(bin.confidence), x2: x(bin.confidence), y1: y(bin.interval[0]), y2: y(bin.interval[1]) }),
     svg("circle", { class: "point", cx: x(bin.confidence), cy: y(bin.accuracy), r: 3 + 4 * Math.sqrt(bin.words / calibration.words) })));
-  return svg("svg", { viewBox: `0 0 ${left + side + 16} ${top + side + 42}`, width: left + side + 16, role: "img", "aria-label": "Reliability diagram: share of correct words over confidence, in percent; the table shows the numbers" },
+  return svg("svg", { viewBox: `0 0 ${left + side + 16} ${top + side + 42}`, width: left + side + 16, role: "img", "aria-label": "Reliability diagram: share of correct words over confidence, in percent; the numbers are in the table" },
     marks, svg("line", { class: "diagonal", x1: x(0), y1: y(0), x2: x(1), y2: y(1) }), points,
     svg("text", { class: "soft", x: x(0.5), y: y(0) + 36, "text-anchor": "middle" }, "confidence, %"),
     svg("text", { class: "soft", transform: `translate(13 ${y(0.5)}) rotate(-90)`, "text-anchor": "middle" }, "correct, %"));
