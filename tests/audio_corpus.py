@@ -1,12 +1,12 @@
-"""Broken sound files by the thousand, each made again from its number, and what `asr.audio` makes of them.
+"""Fuzz `asr.audio` with thousands of broken audio files, each reproducible from its number.
 
-    python tests/audio_corpus.py --count 5000                  # try the first 5,000 of them, and count
-    python tests/audio_corpus.py --count 500 --write FOLDER    # write them as files, to try something else on them
+    python tests/audio_corpus.py --count 5000                  # try the first 5,000 files and count the outcomes
+    python tests/audio_corpus.py --count 500 --write FOLDER    # write the files, to test other programs with them
 
-The first ones are whole: every container and encoding that can be written here. The rest are those with bits flipped,
-ends missing and headers that lie; WAV files with every field out of range; sound within sound; text, other files and
-noise; and streams without end. They are read in another process, so that one which crashes a decoder, hangs or eats the
-memory is found by its number and costs nothing else.
+The first files are intact: every container and encoding that can be written here. The rest are the same with flipped
+bits, missing ends and wrong headers; WAV files with every field out of range; nested files; text, other files and
+noise; and endless streams. They are read in another process, so that a file that crashes a decoder, hangs or exhausts
+the memory is identified by its number and affects no other file.
 """
 
 import argparse
@@ -39,17 +39,17 @@ import soundfile
 RATE = 16_000
 SECONDS = 0.3
 CPU_LIMIT_S = 10.0
-"""Of one file; the time of a clock would depend on what else runs."""
+"""CPU time limit per file; wall-clock time would depend on the load of the machine."""
 WAIT_LIMIT_S = 120.0
-"""For a sign of life, in case that it waits for something."""
+"""Wall-clock limit per file, in case the process is blocked."""
 MEMORY_LIMIT_BYTES = 4 * 2**30
-"""Of address space, of which the libraries take 1 GiB before they do anything."""
+"""Limit of the address space, of which the libraries reserve 1 GiB on import."""
 MAX_PEAK_MB = 600
-"""Resident memory of the whole process, at any time."""
+"""Maximum resident memory of the process."""
 MAX_STREAM_BYTES = 2**25
-"""What `asr.audio` may take of an endless stream here, so that thousands are tried in minutes."""
+"""Maximum number of bytes to buffer of an endless stream, so that thousands can be tried in minutes."""
 
-# ---------------------------------------------------------------- whole files
+# ---------------------------------------------------------------- intact files
 
 SOUNDFILE = (
     "WAV/PCM_U8 WAV/PCM_16 WAV/PCM_24 WAV/PCM_32 WAV/FLOAT WAV/DOUBLE WAV/ULAW WAV/ALAW WAV/IMA_ADPCM WAV/MS_ADPCM "
@@ -59,7 +59,7 @@ SOUNDFILE = (
     "PAF/PCM_16 PAF/PCM_24 SVX/PCM_16 IRCAM/PCM_16 MAT4/PCM_16 MAT5/PCM_16 MAT5/DOUBLE PVF/PCM_16 HTK/PCM_16 "
     "SDS/PCM_16 MPC2K/PCM_16 AVR/PCM_16 WVE/ALAW XI/DPCM_16 MP3/MPEG_LAYER_III OGG/VORBIS OGG/OPUS"
 )
-"""What libsndfile writes: format and encoding."""
+"""Formats written by libsndfile: container and encoding."""
 
 FFMPEG = (
     "ogg/libopus/48 ogg/flac/16 mp3/libmp3lame/16 ipod/aac/16 ipod/alac/16 mp4/aac/44.1 mp4/libopus/48 mp4/ac3/48 "
@@ -72,14 +72,14 @@ FFMPEG = (
     "wav/g726/8 wav/adpcm_yamaha/16 w64/pcm_s16le/16 aiff/pcm_s16le/16 au/pcm_f64be/16 voc/pcm_u8/16 rm/real_144/8 "
     "rm/ac3/48 flac/flac/16"
 )
-"""What FFmpeg writes: container, encoding, sample rate in kHz."""
+"""Formats written by FFmpeg: container, encoding, sample rate in kHz."""
 
 VIDEOS = "mp4/aac/44.1 mov/pcm_s16le/16 matroska/libopus/48 avi/libmp3lame/16 mpegts/mp2/48 flv/aac/16"
-"""The same with pictures."""
+"""The same with a video track."""
 
 
 def noise(rate: int, channels: int) -> np.ndarray:
-    """Something like speech: little of it in high frequencies. Shape: (S, C)"""
+    """Speech-like noise with little energy at high frequencies. Shape: (S, C)"""
     white = np.random.default_rng([rate, channels]).normal(size=(round(SECONDS * rate) + 15, channels))
     weights = 0.1 * np.hanning(16) / 8
     return np.tensordot(weights, np.lib.stride_tricks.sliding_window_view(white, 16, axis=0), axes=(0, 2))
@@ -118,7 +118,7 @@ def by_ffmpeg(container: str, codec: str, rate: int, channels: int, pictures: in
 
 
 def without_time(data: bytes) -> bytes:
-    """Take out the hour, or the random number, that libsndfile writes into a file."""
+    """Remove the time, or the random number, that libsndfile writes into a file."""
     data = re.sub(rb"(PEAK.{8}).{4}", rb"\1\0\0\0\0", data, flags=re.DOTALL)
     data = re.sub(rb"(libsndfile-.{,20}, )[-0-9]{10} [:0-9]{8}", rb"\g<1>2000-01-01 00:00:00", data)
     if data.startswith(b"OggS"):
@@ -128,7 +128,7 @@ def without_time(data: bytes) -> bytes:
 
 @cache
 def originals() -> dict[str, bytes]:
-    """Name -> a whole file of some tenths of a second."""
+    """Name -> intact file of some tenths of a second."""
     files = {}
     for name in SOUNDFILE.split():
         format, subtype = name.split("/")
@@ -154,7 +154,7 @@ Random = np.random.Generator
 
 
 def at(data: Sequence, random: Random) -> int:
-    """A position in a file, half of the time among the first bytes."""
+    """Draw a position in a file, half of the time among the first bytes."""
     return int(random.integers(min(len(data), 200) if random.random() < 0.5 else len(data))) if len(data) else 0
 
 
@@ -179,8 +179,8 @@ def with_extreme_number(data: bytes, random: Random) -> bytes:
     return overwritten(data, place, struct.pack(form, value))
 
 
-def with_lying_chunk(data: bytes, random: Random) -> bytes:
-    """Give a wrong number just before or behind four letters, where RIFF, MP4 and their like keep sizes and counts."""
+def with_wrong_chunk(data: bytes, random: Random) -> bytes:
+    """Corrupt a number next to a four-letter tag, where RIFF, MP4 and similar formats store sizes and counts."""
     tags = [match.start() for match in re.finditer(rb"[A-Za-z][A-Za-z0-9 ]{3}", data)]
     if not tags:
         return flipped(data, random)
@@ -230,8 +230,8 @@ MUTATIONS: tuple[Callable[[bytes, Random], bytes], ...] = (
     headless,
     with_extreme_number,
     with_extreme_number,
-    with_lying_chunk,
-    with_lying_chunk,
+    with_wrong_chunk,
+    with_wrong_chunk,
     with_insertion,
     with_hole,
     with_zeros,
@@ -257,7 +257,7 @@ def crc_table() -> tuple[int, ...]:
 
 
 def ogg(data: bytes) -> bytes:
-    """Make the checksums of all Ogg pages right (RFC 3533, 6), so that a decoder gets to see what is wrong in them."""
+    """Correct the checksums of all Ogg pages (RFC 3533, 6), so that decoders do not skip the corrupted ones."""
     right = bytearray(data)
     for match in re.finditer(b"OggS", data):
         begin = match.start()
@@ -273,7 +273,7 @@ def ogg(data: bytes) -> bytes:
     return bytes(right)
 
 
-# ---------------------------------------------------------------- other things that come as sound files
+# ---------------------------------------------------------------- other inputs
 
 
 @dataclass(frozen=True)
@@ -282,7 +282,7 @@ class Case:
     kind: str
     data: bytes
     tail: bytes = b""
-    """What follows the data again and again without end, if anything does."""
+    """Bytes repeated endlessly after the data; empty for a finite file."""
 
 
 def mutated(random: Random) -> tuple[str, bytes, bytes]:
@@ -304,7 +304,7 @@ def riff(*chunks: tuple[bytes, bytes], size: int | None = None, kind: bytes = b"
 
 
 def lying_wav(random: Random) -> tuple[str, bytes, bytes]:
-    """A WAV file of which any field may be anything."""
+    """A WAV file with arbitrary values in its header fields."""
 
     def pick(usual: int, *others: int) -> int:
         return usual if random.random() < 0.6 else int(random.choice(others))
@@ -338,7 +338,7 @@ def lying_wav(random: Random) -> tuple[str, bytes, bytes]:
 
 
 def odd_but_right(random: Random) -> tuple[str, bytes, bytes]:
-    """Files without a fault that hold what nobody expects: odd rates, many channels, samples that are no numbers."""
+    """Valid files with unusual content: odd rates, many channels, samples that are not numbers."""
     rate = int(random.choice([1000, 1001, 7999, 8000, 11_025, 37_800, 96_000, 192_000, 384_000, 768_000]))
     channels = int(random.choice([1, 1, 2, 3, 5, 6, 8, 64, 255]))
     samples = random.normal(size=(int(random.integers(1, 2000)), channels)) * 0.1
@@ -361,7 +361,7 @@ def odd_but_right(random: Random) -> tuple[str, bytes, bytes]:
 
 
 def no_sound(random: Random) -> tuple[str, bytes, bytes]:
-    """Text, other kinds of files, noise, next to nothing."""
+    """Text, other kinds of files, noise, nearly empty files."""
     length = int(random.integers(1, 20_000))
     words = random.choice(
         ["the", "sound", "of", "RIFF", "moov", "ID3", "0,1", "\t", "<p>", "größe", "\n"], size=length // 4
@@ -376,7 +376,7 @@ def no_sound(random: Random) -> tuple[str, bytes, bytes]:
         "short noise": random.bytes(length % 40),
         "zeros": bytes(length),
         "ones": b"\xff" * length,
-        "play list": b"#EXTM3U\n#EXTINF:2,\nsecret.wav\n" * (length // 100),
+        "playlist": b"#EXTM3U\n#EXTINF:2,\nsecret.wav\n" * (length // 100),
         "cue sheet": b'FILE "x.wav" WAVE\n  TRACK 01 AUDIO\n    INDEX 01 00:00:00\n',
         "concat": b"ffconcat version 1.0\nfile secret.wav\n",
         "sdp": b"v=0\no=- 0 0 IN IP4 127.0.0.1\nm=audio 5004 RTP/AVP 0\n",
@@ -409,7 +409,7 @@ def no_sound(random: Random) -> tuple[str, bytes, bytes]:
 
 
 def nested(random: Random) -> tuple[str, bytes, bytes]:
-    """Sound within sound, after sound, and behind tags."""
+    """Audio files nested in others, concatenated, and preceded by tags."""
     first, second = any_original(random), any_original(random)
     fmt = struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
     size = len(first)
@@ -443,7 +443,7 @@ def pages(data: bytes) -> list[bytes]:
 
 
 def endless(random: Random) -> tuple[str, bytes, bytes]:
-    """A stream that goes on for ever, behind a beginning that may be right."""
+    """An endless stream, whose beginning may be valid."""
     fmt = struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
     wav = riff((b"fmt ", fmt), (b"data", b""), size=2**32 - 1)[:-4] + b"\xff" * 4
     original = any_original(random)
@@ -466,11 +466,11 @@ def endless(random: Random) -> tuple[str, bytes, bytes]:
 
 
 KINDS = ((mutated, 0.74), (lying_wav, 0.08), (odd_but_right, 0.04), (no_sound, 0.05), (nested, 0.07), (endless, 0.02))
-"""What there is besides whole files, and how much of each."""
+"""Kinds of cases other than intact files, with their weights."""
 
 
 def case(number: int) -> Case:
-    """The case with that number, always the same."""
+    """Generate the case with the given number, always the same."""
     names = list(originals())
     if number < len(names):
         return Case(number, names[number], originals()[names[number]])
@@ -480,7 +480,7 @@ def case(number: int) -> Case:
     return Case(number, kind, data, tail)
 
 
-# ---------------------------------------------------------------- trying them
+# ---------------------------------------------------------------- trying the files
 
 
 OUTCOMES = ("good", "refused", "wrong", "crashed", "hung")
@@ -491,37 +491,37 @@ class Verdict:
     number: int
     kind: str
     outcome: str
-    """good (it is sound), refused (one sentence); or what must not be: wrong, crashed, hung."""
+    """good (decoded) or refused (with one sentence); or one of the forbidden outcomes wrong, crashed, hung."""
     detail: str = ""
-    """The sentence, or what was wrong."""
-    sound_s: float = 0.0
+    """The sentence, or the reason of a forbidden outcome."""
+    audio_s: float = 0.0
     cpu_s: float = 0.0
     peak_mb: float = 0.0
 
 
 class Pipe(io.RawIOBase):
-    """A stream that cannot be searched, and may have no end."""
+    """A stream that is not seekable and may be endless."""
 
     def __init__(self, data: bytes, tail: bytes) -> None:
         super().__init__()
-        self.rest, self.tail = data, tail * (65_536 // max(1, len(tail)) + 1)
+        self.remaining, self.tail = data, tail * (65_536 // max(1, len(tail)) + 1)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer) -> int:
-        self.rest = self.rest or self.tail
-        piece, self.rest = self.rest[: len(buffer)], self.rest[len(buffer) :]
-        buffer[: len(piece)] = piece
-        return len(piece)
+        self.remaining = self.remaining or self.tail
+        chunk, self.remaining = self.remaining[: len(buffer)], self.remaining[len(buffer) :]
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
 
 
 def attempt(case: Case, folder: Path) -> tuple[str, str, float]:
-    """Read a case as `asr` would: outcome, detail, seconds of sound."""
+    """Read a case as `asr` would: outcome, detail, seconds of audio."""
     from asr import audio
     from asr.errors import AudioError
 
-    path = folder / "sound.bin"
+    path = folder / "audio.bin"
     if case.tail or case.number % 4 == 0:
         name, source = "the given stream", lambda: cast("IO[bytes]", Pipe(case.data, case.tail))
     elif case.number % 4 == 1:
@@ -539,15 +539,19 @@ def attempt(case: Case, folder: Path) -> tuple[str, str, float]:
             return str(error)
         return ""
 
-    ways = (audio.channels, audio.duration_s, lambda it: audio.load(it, RATE, channel=1, offset_s=0.1, duration_s=0.1))
-    said = {refusal(lambda way=way: way(source())) for way in ways}
+    functions = (
+        audio.channels,
+        audio.duration_s,
+        lambda source: audio.load(source, RATE, channel=1, offset_s=0.1, duration_s=0.1),
+    )
+    sentences = {refusal(lambda function=function: function(source())) for function in functions}
     waveform = None
     try:
         waveform = audio.load(source(), RATE)
     except AudioError as error:
-        said.add(str(error))
+        sentences.add(str(error))
     sentence = ""
-    for sentence in said - {""}:
+    for sentence in sentences - {""}:
         if name not in sentence or "\n" in sentence or not sentence.endswith(".") or len(sentence) > 400:
             return "wrong", f"no clear sentence: {sentence!r}", 0.0
     if waveform is None:
@@ -555,12 +559,12 @@ def attempt(case: Case, folder: Path) -> tuple[str, str, float]:
     if waveform.dtype != np.float32 or waveform.ndim != 1 or not len(waveform) or not np.isfinite(waveform).all():
         return "wrong", f"no finite waveform: {waveform.dtype} {waveform.shape}", 0.0
     if len(waveform) > RATE * (10 + len(case.data) / 20):
-        return "wrong", f"{len(waveform) / RATE:.0f} s of sound out of {len(case.data)} bytes", 0.0
+        return "wrong", f"{len(waveform) / RATE:.0f} s of audio out of {len(case.data)} bytes", 0.0
     return "good", "", len(waveform) / RATE
 
 
 def peak_mb(*, reset: bool = False) -> float:
-    """The largest resident memory of this process since the last reset, where the system tells."""
+    """Peak resident memory of this process since the last reset, if the system reports it."""
     if not Path("/proc/self/clear_refs").exists():
         return 0.0
     if reset:
@@ -570,7 +574,7 @@ def peak_mb(*, reset: bool = False) -> float:
 
 
 def work(numbers: Sequence[int]) -> None:
-    """Try cases in this process, and print a verdict a line."""
+    """Try cases in this process, and print one verdict per line."""
     import resource
 
     from asr.audio import sources
@@ -589,13 +593,13 @@ def work(numbers: Sequence[int]) -> None:
     ):
         os.dup2(printed.fileno(), 1)  # standard output is for transcripts; no library may write there
         for number in numbers:
-            this = case(number)
+            current = case(number)
             peak_mb(reset=True)
-            begin = time.process_time()
-            sound_s = 0.0
-            signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)  # SIGPROF ends the process, whatever it is at
+            start_s = time.process_time()
+            audio_s = 0.0
+            signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)  # SIGPROF ends the process at any point
             try:
-                outcome, detail, sound_s = attempt(this, Path(folder))
+                outcome, detail, audio_s = attempt(current, Path(folder))
             except Exception as error:
                 outcome, detail = "wrong", f"{type(error).__name__}: {error}"
             signal.setitimer(signal.ITIMER_PROF, 0)
@@ -610,33 +614,33 @@ def work(numbers: Sequence[int]) -> None:
             peak = peak_mb()
             if peak > MAX_PEAK_MB:
                 outcome, detail = "wrong", f"{peak:.0f} MB of memory"
-            verdict = Verdict(number, this.kind, outcome, detail, sound_s, time.process_time() - begin, peak)
+            verdict = Verdict(number, current.kind, outcome, detail, audio_s, time.process_time() - start_s, peak)
             print(json.dumps(asdict(verdict)), file=out, flush=True)
 
 
 def try_all(numbers: Sequence[int], command: Sequence[str] = ()) -> Iterator[Verdict]:
-    """Verdicts on cases, tried in another process, which is started anew whenever one case ends it or takes too long.
+    """Yield verdicts on cases tried in another process, which is restarted whenever a case ends it or takes too long.
 
-    `command` takes the numbers as arguments, and prints what `work` prints; the usual one is this file.
+    `command` takes the numbers as arguments and prints verdicts like `work`; the default is this file.
     """
     command = command or [sys.executable, __file__, "--work"]
-    rest = collections.deque(numbers)
-    while rest:
-        batch = [str(rest[index]) for index in range(min(len(rest), 500))]
+    pending = collections.deque(numbers)
+    while pending:
+        batch = [str(pending[index]) for index in range(min(len(pending), 500))]
         with (
-            tempfile.TemporaryFile("w+", errors="replace") as said,
-            subprocess.Popen([*command, *batch], stdout=subprocess.PIPE, stderr=said, text=True) as process,
+            tempfile.TemporaryFile("w+", errors="replace") as stderr,
+            subprocess.Popen([*command, *batch], stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
         ):
             lines: queue.Queue[str] = queue.Queue()
             reader = threading.Thread(target=_forward, args=(process.stdout, lines))
             reader.start()
             for _ in batch:
-                verdict = _verdict(process, lines, rest[0])
+                verdict = _verdict(process, lines, pending[0])
                 if verdict.outcome == "crashed":
-                    said.seek(max(0, said.seek(0, 2) - 500))
-                    verdict = replace(verdict, detail=f"{verdict.detail}; {said.read().strip()}")
+                    stderr.seek(max(0, stderr.seek(0, 2) - 500))
+                    verdict = replace(verdict, detail=f"{verdict.detail}; {stderr.read().strip()}")
                 yield verdict
-                rest.popleft()
+                pending.popleft()
                 if verdict.outcome in ("crashed", "hung"):
                     process.kill()
                     break
@@ -656,7 +660,7 @@ def _verdict(process: subprocess.Popen, lines: "queue.Queue[str]", number: int) 
     try:
         line = lines.get(timeout=WAIT_LIMIT_S)
     except queue.Empty:
-        return Verdict(number, case(number).kind, "hung", f"gave no sign of life in {WAIT_LIMIT_S:g} s")
+        return Verdict(number, case(number).kind, "hung", f"no response within {WAIT_LIMIT_S:g} s")
     if line:
         return Verdict(**json.loads(line))
     status = process.wait()
@@ -666,34 +670,34 @@ def _verdict(process: subprocess.Popen, lines: "queue.Queue[str]", number: int) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=5000, help="how many")
-    parser.add_argument("--first", type=int, default=0, help="the number of the first")
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write them as files instead of trying them")
-    parser.add_argument("--work", type=int, nargs="+", metavar="NUMBER", help="try these in this very process")
+    parser.add_argument("--count", type=int, default=5000, help="number of files")
+    parser.add_argument("--first", type=int, default=0, help="number of the first file")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the files instead of trying them")
+    parser.add_argument("--work", type=int, nargs="+", metavar="NUMBER", help="try these files in this process")
     arguments = parser.parse_args()
     numbers = range(arguments.first, arguments.first + arguments.count)
     if arguments.work:
         work(arguments.work)
     elif arguments.write:
         arguments.write.mkdir(parents=True, exist_ok=True)
-        for this in map(case, numbers):
-            if not this.tail:
-                (arguments.write / f"{this.number:06d}.wav").write_bytes(this.data)
+        for current in map(case, numbers):
+            if not current.tail:
+                (arguments.write / f"{current.number:06d}.wav").write_bytes(current.data)
     else:
         sys.exit(report(try_all(numbers)))
 
 
 def report(verdicts: Iterator[Verdict]) -> int:
-    """Print what must not be as it comes, and the counts at the end. The number of cases that went wrong, 1 at most."""
+    """Print forbidden outcomes as they occur, and the counts at the end. Returns 1 if there were any, else 0."""
     counts, slowest, largest, longest = collections.Counter[str](), 0.0, 0.0, 0.0
     for verdict in verdicts:
         counts[verdict.outcome] += 1
         slowest, largest = max(slowest, verdict.cpu_s), max(largest, verdict.peak_mb)
-        longest = max(longest, verdict.sound_s)
+        longest = max(longest, verdict.audio_s)
         if verdict.outcome not in ("good", "refused"):
             print(f"{verdict.number} ({verdict.kind}): {verdict.outcome}: {verdict.detail}", flush=True)
     print(f"{counts.total()} files: " + ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES))
-    print(f"at most {slowest:.1f} s, {largest:.0f} MB of memory, and {longest:.1f} s of sound")
+    print(f"at most {slowest:.1f} s, {largest:.0f} MB of memory, and {longest:.1f} s of audio")
     return int(counts.total() > counts["good"] + counts["refused"])
 
 

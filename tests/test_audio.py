@@ -171,7 +171,7 @@ def test_ffmpeg_formats(tmp_path: Path, container: str, codec: str, rate: int, t
     assert duration_s(path) == waveform.size / rate
 
 
-def test_adpcm_comes_in_whole_blocks() -> None:
+def test_adpcm_is_padded_to_complete_blocks() -> None:
     waveform = load(encoded(sine(), "WAV", "IMA_ADPCM"), RATE)
     assert RATE <= len(waveform) < RATE + 512
     np.testing.assert_allclose(waveform[50:RATE], sine()[50:], rtol=0, atol=0.02)

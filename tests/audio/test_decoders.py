@@ -27,8 +27,8 @@ def test_a_sample_of_the_corpus() -> None:
     assert [verdict for verdict in verdicts if verdict.outcome not in ("good", "refused")] == []
     assert [verdict.number for verdict in verdicts] == list(range(WHOLE + 180))
     assert [verdict.kind for verdict in verdicts[:WHOLE] if verdict.outcome != "good"] == ["SDS/PCM_16"]
-    seconds = {verdict.kind: verdict.sound_s for verdict in verdicts[:WHOLE]}
-    odd = {kind for kind, sound_s in seconds.items() if not -0.02 < sound_s - audio_corpus.SECONDS < 0.1}
+    seconds = {verdict.kind: verdict.audio_s for verdict in verdicts[:WHOLE]}
+    odd = {kind for kind, audio_s in seconds.items() if not -0.02 < audio_s - audio_corpus.SECONDS < 0.1}
     assert odd == {"SDS/PCM_16", "XI/DPCM_16"}  # XI does not store its sample rate
     broken = collections.Counter(verdict.outcome for verdict in verdicts[WHOLE:])
     assert min(broken["good"], broken["refused"]) > 30
@@ -101,7 +101,7 @@ GOOD = (
             "hung",
             "exit status -27",
         ),
-        ("import time; time.sleep(99)", "hung", "gave no sign of life in 4 s"),
+        ("import time; time.sleep(99)", "hung", "no response within 4 s"),
     ],
 )
 def test_a_file_that_ends_the_process_is_identified(
@@ -127,7 +127,7 @@ FAULTS = {
     "no finite waveform": "return np.full(9, np.nan, np.float32)",
     "no finite waveform: float64": "return np.zeros(9)",
     "no finite waveform: float32 (0,)": "return np.zeros(0, np.float32)",
-    "6250 s of sound out of 1 bytes": "return np.zeros(10**8, np.float32)",
+    "6250 s of audio out of 1 bytes": "return np.zeros(10**8, np.float32)",
     "printed b'Error A : 00": "os.write(1, b'Error A : 00'); return np.zeros(9, np.float32)",
     "in a callback": "ffi = FFI(); ffi.callback('int()', lambda: 1 // 0)(); return np.zeros(9, np.float32)",
     "MB of memory": "waste = np.ones(2 * 10**7); return np.zeros(9, np.float32)",

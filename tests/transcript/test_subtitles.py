@@ -193,18 +193,18 @@ def test_fast_speech_stays_visible_in_the_pause_until_it_is_read() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_identical_channels_are_each_shown(count: int) -> None:
     one = even("first we take the road along the coast and after the bridge we turn towards the hills", word_s=0.35)
-    found = cues(merged([one] * count))
-    assert sorted(cue.channel or 0 for cue in found) == [
-        n + 1 for n in range(count) for _ in range(len(found) // count)
+    shown = cues(merged([one] * count))
+    assert sorted(cue.channel or 0 for cue in shown) == [
+        n + 1 for n in range(count) for _ in range(len(shown) // count)
     ]
-    assert all(cue.end_ms - cue.start_ms >= 1000 for cue in found)
+    assert all(cue.end_ms - cue.start_ms >= 1000 for cue in shown)
 
 
 def test_an_interjection_neither_hides_the_sentence_nor_is_hidden() -> None:
     sentence = "and then the whole family moved to another part of the country"
-    found = cues(merged([even(sentence, start_s=1.0), even("yes", start_s=2.0)]))
-    assert [(cue.channel, cue.start_ms) for cue in found] == [(1, 1000), (2, 4500)]
-    assert [cue.end_ms - cue.start_ms for cue in found] == [3500, 1000]
+    shown = cues(merged([even(sentence, start_s=1.0), even("yes", start_s=2.0)]))
+    assert [(cue.channel, cue.start_ms) for cue in shown] == [(1, 1000), (2, 4500)]
+    assert [cue.end_ms - cue.start_ms for cue in shown] == [3500, 1000]
 
 
 def test_both_last_words_are_shown_before_the_recording_ends() -> None:
@@ -219,11 +219,11 @@ def test_both_last_words_are_shown_before_the_recording_ends() -> None:
 @given(st.lists(speech(max_words=25), min_size=2, max_size=3))
 def test_channels_are_shown_in_turns_and_long_enough(alone: list[Transcript]) -> None:
     whole = merged(alone)
-    found = cues(whole)
-    if ms(whole.duration_s) < sum(1000 for _ in found):
+    shown = cues(whole)
+    if ms(whole.duration_s) < sum(1000 for _ in shown):
         return
     for channel in range(1, len(alone) + 1):
-        mine = [cue for cue in found if cue.channel == channel]
+        mine = [cue for cue in shown if cue.channel == channel]
         single = cues(Transcript(tuple(word for word in whole.words if word.channel == channel), whole.duration_s))
         assert [cue.lines for cue in mine] == [cue.lines for cue in single]
         for cue, undisturbed in zip(mine, single, strict=True):
