@@ -165,8 +165,8 @@ def test_different_numbers_of_lines(pair: tuple[Path, Path]) -> None:
     pair[1].write_text("one two four\na x c d e\n")
     fails(
         run(*pair),
-        f"Different numbers of lines: {pair[0]} has 3 and {pair[1]} 2; line by line they must belong together, "
-        "with an empty line where nothing was said or recognised.",
+        f"{pair[0]} has 3 lines, but {pair[1]} has 2: plain texts are matched line by line; leave an empty line where "
+        "nothing was said or recognised.",
     )
 
 
@@ -178,7 +178,7 @@ def test_missing_file(pair: tuple[Path, Path]) -> None:
 
 def test_empty_file(pair: tuple[Path, Path]) -> None:
     pair[0].write_text("")
-    fails(run(*pair), f"{pair[0]} is empty: give a text file with one utterance a line.")
+    fails(run(*pair), f"{pair[0]} is empty: give a text file with one utterance per line.")
 
 
 def test_not_utf_8(pair: tuple[Path, Path]) -> None:
