@@ -49,9 +49,9 @@ MAX_WORD_ERRORS = 1_000
 NORMALISATION = "nfkc-lower-alphabet"
 """The name of the normalisation by `asr.text.normalise`."""
 DESCRIPTION = (
-    "References: Unicode NFKC, lower case, typographic apostrophes become '; punctuation and symbols outside the "
-    "model's alphabet become spaces (apostrophes are removed), white space one space. Letters and digits outside the "
-    "alphabet are kept and count as errors. Hypotheses: as the model outputs them."
+    "References: Unicode NFKC, lower case, typographic apostrophes become plain ones; punctuation and symbols outside "
+    "the model's alphabet become spaces (apostrophes are removed), white space one space. Letters and digits outside "
+    "the alphabet are kept and count as errors. Hypotheses: as the model outputs them."
 )
 
 Document = dict[str, Any]

@@ -167,14 +167,14 @@ def test_a_folder_becomes_a_folder_of_texts(
     out = tmp_path / "out"
     result = run(smoke_model, tree, "--output-dir", out, "--format", "txt", "--format", "srt", "--workers", workers)
     assert result.exit_code == 0, result.stderr
-    found = written(out)
-    assert {name: text for name, text in found.items() if name.endswith("txt")} == {
+    files = written(out)
+    assert {name: text for name, text in files.items() if name.endswith("txt")} == {
         "one.txt": speech[0].text + "\n",
         "more/two.txt": speech[1].text + "\n",
         "more/still/three.txt": speech[2].text + "\n",
     }
-    assert len(found) == 6
-    assert sorted(result.stdout.split()) == sorted(str(out / name) for name in found)
+    assert len(files) == 6
+    assert sorted(result.stdout.split()) == sorted(str(out / name) for name in files)
     assert "3 files, " in result.stderr
 
 

@@ -21,7 +21,7 @@ from asr.errors import DataError
 REAL_AN4 = Path(__file__).parents[2] / "../shared/data/an4.jsonl"
 
 
-def people(*speakers: str | None, split: str = "train") -> list[Utterance]:
+def utterances_of(*speakers: str | None, split: str = "train") -> list[Utterance]:
     return [
         Utterance(f"{split}-{number}", Path("/a.wav"), 1.0, "A", speaker=speaker, split=split)
         for number, speaker in enumerate(speakers)
@@ -39,7 +39,7 @@ AN4_LIKE = [f"f{number}" for number in range(21)] + [f"m{number}" for number in 
 def test_holding_out_keeps_all_utterances_and_shares_no_speaker(data):
     names = data.draw(st.lists(st.text("fmx1", min_size=1, max_size=3), min_size=2, max_size=30))
     count = data.draw(st.integers(1, len(set(names)) - 1)) if len(set(names)) > 1 else 0
-    before = people(*names) + people(*names, split="test")
+    before = utterances_of(*names) + utterances_of(*names, split="test")
     after = corpora.hold_out(before, count, data.draw(st.integers()))
     assert len(dev_of(after)) == count
     assert not dev_of(after) & {utterance.speaker for utterance in after if utterance.split == "train"}
@@ -49,31 +49,31 @@ def test_holding_out_keeps_all_utterances_and_shares_no_speaker(data):
 
 def test_women_and_men_are_held_out_in_proportion():
     for count in range(1, len(AN4_LIKE)):
-        dev = dev_of(corpora.hold_out(people(*AN4_LIKE), count))
+        dev = dev_of(corpora.hold_out(utterances_of(*AN4_LIKE), count))
         women = sum(str(name).startswith("f") for name in dev)
         assert abs(women - count * 21 / 74) <= 0.5
 
 
 def test_the_draw_depends_on_names_and_seed_alone():
     shuffled = random.Random(1).sample(AN4_LIKE, len(AN4_LIKE))
-    first = dev_of(corpora.hold_out(people(*AN4_LIKE), 10, 0))
-    assert dev_of(corpora.hold_out(people(*shuffled, *shuffled), 10, 0)) == first
-    assert dev_of(corpora.hold_out(people(*AN4_LIKE), 10, 1)) != first
+    first = dev_of(corpora.hold_out(utterances_of(*AN4_LIKE), 10, 0))
+    assert dev_of(corpora.hold_out(utterances_of(*shuffled, *shuffled), 10, 0)) == first
+    assert dev_of(corpora.hold_out(utterances_of(*AN4_LIKE), 10, 1)) != first
 
 
 @pytest.mark.parametrize(
     ("utterances", "message"),
     [
         (
-            people("a", "b", split="test"),
+            utterances_of("a", "b", split="test"),
             "with a train split and without a dev split, but this one has test: use --dev-speakers 0.",
         ),
         (
-            people("a") + people("b", split="dev"),
+            utterances_of("a") + utterances_of("b", split="dev"),
             "without a dev split, but this one has train, dev: use --dev-speakers 0.",
         ),
-        (people("a", None, "b"), "cannot be held out because train utterances have no speaker: train-1."),
-        (people("a", "b", "a"), "2 dev speakers are too many: train has 2, and at least one must remain."),
+        (utterances_of("a", None, "b"), "cannot be held out because train utterances have no speaker: train-1."),
+        (utterances_of("a", "b", "a"), "2 dev speakers are too many: train has 2, and at least one must remain."),
     ],
 )
 def test_speakers_that_cannot_be_held_out(utterances, message):
@@ -82,7 +82,7 @@ def test_speakers_that_cannot_be_held_out(utterances, message):
 
 
 def test_writing_one_manifest_per_split(tmp_path):
-    parts = {name: people("a", split=name) for name in ("zoo", "test", "all", "dev", "train")}
+    parts = {name: utterances_of("a", split=name) for name in ("zoo", "test", "all", "dev", "train")}
     files = corpora.write([utterance for part in parts.values() for utterance in part], tmp_path / "new" / "out")
     assert list(files) == ["train", "dev", "test", "all", "zoo"]
     assert {name: manifest.read(path) for name, path in files.items()} == parts
@@ -91,7 +91,7 @@ def test_writing_one_manifest_per_split(tmp_path):
 def test_writing_to_a_folder_that_cannot_be_created(tmp_path):
     put(tmp_path / "file", "")
     with pytest.raises(DataError, match=r"file cannot be created as a folder: File exists\."):
-        corpora.write(people("a"), tmp_path / "file")
+        corpora.write(utterances_of("a"), tmp_path / "file")
 
 
 # The real AN4

@@ -15,18 +15,18 @@ TEXT = ";;; a comment\nTHE DH AH0\nthe(2) DH IY0\ncat K AE1 T\n\ncat's K AE1 T S
 def test_a_text_is_encoded_as_phones_with_boundaries(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"dictionary{suffix}"
     path.write_bytes(lzma.compress(TEXT.encode()) if suffix == ".xz" else TEXT.encode())
-    found = load(path)
+    pronunciations = load(path)
     names = ["AE", "AH", "DH", "K", "S", "T"]  # the first pronunciation, without stress
-    assert found.size == len(names) + 2
+    assert pronunciations.size == len(names) + 2
     number = {name: index for index, name in enumerate(names, start=BOUNDARY + 1)}
-    assert found.encode("the cat's") == [
+    assert pronunciations.encode("the cat's") == [
         number["DH"],
         number["AH"],
         BOUNDARY,
         *(number[p] for p in ("K", "AE", "T", "S")),
     ]
-    assert found.encode("the dog") == []
-    assert found.encode("") == []
+    assert pronunciations.encode("the dog") == []
+    assert pronunciations.encode("") == []
 
 
 def test_other_files_are_an_error(tmp_path: Path) -> None:

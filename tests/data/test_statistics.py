@@ -42,12 +42,12 @@ def test_the_alphabet_is_sorted_by_frequency():
 
 @given(st.lists(st.tuples(st.floats(0.01, 1e4), st.text()), min_size=1, max_size=8), st.integers(0, 7))
 def test_statistics_of_parts_add_up(drawn, cut):
-    utterances = [utterance(number, *each) for number, each in enumerate(drawn)]
-    whole = summarise(utterances)
+    utterances = [utterance(number, *values) for number, values in enumerate(drawn)]
+    total = summarise(utterances)
     parts = [summarise(part) for part in (utterances[:cut], utterances[cut:]) if part]
-    assert whole.duration_s == pytest.approx(sum(part.duration_s for part in parts))
-    assert whole.words == sum(part.words for part in parts)
-    assert whole.characters == sum(part.characters for part in parts) == sum(whole.alphabet.values())
-    assert max(part.distinct_words for part in parts) <= whole.distinct_words
-    assert whole.distinct_words <= sum(part.distinct_words for part in parts)
-    assert whole.shortest_s <= whole.median_s <= whole.longest_s == max(part.longest_s for part in parts)
+    assert total.duration_s == pytest.approx(sum(part.duration_s for part in parts))
+    assert total.words == sum(part.words for part in parts)
+    assert total.characters == sum(part.characters for part in parts) == sum(total.alphabet.values())
+    assert max(part.distinct_words for part in parts) <= total.distinct_words
+    assert total.distinct_words <= sum(part.distinct_words for part in parts)
+    assert total.shortest_s <= total.median_s <= total.longest_s == max(part.longest_s for part in parts)

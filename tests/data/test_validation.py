@@ -110,14 +110,14 @@ def planted(tmp_path) -> Planted:
     return corpus
 
 
-def found(findings: list[Finding]) -> set[tuple[str, str]]:
+def ids_and_kinds(findings: list[Finding]) -> set[tuple[str, str]]:
     pairs = [(finding.kind, finding.id) for finding in findings]
     assert len(set(pairs)) == len(pairs)
     return set(pairs)
 
 
 def test_exactly_the_planted_faults_are_found(planted):
-    assert found(validate(planted.entries)) == planted.expected
+    assert ids_and_kinds(validate(planted.entries)) == planted.expected
     assert {kind for kind, _ in planted.expected} == set(KINDS)
 
 
@@ -166,13 +166,13 @@ def test_too_short_depends_on_the_time_reduction(tmp_path, time_reduction, neede
     corpus.add("fits", path=path, duration=0.145, text="abcdefgh"[:needed])
     corpus.add("fits not", "too-short", path=path, duration=0.145, text="abcdefgh"[: needed + 1], manifest="other")
     findings = validate(corpus.entries, time_reduction=time_reduction)
-    assert found(findings) == corpus.expected | {("duplicate-audio", "fits not")}
+    assert ids_and_kinds(findings) == corpus.expected | {("duplicate-audio", "fits not")}
 
 
 def test_another_alphabet(planted):
     entries = [entry for entry in planted.entries if entry.utterance.id in ("good", "other characters")]
     assert validate(entries, " abcdefghijklmnopqrstuvwxyz\u00e90123456789") == []
-    assert found(validate(entries, " abcdef\u00e9")) == {("alphabet", "good"), ("alphabet", "other characters")}
+    assert ids_and_kinds(validate(entries, " abcdef\u00e9")) == {("alphabet", "good"), ("alphabet", "other characters")}
     with pytest.raises(DataError, match=r"The alphabet 'abc' lacks the space"):
         validate(entries, "abc")
 
@@ -193,4 +193,4 @@ def test_real_speech_clips_when_amplified_beyond_full_scale(tmp_path, gain_db):
     raised = np.clip(samples / np.abs(samples).max() * 10 ** (gain_db / 20), -1, 1)
     soundfile.write(tmp_path / "raised.wav", raised, rate, subtype="PCM_16")
     entry = Entry(tmp_path / "a.jsonl", Utterance("a", tmp_path / "raised.wav", len(samples) / rate, "hello"))
-    assert found(validate([entry])) == ({("clipped", "a")} if gain_db else set())
+    assert ids_and_kinds(validate([entry])) == ({("clipped", "a")} if gain_db else set())

@@ -24,9 +24,9 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_pairs_speakers_and_ids(source: Path) -> None:
-    found = folder.read(source)
-    assert found.notes == []
-    assert found.utterances == [
+    corpus = folder.read(source)
+    assert corpus.notes == []
+    assert corpus.utterances == [
         Utterance("anna/late/two", source / "anna/late/two.aiff", 1.5, "Zwölf", 0.0, "anna", "all"),
         Utterance("anna/take.1", source / "anna/take.1.flac", 2.0, "Good morning", 0.0, "anna", "all"),
         Utterance("hello", source / "hello.wav", 1.0, "Hello, world!", 0.0, None, "all"),
