@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 SLACK_S = 0.1
-"""Tolerance: a segment may end this long after the audio, and a decoder may return this much less than the header
-states."""
+"""Tolerance for segments that end after the audio, and for decoders that return less than the header states."""
 
 SLACK_CONTAINER_S = 0.5
 """Tolerance for videos, whose header states the length of the longest track to within a frame or so."""

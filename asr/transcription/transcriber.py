@@ -33,7 +33,7 @@ class Transcriber:
         threads: int = 1,
         windowing: windows.Windowing = windows.DEFAULT,
     ) -> None:
-        """Use greedy decoding without a decoder. `threads` windows of a long recording run in parallel."""
+        """Decode greedily if `decoder` is None. `threads` windows of a long recording run in parallel."""
         self.model, self.decoder, self.threads, self.windowing = model, decoder or Decoder(), threads, windowing
 
     def transcribe(

@@ -28,9 +28,9 @@ class Windowing:
     context_s: float = 5.0
     """Length of the context before and after the centre."""
     seam_s: float = 1.0
-    """Maximum distance of a seam from the edge of a centre, ..."""
+    """Maximum distance of a seam from the edge of a centre."""
     pause_s: float = 0.4
-    """... where it is in the middle of the stretch of this length that is most likely a pause."""
+    """Length of the likeliest pause near that edge, in the middle of which the seam is placed."""
     silence_db: float = -65.0
     """A window is silent if the power of each of its `SILENCE_S` long segments is below this, in dB relative to full
     scale. The quietest of 1,143 utterances from nine corpora reaches -45 in its loudest segment."""
@@ -112,7 +112,7 @@ def batch_log_probs(
 
 
 def _windows(model: LogProbModel, blocks: Iterable[np.ndarray], windowing: Windowing) -> Iterator[Window]:
-    """Split a recording into windows, buffering no more than one window and one block."""
+    """Split a recording into windows, buffering at most one window and one block."""
     shift = model.description.frame_shift_s
     step = round(shift * model.description.sample_rate)
     centre, context = round(windowing.centre_s / shift), round(windowing.context_s / shift)
