@@ -86,9 +86,8 @@ class FusionSearch:
     def step(self, beam: list[Prefix], row: np.ndarray) -> list[Prefix]:
         """Advance the beam by one frame. Shape: row (V,)"""
         likely = [int(token) for token in np.flatnonzero(row > TOKEN_THRESHOLD) if token != BLANK]
-        candidates: dict[
-            Prefix, tuple[float, float]
-        ] = {}  # log-probability of the paths ending in blank, of the others
+        # log-probability of the paths that end in a blank, and of the others
+        candidates: dict[Prefix, tuple[float, float]] = {}
         for prefix in beam:
             total = prefix.ctc_log_prob
             last = prefix.last

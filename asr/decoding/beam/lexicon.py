@@ -23,7 +23,7 @@ class Spelling(NamedTuple):
 
 
 class Lexicon(NamedTuple):
-    """A prefix tree of N nodes."""
+    """A trie of words with N nodes."""
 
     first: np.ndarray
     """The first child of each node; the others follow it, in the order of their letters. Shape: (N,)"""

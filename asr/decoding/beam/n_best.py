@@ -89,7 +89,7 @@ def _paths(
             place = int(winner["merged"])
             while place != 0:
                 loser, difference = nodes[merges[place]["node"]], float(merges[place]["difference"])
-                if place < latest:  # else it was recombined later than the suffix was spoken
+                if place < latest:  # else it was recombined after the suffix had begun
                     change = difference + float(loser["settled"] - winner["settled"])
                     new_lm = lm + float(loser["lm"] - winner["lm"])
                     entry = (cost - change, next(tie_break), ctc + difference, new_lm, int(merges[place]["node"]))

@@ -49,7 +49,8 @@ class Rules(NamedTuple):
     max_boost_step: float
     """Upper bound on the increase of the partial boost by one letter."""
     min_pending: float
-    """Lower bound on the pending score of an unfinished word, hot words aside, before its letters are counted."""
+    """Lower bound on the pending score, hot words aside, to which a word can rise by leaving the vocabulary; before its
+    letters are counted."""
     min_pending_per_letter: float
     """Change of that bound for each letter of the word."""
     max_gain: float

@@ -128,7 +128,7 @@ class Trainer:
 
         `amounts`: the discounts for counts of 0, 1, 2, and 3 or more.
         """
-        kept = self.sorter(_suffix_order(order))
+        kept_ngrams = self.sorter(_suffix_order(order))
         dtype = np.dtype([("words", np.uint32, (order,)), ("probability", np.float64), ("left", np.float64)])
         contexts = self.folder / f"contexts-{order}"
         with contexts.open("wb") as file:
@@ -147,8 +147,8 @@ class Trainer:
                 records["words"] = piece["words"][stays]
                 records["probability"] = ((count - taken) / total[group])[stays]
                 records["left"] = left[group][stays]
-                kept.add(records)
-        return kept, contexts
+                kept_ngrams.add(records)
+        return kept_ngrams, contexts
 
     def unigram_table(self, amounts: np.ndarray) -> Table:
         """The 1-grams, interpolated with the uniform distribution over all words but `<s>`, `<unk>` among them."""
@@ -160,15 +160,15 @@ class Trainer:
         table.column("probability")[self.begin] = 1
         return table
 
-    def interpolate(self, tables: list[Table], kept: Sorter, contexts: Path) -> Table:
+    def interpolate(self, tables: list[Table], kept_ngrams: Sorter, contexts: Path) -> Table:
         """Step 4, for the order above `tables`: its probabilities, and the back-off weights of the order below."""
         order = len(tables) + 1
         table, below = Table(self.folder, order), tables[-1]
         keys = [table.column("key") for table in tables]
         probability, backoff = below.column("probability"), below.column("backoff")
-        for piece in kept:
+        for piece in kept_ngrams:
             suffix = self.rows(keys, piece["words"][:, 1:])
-            assert (suffix >= 0).all(), "an n-gram stays only where its suffix stays"
+            assert (suffix >= 0).all(), "an n-gram is kept only if its suffix is"
             key = suffix * len(self.words) + piece["words"][:, 0]
             table.append(key, piece["probability"] + piece["left"] * probability[suffix])
         for piece in _pieces(contexts, _context_dtype(order), self.block):
