@@ -1,5 +1,6 @@
 """Run a model file with onnxruntime: waveforms in, log-probs out."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -33,6 +34,7 @@ def open_session(path: Path, threads: int, device: Device = "cpu") -> "Inference
     Raises:
         ModelError: the file does not exist, is not ONNX, or the device is not available.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # on by default from onnxruntime 1.29, and read when imported
     import onnxruntime
 
     if not path.is_file():

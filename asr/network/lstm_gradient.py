@@ -1,6 +1,7 @@
-"""An LSTM layer whose gradient takes two thirds of the time of torch's own on a CPU with AVX-512.
+"""An LSTM layer with a gradient of its own for CPUs.
 
-With only AVX2 it is slower than torch's, so the trainer times both and chooses.
+Whether it is faster than torch's depends on the processor: on three of them it took 0.7, 1.3 and 1.5 times the time of
+torch's (`scripts/bench/gradient.py`). So the trainer times both before the first step and chooses.
 
 oneDNN, which torch uses on CPUs, updates the gradients of the weights at every frame, and so moves megabytes per frame.
 Here only the gradients of the gates, which depend on the next frame, are computed frame by frame; the gradients of the
