@@ -36,7 +36,7 @@ def export(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int,
     log-probs agree with torch within 0.001 on real speech, both one utterance at a time and in padded batches. A
     language model is compared on sentences that it generates.
 
-    --int8 makes the file of an acoustic model about four times smaller and about twice as fast; it then runs in
+    --int8 makes the file of an acoustic model about four times smaller and about 1.5 times as fast; it then runs in
     onnxruntime only. Its log-probs may differ from torch by 0.1 (root mean square) and do not depend on the other
     utterances of a batch. The same speech calibrates the quantisation ranges.
 

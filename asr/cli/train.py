@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option(
     "--run-dir",
     type=click.Path(path_type=Path),
-    help="Folder for everything the run writes; it must not hold a run yet.  [default: runs/NAME]",
+    help="Folder for everything the run writes; new, except with --resume.  [default: runs/NAME]",
 )
 @click.option(
     "--init",
@@ -47,8 +47,8 @@ def train(
     recipe, package versions, metrics (metrics.jsonl, curves.png, TensorBoard), best.safetensors and last.safetensors
     (the weights that were best on the dev set by `evaluation.best_by`, and the latest), and the state of the run.
     Ctrl-C and SIGTERM stop a run after its next step and save the state; the same command with --resume continues,
-    and ends with the weights that an uninterrupted run would have had. With a larger training.epochs, --resume makes
-    a run longer.
+    and ends with the weights that an uninterrupted run would have had. With a larger training.epochs or
+    training.max_steps, --resume makes a run longer.
 
     Audio that cannot be read is skipped and named, up to a share that the recipe allows (data.max_bad_share).
 

@@ -100,7 +100,7 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _read(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
     """A recipe file as nested dicts, laid over the one that it extends."""
     if path.resolve() in children:
-        raise RecipeError(f"Recipe '{path}' extends itself through {children[-1].name}: break the circle.")
+        raise RecipeError(f"Recipe '{path}' extends itself through {children[-1].name}: remove the cycle.")
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -25,7 +25,7 @@ class FeaturesConfig(Section):
     """The spectrogram."""
 
     sample_rate: int = Field(default=16_000, ge=1_000, le=768_000)
-    """Samples per second that the model hears; every file is resampled to it."""
+    """Sample rate of the model's input; every file is resampled to it."""
     window_ms: float = Field(default=25.0, gt=0, le=1000)
     """Length of the analysis window."""
     hop_ms: float = Field(default=10.0, gt=0, le=1000)

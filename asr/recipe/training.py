@@ -17,7 +17,7 @@ class TextConfig(Section):
     alphabet: str = ENGLISH
     """The characters, each once, the space among them. Transcripts are normalised to it."""
     subwords: int = Field(default=0, ge=0)
-    """So many tokens, pieces of words found in the training transcripts, instead of one a character; 0: characters."""
+    """Number of sub-word tokens, learnt from the training transcripts; 0: characters."""
 
     @field_validator("alphabet")
     @classmethod
@@ -30,7 +30,7 @@ class TextConfig(Section):
 
 
 class DataConfig(Section):
-    """What the model hears in training."""
+    """Training data."""
 
     train: tuple[Path, ...] = Field(min_length=1)
     """Manifests to train on, relative to the current folder."""
@@ -75,7 +75,7 @@ class TrainingConfig(Section):
     """Batches per process and optimiser step, for batches that do not fit into the memory at once. The global batch,
     to which `optimiser.learning_rate` refers, is `data.batch_duration_s` times this times the number of processes."""
     evaluate_every_steps: int = Field(default=0, ge=0)
-    """Steps from one evaluation on the dev manifests to the next, besides the end of every epoch; 0: only there."""
+    """Steps from one evaluation to the next, in addition to every epoch's end; 0: at epoch ends only."""
     log_every_steps: int = Field(default=50, ge=1)
     """Steps from one line with loss, gradient norm and learning rate in metrics.jsonl and TensorBoard to the next."""
     save_every_s: float = Field(default=300.0, gt=0)
@@ -94,8 +94,8 @@ class EvaluationConfig(Section):
     """How the dev manifests are decoded after each epoch, and by which figure the best weights are chosen."""
 
     best_by: Literal["wer", "cer", "wer_lm"] = "wer"
-    """Greedy WER, greedy CER, or the WER of a beam search with the language model `lm`. Beside a language model the
-    CER says more than the greedy WER."""
+    """Greedy WER, greedy CER, or the WER of a beam search with the language model `lm`. With a language model, the
+    CER is the better criterion."""
     lm: Path | None = None
     """An n-gram language model (`asr lm pack`) for `wer_lm`."""
     lm_weight: float = Field(default=0.7, ge=0)

@@ -62,7 +62,7 @@ def initialise(model: TorchModel, path: Path) -> list[str]:
             theirs, ours = tuple(tensor.shape), tuple(own[name].shape) if name in own else "none"
             raise ModelError(
                 f"Checkpoint '{path}' has another network than the recipe ({name}: {theirs} against {ours}): copy the "
-                "`model` section of its recipe, `asr train --init` changes weights and not shapes."
+                "`model` section of its recipe, `--init` cannot change the network's shape."
             )
     missing = [name for name in own if name not in weights and not name.startswith("head.")]
     if missing:

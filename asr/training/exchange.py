@@ -33,7 +33,7 @@ def make_fabric(accelerator: str, precision: str, logger: Logger) -> Fabric:
 
 
 class Exchange:
-    """What the processes tell each other; every process has to make the same calls."""
+    """Collective operations; every process has to make the same calls."""
 
     def __init__(self, fabric: Fabric) -> None:
         self.fabric = fabric

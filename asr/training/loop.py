@@ -34,7 +34,7 @@ MAX_NONFINITE_STEPS = 20
 
 
 class Trainer:
-    """A run: its parts, and its position."""
+    """The training loop of a run, with its parts and its position."""
 
     def __init__(self, task: Task, folder: RunFolder, display: Display) -> None:
         self.task, self.folder, self.display = task, folder, display
@@ -55,7 +55,7 @@ class Trainer:
         return self.progress.epoch >= on.epochs or 0 < on.max_steps <= self.progress.step
 
     def start(self) -> None:
-        """Begin the run folder, its recipe last."""
+        """Start a new run; its recipe is written last, and marks the folder as a run."""
         self.folder.check_new()
         self._skip(self.task.look(self.exchange))
         if remark := self.task.begin():
@@ -223,7 +223,7 @@ class Trainer:
         self.save()
 
     def _evaluate(self, position: float) -> None:
-        """Evaluate after `position` epochs, keep the weights as the latest and, if they are, as the best."""
+        """Evaluate after `position` epochs, save the weights as the latest and, if they are, as the best."""
         started = time.monotonic()
         progress, task, network = self.progress, self.task, self._kept()
         found = task.evaluate(network, progress.epoch, self.exchange)

@@ -17,7 +17,7 @@ from asr.training.task import Task
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run leaves to say."""
+    """Result of a finished run."""
 
     epoch: int
     """The epoch of the best checkpoint, counted from 1."""
@@ -63,7 +63,7 @@ def train(recipe: AnyRecipe, run_dir: Path, console: Console, *, resume: bool = 
             if error.filename is None or not Path(error.filename).is_relative_to(run_dir):
                 raise
             begun = folder.recipe.exists()
-            kept = "; the last good state is kept" if begun else ", and nothing is begun"
+            kept = "; the last good state is kept" if begun else "; no run was created"
             raise AsrError(
                 f"Run folder '{run_dir}' cannot be written ({error.strerror}){kept}: make room, then give the same "
                 f"command{' and --resume' if begun else ''}."

@@ -85,13 +85,13 @@ class RunFolder:
         """Make the folder, and keep every other training out of it. The system lets go of it when the process dies.
 
         Raises:
-            RecipeError: the folder cannot be made, or another training holds it.
+            RecipeError: the folder cannot be created, or another training holds it.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RecipeError(
-                f"Run folder '{self.path}' cannot be made ({error.strerror}): choose another by --run-dir."
+                f"Run folder '{self.path}' cannot be created ({error.strerror}): choose another by --run-dir."
             ) from None
         lock = FileLock(self.path / ".lock", timeout=0)
         try:

@@ -95,12 +95,12 @@ class Task(Protocol):
 
     @property
     def recipe(self) -> AnyRecipe:
-        """What decides on everything."""
+        """The recipe."""
         ...
 
     @property
     def objective(self) -> nn.Module:
-        """`objective(*batch.tensors)` are the `asr.training.acoustic.objective.Losses` of a step."""
+        """`objective(*batch.tensors)` are the `Losses` of a step."""
         ...
 
     @property
@@ -119,7 +119,7 @@ class Task(Protocol):
         ...
 
     def look(self, exchange: Exchange) -> Mapping[str, str]:
-        """Look at every input before the first step; what cannot be used by name, and why."""
+        """Look at every input before the first step; name -> reason of those that cannot be used."""
         ...
 
     def check_bad(self, reasons: Mapping[str, str]) -> None:
@@ -165,7 +165,7 @@ class Task(Protocol):
         ...
 
     def warnings(self) -> Sequence[str]:
-        """What the user must know before."""
+        """Warnings to print before training."""
         ...
 
     def evaluate(self, network: nn.Module, epoch: int, exchange: Exchange) -> Evaluation:

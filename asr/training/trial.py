@@ -16,7 +16,7 @@ TRIALS = 3
 
 @dataclass(frozen=True)
 class Trial:
-    """What came out."""
+    """Result of the trial steps."""
 
     gradient: str
     """Who computes the LSTM's gradient, and why, for the user."""

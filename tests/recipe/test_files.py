@@ -156,7 +156,7 @@ def test_a_circle_is_refused(length: int, tmp_path: Path) -> None:
     for index in range(length):
         recipe_file(tmp_path, {"extends": f"r{(index + 1) % length}.yaml"}, f"r{index}.yaml")
     message = refusal(tmp_path / "r0.yaml")
-    assert f"r0.yaml' extends itself through r{length - 1}.yaml: break the circle" in message
+    assert f"r0.yaml' extends itself through r{length - 1}.yaml: remove the cycle" in message
 
 
 def test_one_base_reached_twice_is_no_circle(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_a_disk_full_from_the_start_leaves_no_run(
     with monkeypatch.context() as patch:
         patch.setattr(state, "to_bytes", full)
         result = run(command, tmp_path / "run")
-    assert "cannot be written (No space left on device), and nothing is begun" in result.output
+    assert "cannot be written (No space left on device); no run was created" in result.output
     assert "--resume" not in result.output
     assert run(command, tmp_path / "run").exit_code == 0
 

@@ -145,7 +145,7 @@ def test_a_run_folder_that_cannot_be_made(smoke_overrides: list[str], tmp_path: 
     ]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 1
-    assert "cannot be made (Not a directory): choose another by --run-dir" in result.output
+    assert "cannot be created (Not a directory): choose another by --run-dir" in result.output
 
 
 def test_a_dev_part_without_words_is_refused(smoke_corpus: Path, tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def check_share_of_bad(reasons: dict[str, str], total: int, data: DataConfig) ->
     more = f"\n  and {len(reasons) - LISTED:,} more" if len(reasons) > LISTED else ""
     raise DataError(
         f"{len(reasons):,} of {total:,} utterances have audio that cannot be used, and `data.max_bad_share` "
-        f"(={data.max_bad_share:g}) allows {allowed:,}: mend or remove them, or raise it.{listed}{more}"
+        f"(={data.max_bad_share:g}) allows {allowed:,}: fix or remove them, or raise it.{listed}{more}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Utterances -> padded batches: which stand together, in what order, read and augmented."""
+"""Utterances -> padded batches: how they are grouped and ordered, read and augmented."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from asr.text import Tokenizer
 from asr.training.data.augmentation import Augmenter
 
 SLACK_S = 0.1
-"""A recording may be this much shorter than its manifest says."""
+"""Tolerance for recordings that are shorter than their manifest says."""
 JITTER = (0.9, 1.1)
 """Utterances whose durations differ by no more than this may change places between epochs."""
 
@@ -66,7 +66,7 @@ def plan_epoch(
     The utterances are sorted by a duration that is changed at random by up to `JITTER`, so that each epoch has other
     neighbours, and cut where one more would make the batch, padding included, longer than `batch_duration_s`. The batch
     with the longest utterance comes first, so that a lack of memory shows early; the others are shuffled, or go from
-    short to long if `ascending`. An utterance longer than `batch_duration_s` stands alone.
+    short to long if `ascending`. An utterance longer than `batch_duration_s` forms a batch of its own.
     """
     random = np.random.default_rng([seed, epoch])
     durations = np.asarray(durations_s, dtype=np.float64)

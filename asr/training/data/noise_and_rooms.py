@@ -16,7 +16,7 @@ from asr.files import below
 from asr.recipe.augmentation import NoiseConfig, ReverberationConfig
 
 ROOMS = 200
-"""Simulated rooms in all; each takes a good part of a second to simulate, and is kept."""
+"""Simulated rooms in all; each takes most of a second to simulate, and is kept."""
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 """What counts as a recording in a folder."""
 
@@ -54,7 +54,7 @@ def reverberate(waveform: Tensor, config: ReverberationConfig, sample_rate: int,
 
 @functools.cache
 def _simulated_response(room: int, sample_rate: int) -> Tensor:
-    """lhotse draws from torch's global generator, too, so that is lent to it and put back. Shape: -> (S,)"""
+    """lhotse draws from torch's global generator, too, whose state is therefore saved and restored. Shape: -> (S,)"""
     from lhotse.augmentation.utils import FastRandomRIRGenerator
 
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore", category=DeprecationWarning):
@@ -78,7 +78,7 @@ def recordings_in(files: tuple[Path, ...]) -> list[Path]:
     if missing:
         raise DataError(f"Recordings of the recipe's `augmentation` are not there: {', '.join(missing)}.")
     if not found:
-        raise DataError(f"There is no recording in {', '.join(map(str, files))}: name sound files, or folders of them.")
+        raise DataError(f"There is no recording in {', '.join(map(str, files))}: give audio files or folders of them.")
     return found
 
 
