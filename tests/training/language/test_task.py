@@ -189,7 +189,7 @@ def test_a_run_learns_and_goes_on_where_it_was_killed(
 ) -> None:
     whole = run(recipe, tmp_path / "whole")
     assert whole.exit_code == 0, whole.output
-    assert "Skipped of train: 1 lines with characters outside the alphabet." in whole.output
+    assert "Skipped in train: 1 lines with characters outside the alphabet." in whole.output
     bits = [json.loads(line)["dev_bits"] for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
     # Eight of three equally likely things are 14.3 characters with the end of the line: 8 log2(3) / 14.3 = 0.89 bits if
     # one could count to eight.
