@@ -28,7 +28,7 @@ def build_graph(network: AcousticModel, metadata: Mapping[str, str]) -> onnx.Mod
     x, lengths = _features(g, network.features, "waveform", "lengths")
     x, lengths = _frontend(g, network.frontend, x, lengths)
     x_TBD = _context(g, network.context, g.op("Transpose", x, perm=[1, 0, 2]), lengths)
-    logits = _linear(g, network.head, x_TBD)
+    logits = linear(g, network.head, x_TBD, "head")
     log_probs = g.op("LogSoftmax", logits, axis=2)
     g.op("Transpose", log_probs, perm=[1, 0, 2], output="log_probs")
     g.op("Identity", lengths, output="output_lengths")
@@ -78,8 +78,8 @@ def _features(g: Graph, features: Features, waveform: str, lengths: str) -> tupl
         "MatMul", power_BTK, g.weight(np.tile(bank.numpy(), (2, 1)))
     )  # sums the squares of real and imaginary parts
     log_mel = g.op("Log", g.op("Add", mel, g.weight(LOG_FLOOR)))
-    centred = g.op("Sub", log_mel, g.weight(features.mean.numpy()))
-    normalised = g.op("Mul", centred, g.weight(1 / features.std.numpy()))
+    centred = g.op("Sub", log_mel, g.weight(features.mean.numpy(), "features.mean"))
+    normalised = g.op("Mul", centred, g.weight(1 / features.std.numpy(), "features.inverse_std"))
 
     remaining = g.op("Max", g.op("Sub", lengths, g.weight(config.window)), g.weight(0))
     frames = g.op("Add", g.op("Div", remaining, g.weight(config.hop)), g.weight(1))
@@ -97,7 +97,11 @@ def _frontend(g: Graph, frontend: Frontend, x: str, lengths: str) -> tuple[str, 
             x_BCTF = g.op("Transpose", g.op("Reshape", x, g.weight(shape)), perm=[0, 2, 1, 3])
         mask_BT = _mask(g, g.op("Transpose", x_BCTF, perm=[0, 2, 1, 3]), lengths)
         masked = g.op("Mul", x_BCTF, g.op("Unsqueeze", mask_BT, g.weight([1, 3])))
-        weights = g.weight(conv.weight.detach().numpy()), g.weight(conv.bias.detach().numpy())
+        prefix = f"frontend.layers.{index}"
+        weights = (
+            g.weight(conv.weight.detach().numpy(), f"{prefix}.conv.weight"),
+            g.weight(conv.bias.detach().numpy(), f"{prefix}.conv.bias"),
+        )
         y_BCTF = g.op(
             "Conv",
             masked,
@@ -107,7 +111,7 @@ def _frontend(g: Graph, frontend: Frontend, x: str, lengths: str) -> tuple[str, 
             pads=[1, 1, 1, 1],
         )
         y = g.op("Reshape", g.op("Transpose", y_BCTF, perm=[0, 2, 1, 3]), g.weight([0, 0, -1]))
-        x = g.op("Relu", _layer_norm(g, norm, y))
+        x = g.op("Relu", _layer_norm(g, norm, y, f"{prefix}.norm"))
         quotient = g.op("Div", g.op("Sub", lengths, g.weight(1)), g.weight(conv.stride[0]))  # kernel 3, padding 1
         lengths = g.op("Add", quotient, g.weight(1))
     return x, lengths
@@ -116,15 +120,18 @@ def _frontend(g: Graph, frontend: Frontend, x: str, lengths: str) -> tuple[str, 
 def _context(g: Graph, context: Context, x_TBD: str, lengths: str) -> str:
     """(T, B, D), (B,) -> (T, B, 2H)"""
     lengths32 = g.op("Cast", lengths, to=INT32)
-    for layer, norm in zip(context.layers, context.norms, strict=True):
+    for index, (layer, norm) in enumerate(zip(context.layers, context.norms, strict=True)):
         assert isinstance(layer, BiLSTM)
         directions = [lstm_weights(lstm) for lstm in (layer.ahead, layer.back)]
-        weights = [g.weight(np.stack(parts)) for parts in zip(*directions, strict=True)]
+        weights = [
+            g.weight(np.stack(parts), f"context.layers.{index}.{name}")
+            for name, parts in zip("WRB", zip(*directions, strict=True), strict=True)
+        ]
         y_T2BH = g.op(
             "LSTM", x_TBD, *weights, lengths32, direction="bidirectional", hidden_size=layer.ahead.hidden_size
         )
         y = g.op("Reshape", g.op("Transpose", y_T2BH, perm=[0, 2, 1, 3]), g.weight([0, 0, -1]))
-        x_TBD = _layer_norm(g, norm, y)
+        x_TBD = _layer_norm(g, norm, y, f"context.norms.{index}")
     return x_TBD
 
 
@@ -142,14 +149,16 @@ def lstm_weights(lstm: nn.LSTM) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return w, r, np.concatenate([b_w, b_r])
 
 
-def _linear(g: Graph, linear: nn.Linear, x: str) -> str:
-    product = g.op("MatMul", x, g.weight(linear.weight.detach().numpy().T))
-    return g.op("Add", product, g.weight(linear.bias.detach().numpy()))
+def linear(g: Graph, layer: nn.Linear, x: str, name: str) -> str:
+    """Apply a fully connected layer, whose weight is stored transposed."""
+    product = g.op("MatMul", x, g.weight(layer.weight.detach().numpy().T, f"{name}.weight"))
+    return g.op("Add", product, g.weight(layer.bias.detach().numpy(), f"{name}.bias"))
 
 
-def _layer_norm(g: Graph, norm: nn.LayerNorm, x: str) -> str:
+def _layer_norm(g: Graph, norm: nn.LayerNorm, x: str, name: str) -> str:
     """Normalise over the last axis, into which the axes of the norm have been flattened."""
-    scale, bias = (g.weight(p.detach().numpy().reshape(-1)) for p in (norm.weight, norm.bias))
+    scale = g.weight(norm.weight.detach().numpy().reshape(-1), f"{name}.weight")
+    bias = g.weight(norm.bias.detach().numpy().reshape(-1), f"{name}.bias")
     return g.op("LayerNormalization", x, scale, bias, axis=-1, epsilon=norm.eps)
 
 

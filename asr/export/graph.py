@@ -22,12 +22,15 @@ class Graph:
         self.weights: list[onnx.TensorProto] = []
         self._prefix = prefix
 
-    def weight(self, value: np.ndarray | float | int | Sequence[int]) -> str:
-        """Store a constant and return its name. int8 is kept, other integers become int64, floats become float32."""
+    def weight(self, value: np.ndarray | float | int | Sequence[int], name: str = "") -> str:
+        """Store a constant and return its name, a generated one unless given.
+
+        int8 is kept, other integers become int64, floats become float32.
+        """
         array = np.asarray(value)
         if array.dtype != np.int8:
             array = array.astype(np.int64 if np.issubdtype(array.dtype, np.integer) else np.float32)
-        name = f"{self._prefix}weight_{len(self.weights)}"
+        name = name or f"{self._prefix}weight_{len(self.weights)}"
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 

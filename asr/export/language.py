@@ -8,7 +8,7 @@ import onnx
 import torch
 
 from asr.errors import ModelError
-from asr.export.acoustic import lstm_weights
+from asr.export.acoustic import linear, lstm_weights
 from asr.export.graph import FLOAT, INT64, Graph
 from asr.files import replacing
 from asr.lm.lstm import OnnxLanguageModel
@@ -27,12 +27,15 @@ def build_graph(network: LanguageModel, metadata: Mapping[str, str]) -> onnx.Mod
         -> log_probs (B, T, V), outputs_after, cells_after (L, B, H) float32
     """
     g = Graph()
-    embedded = g.op("Gather", g.weight(network.embedding.weight.detach().numpy()), "tokens")
+    embedded = g.op("Gather", g.weight(network.embedding.weight.detach().numpy(), "embedding.weight"), "tokens")
     x_TBD = g.op("Transpose", embedded, perm=[1, 0, 2])
     states: dict[str, list[str]] = {"outputs": [], "cells": []}
     for number, layer in enumerate(network.layers):
         assert isinstance(layer, torch.nn.LSTM)
-        w, r, b = (g.weight(array[None]) for array in lstm_weights(layer))
+        w, r, b = (
+            g.weight(array[None], f"layers.{number}.{name}")
+            for name, array in zip("WRB", lstm_weights(layer), strict=True)
+        )
         previous = [g.op("Slice", name, g.weight([number]), g.weight([number + 1])) for name in states]
         y_T1BH, output, cell = g.ops("LSTM", x_TBD, w, r, b, "", *previous, count=3, hidden_size=layer.hidden_size)
         x_TBD = g.op("Squeeze", y_T1BH, g.weight([1]))
@@ -41,8 +44,7 @@ def build_graph(network: LanguageModel, metadata: Mapping[str, str]) -> onnx.Mod
     for name, layer_states in states.items():
         g.op("Concat", *layer_states, axis=0, output=f"{name}_after")
     head = network.head
-    product = g.op("MatMul", x_TBD, g.weight(head.weight.detach().numpy().T))
-    logits = g.op("Add", product, g.weight(head.bias.detach().numpy()))
+    logits = linear(g, head, x_TBD, "head")
     g.op("Transpose", g.op("LogSoftmax", logits, axis=2), perm=[1, 0, 2], output="log_probs")
     state = (FLOAT, [network.config.layers, "batch", network.config.hidden])
     return g.model(

@@ -54,9 +54,9 @@ def quantise(model: onnx.ModelProto, ranges: Sequence[Range]) -> onnx.ModelProto
         for node in model.graph.node
     ]
     nodes = [node for new_nodes, _ in replacements for node in new_nodes]
-    used = {name for node in nodes for name in node.input}
-    old_weights = [weight for weight in model.graph.initializer if weight.name in used]
     new_weights = [weight for _, layer_weights in replacements for weight in layer_weights]
+    used = {name for node in nodes for name in node.input} - {weight.name for weight in new_weights}
+    old_weights = [weight for weight in model.graph.initializer if weight.name in used]
     graph = helper.make_graph(nodes, model.graph.name, model.graph.input, model.graph.output, old_weights + new_weights)
     quantised = helper.make_model(
         graph,
@@ -123,10 +123,12 @@ def _layer(
     x = g.op("Clip", x, *map(g.weight, input_range))
     for end in input_range:
         x = g.op("Pad", x, g.weight([0, 0, 0, 0, 0, 1]), g.weight(end))
-    (w_int8, *w_scales), (r_int8, *r_scales) = (_quantised(g, array, hidden) for array in (w, r))
+    w_name, r_name, b_name = names
+    w_int8, *w_scales = _quantised(g, w, hidden, w_name)
+    r_int8, *r_scales = _quantised(g, r, hidden, r_name)
     y = g.op(
         "DynamicQuantizeLSTM",
-        *(x, w_int8, r_int8, g.weight(bias.reshape(2, -1)), lengths, "", "", "", *w_scales, *r_scales),
+        *(x, w_int8, r_int8, g.weight(bias.reshape(2, -1), b_name), lengths, "", "", "", *w_scales, *r_scales),
         domain="com.microsoft",
         direction="bidirectional",
         hidden_size=size,
@@ -135,11 +137,16 @@ def _layer(
     return g.nodes, g.weights
 
 
-def _quantised(g: Graph, weights: np.ndarray, hidden: int) -> tuple[str, str, str]:
+def _quantised(g: Graph, weights: np.ndarray, hidden: int, name: str) -> tuple[str, str, str]:
     """Store a matrix, extended by the additional cells and columns; return the names of weights, scales, zero points.
 
     Shape: (2, 4H, K) -> (2, K + 2, 4 (H + 2)), twice (2, 4 (H + 2))
     """
     padded = np.pad(weights.reshape(2, 4, hidden, -1), ((0, 0), (0, 0), (0, RANGE_ENDS), (0, RANGE_ENDS)))
     quantised, scales = to_int8(padded.reshape(2, 4 * (hidden + RANGE_ENDS), -1))
-    return g.weight(quantised.transpose(0, 2, 1)), g.weight(scales), g.weight(np.zeros_like(scales, dtype=np.int8))
+    zeros = np.zeros_like(scales, dtype=np.int8)
+    return (
+        g.weight(quantised.transpose(0, 2, 1), name),
+        g.weight(scales, f"{name}.scales"),
+        g.weight(zeros, f"{name}.zeros"),
+    )

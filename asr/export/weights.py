@@ -1,10 +1,12 @@
 """Convert the weights of an exported file back to those of a network, so that a shipped model can be fine-tuned.
 
-The stages are identified by the types of their nodes, in the order in which `asr export` writes them: the convolution
-that computes the spectrum, those of the frontend, one LSTM and one norm per recurrent layer, and the head last. int8
-weights are dequantised.
+The constants of a graph are named after the weights that they come from. Files of format version 1 have no such names:
+their stages are identified by the types of their nodes, in the order in which they were written. int8 weights are
+dequantised.
 """
 
+import itertools
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,8 @@ from asr.errors import ModelError
 
 Weights = dict[str, Tensor]
 LSTM_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+LSTM_CONSTANTS = ("W", "R", "B", "W.scales", "W.zeros", "R.scales", "R.zeros")
+"""Constants of a bidirectional layer, in the order of its node's inputs; the last four exist in int8 only."""
 RANGE_ENDS = 2
 """Number of additional input columns, and of additional cells, of an int8 LSTM (see asr.export.quantise)."""
 
@@ -35,13 +39,12 @@ def read(path: Path) -> tuple[dict[str, str], Weights]:
         if type(error).__name__ != "DecodeError":  # of protobuf, not exported by onnx
             raise
         raise ModelError(f"Model '{path}' is not a valid .onnx file: restore it.") from None
-    values = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
-    nodes: dict[str, list[list[np.ndarray]]] = {}
-    for node in model.graph.node:
-        nodes.setdefault(node.op_type, []).append([values[name] for name in node.input if name in values])
+    constants = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
+    metadata = {entry.key: entry.value for entry in model.metadata_props if entry.key != "precision"}
     try:
-        metadata = {entry.key: entry.value for entry in model.metadata_props if entry.key != "precision"}
-        return metadata, _named(nodes)
+        if metadata.get("format_version") == "1":
+            constants = _names_of_version_1(model, constants)
+        return metadata, _network_weights(constants)
     except (KeyError, IndexError, ValueError) as error:
         raise ModelError(
             f"Model '{path}' cannot be fine-tuned because its weights are not in the form that `asr export` writes: "
@@ -49,35 +52,56 @@ def read(path: Path) -> tuple[dict[str, str], Weights]:
         ) from error
 
 
-def _named(nodes: dict[str, list[list[np.ndarray]]]) -> Weights:
-    """Name the weights among the constants of each type of node."""
+def _network_weights(constants: Mapping[str, np.ndarray]) -> Weights:
+    """Weights by their names in an `AcousticModel`, from constants by their names in a graph."""
     weights: Weights = {}
 
     def put(name: str, array: np.ndarray) -> None:
         weights[name] = torch.from_numpy(np.array(array, dtype=np.float32))
 
-    (_, *convs), norms = nodes["Conv"], iter(nodes["LayerNormalization"])
-    lstms = nodes.get("LSTM") or [_dequantised(*constants) for constants in nodes["DynamicQuantizeLSTM"]]
-    mean, inverse_std = ([c for constants in nodes[kind] for c in constants if c.size > 1] for kind in ("Sub", "Mul"))
-    put("features.mean", mean[0])
-    put("features.std", 1 / inverse_std[0])
-    for index, (kernel, bias) in enumerate(convs):
-        scale, shift = next(norms)
-        put(f"frontend.layers.{index}.conv.weight", kernel)
-        put(f"frontend.layers.{index}.conv.bias", bias)
-        put(f"frontend.layers.{index}.norm.weight", scale.reshape(len(bias), -1))
-        put(f"frontend.layers.{index}.norm.bias", shift.reshape(len(bias), -1))
-    for index, bidirectional in enumerate(lstms):
-        scale, shift = next(norms)
-        put(f"context.norms.{index}.weight", scale)
-        put(f"context.norms.{index}.bias", shift)
+    put("features.mean", constants["features.mean"])
+    put("features.std", 1 / constants["features.inverse_std"])
+    for name in ("weight", "bias"):
+        for index in _indices(constants, "frontend.layers.{}.conv.weight"):
+            layer = f"frontend.layers.{index}"
+            put(f"{layer}.conv.{name}", constants[f"{layer}.conv.{name}"])
+            num_channels = len(constants[f"{layer}.conv.bias"])
+            put(f"{layer}.norm.{name}", constants[f"{layer}.norm.{name}"].reshape(num_channels, -1))
+        for index in _indices(constants, "context.layers.{}.B"):
+            put(f"context.norms.{index}.{name}", constants[f"context.norms.{index}.{name}"])
+    for index in _indices(constants, "context.layers.{}.B"):
+        layer = f"context.layers.{index}"
+        is_int8 = f"{layer}.W.scales" in constants
+        parts = [constants[f"{layer}.{name}"] for name in (LSTM_CONSTANTS if is_int8 else LSTM_CONSTANTS[:3])]
+        bidirectional = _dequantised(*parts) if is_int8 else parts
         for direction, (w, r, b) in zip(("ahead", "back"), zip(*bidirectional, strict=True), strict=True):
-            prefix = f"context.layers.{index}.{direction}"
             for name, array in zip(LSTM_WEIGHTS, (w, r, *np.split(b, 2)), strict=True):
-                put(f"{prefix}.{name}_l0", _torch_gates(array))
-    put("head.weight", nodes["MatMul"][-1][0].T)
-    put("head.bias", nodes["Add"][-1][0])
+                put(f"context.layers.{index}.{direction}.{name}_l0", _torch_gates(array))
+    put("head.weight", constants["head.weight"].T)
+    put("head.bias", constants["head.bias"])
     return weights
+
+
+def _indices(constants: Mapping[str, np.ndarray], pattern: str) -> list[int]:
+    """The numbers from 0 on for which there is a constant of this name."""
+    return list(itertools.takewhile(lambda index: pattern.format(index) in constants, itertools.count()))
+
+
+def _names_of_version_1(model: onnx.ModelProto, constants: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Name the constants of a file of format version 1 by the order of its nodes."""
+    nodes: dict[str, list[list[np.ndarray]]] = {}
+    for node in model.graph.node:
+        nodes.setdefault(node.op_type, []).append([constants[name] for name in node.input if name in constants])
+    (_, *convs), norms = nodes["Conv"], iter(nodes["LayerNormalization"])
+    mean, inverse_std = ([c for inputs in nodes[kind] for c in inputs if c.size > 1] for kind in ("Sub", "Mul"))
+    named = {"features.mean": mean[0], "features.inverse_std": inverse_std[0]}
+    for index, conv in enumerate(convs):
+        for layer, parts in (("conv", conv), ("norm", next(norms))):
+            named |= {f"frontend.layers.{index}.{layer}.{n}": p for n, p in zip(("weight", "bias"), parts, strict=True)}
+    for index, parts in enumerate(nodes.get("LSTM") or nodes["DynamicQuantizeLSTM"]):
+        named |= {f"context.layers.{index}.{n}": p for n, p in zip(LSTM_CONSTANTS, parts, strict=False)}
+        named |= {f"context.norms.{index}.{n}": p for n, p in zip(("weight", "bias"), next(norms), strict=True)}
+    return named | {"head.weight": nodes["MatMul"][-1][0], "head.bias": nodes["Add"][-1][0]}
 
 
 def _dequantised(

@@ -105,13 +105,43 @@ def test_a_file_that_is_not_a_model_is_one_sentence(smoke_overrides: list[str], 
     assert "cut.onnx' is not a valid .onnx file: restore it." in result.output
 
 
-def test_a_file_of_other_nodes_is_one_sentence(smoke_run: Path, smoke_overrides: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_file_without_a_layer_is_one_sentence(
+    version: str, smoke_run: Path, smoke_overrides: list[str], tmp_path: Path
+) -> None:
+    """Version 2 names the weights, version 1 is read by the order of the nodes."""
     path = tmp_path / "other.onnx"
     assert CliRunner().invoke(main, ["export", str(smoke_run), str(path)]).exit_code == 0
     model = onnx.load(path)
     for node in [node for node in model.graph.node if node.op_type == "LSTM"]:
         model.graph.node.remove(node)
+    for weight in [weight for weight in model.graph.initializer if weight.name == "context.layers.0.R"]:
+        model.graph.initializer.remove(weight)
+    (entry,) = [entry for entry in model.metadata_props if entry.key == "format_version"]
+    entry.value = version
     onnx.save(model, path)
     result = run(smoke_overrides, tmp_path / "tuned", "--init", str(path))
     assert result.exit_code == 1
     assert "cannot be fine-tuned because its weights are not in the form that `asr export` writes" in result.output
+
+
+@pytest.mark.parametrize("options", [[], ["--int8"]])
+def test_files_of_version_1_whose_weights_have_no_names_are_read(
+    options: list[str], smoke_run: Path, tmp_path: Path
+) -> None:
+    path, old = tmp_path / "new.onnx", tmp_path / "old.onnx"
+    assert CliRunner().invoke(main, ["export", str(smoke_run), str(path), *options]).exit_code == 0
+    model = onnx.load(path)
+    names = {weight.name: f"weight_{index}" for index, weight in enumerate(model.graph.initializer)}
+    assert {"context.layers.0.W", "head.bias", "features.mean"} <= names.keys()
+    for weight in model.graph.initializer:
+        weight.name = names[weight.name]
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            node.input[index] = names.get(name, name)
+    (entry,) = [entry for entry in model.metadata_props if entry.key == "format_version"]
+    assert entry.value == "2"
+    entry.value = "1"
+    onnx.save(model, old)
+    by_name, by_order = (checkpoint.load(file).network.state_dict() for file in (path, old))
+    torch.testing.assert_close(by_name, by_order, rtol=0, atol=0)
