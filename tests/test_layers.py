@@ -34,7 +34,7 @@ RANK = {part: index for index, layer in enumerate(LAYERS) for part in layer}
 DOORS = {
     "torch": ("network/", "training/", "export/"),
     "torchaudio": ("network/", "training/"),
-    "lhotse": ("training/data/", "data/corpora/librispeech.py"),
+    "lhotse": ("training/data/",),
     "lightning_fabric": ("training/",),
     "safetensors": ("training/",),
     "onnx": ("export/",),

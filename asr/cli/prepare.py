@@ -125,7 +125,9 @@ def prepare_librispeech(source: Path, out: Path, parts: tuple[str, ...]) -> None
     Example:
       asr prepare librispeech downloads data/mini --download train-clean-5 --download dev-clean-2
     """
-    librispeech.download(source, parts)
+    from asr.training.data import librispeech_download
+
+    librispeech_download.download(source, parts)
     with bar() as progress:
         corpus = librispeech.read(source, progress)
     _finish(corpus, out)

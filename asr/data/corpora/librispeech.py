@@ -1,9 +1,6 @@
 """LibriSpeech (Panayotov et al. 2015, https://www.openslr.org/12) and Mini LibriSpeech (https://www.openslr.org/31)."""
 
-import tarfile
-import zlib
 from collections.abc import Sequence
-from http.client import HTTPException
 from pathlib import Path
 
 from asr.data import manifest, traits
@@ -27,9 +24,6 @@ PARTS = (
 
 FOLDER = "LibriSpeech"
 """The top folder of the archives, which contains the parts."""
-
-URL = "https://www.openslr.org/resources"
-"""lhotse's default URL, but with https, because the archives are not verified with a checksum."""
 
 
 def read(source: Path, progress: Progress = silent) -> Corpus:
@@ -87,33 +81,3 @@ def _chapter(path: Path, seen: dict[str, str], genders: dict[str, str]) -> list[
         audio_file = path.with_name(f"{name}.flac")
         utterances.append(Utterance(name, audio_file, 0.0, text, speaker=speaker, split=part, **speaker_traits))
     return utterances
-
-
-def download(source: Path, parts: Sequence[str]) -> None:
-    """Download the missing parts to `source/LibriSpeech`, or to `source` if that is its name.
-
-    lhotse (extra `train`) downloads PART.tar.gz next to the folder LibriSpeech, resuming an interrupted download, and
-    unpacks it, which verifies gzip's checksums; the archive is kept. `LibriSpeech/PART/.completed` then marks the part
-    as complete. lhotse deletes a part without this mark before unpacking; therefore a part from another source, which
-    has neither mark nor archive, is never passed to it.
-
-    Raises:
-        DataError: a part cannot be downloaded or unpacked.
-        ModuleNotFoundError: a part must be downloaded, and the extra is not installed.
-    """
-    target = source.absolute().parent if source.absolute().name == FOLDER else source
-
-    for part in parts:
-        folder, archive = target / FOLDER / part, target / f"{part}.tar.gz"
-        is_interrupted = archive.exists() and not (folder / ".completed").exists()
-        if not is_interrupted and (folder.is_dir() or (source / part).is_dir()):
-            continue
-        from lhotse.recipes.librispeech import download_librispeech
-
-        try:
-            download_librispeech(target, part, base_url=URL)
-        except (OSError, HTTPException, EOFError, tarfile.TarError, zlib.error) as error:
-            raise DataError(
-                f"{part} cannot be downloaded to {target} ({error}); run the command again to resume, or delete "
-                f"{archive} to start again."
-            ) from error

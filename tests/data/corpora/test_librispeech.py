@@ -17,6 +17,7 @@ from corpus_files import RATE, audio_bytes, put
 from asr.data.corpora import Corpus, librispeech
 from asr.data.manifest import Utterance
 from asr.errors import DataError
+from asr.training.data import librispeech_download
 
 REAL = Path(__file__).parents[3] / "../shared/data/librispeech-train-clean-5.jsonl"
 
@@ -122,29 +123,29 @@ def downloads(monkeypatch) -> list[tuple[Path, str]]:
 
 
 def test_only_missing_parts_are_downloaded(source, downloads):
-    librispeech.download(source.parent, ["train-clean-5", "dev-clean-2"])
+    librispeech_download.download(source.parent, ["train-clean-5", "dev-clean-2"])
     assert downloads == []
-    librispeech.download(source.parent, ["dev-clean-2", "dev-clean", "train-clean-100"])
+    librispeech_download.download(source.parent, ["dev-clean-2", "dev-clean", "train-clean-100"])
     url = "https://www.openslr.org/resources"
     assert downloads == [(source.parent, "dev-clean", url), (source.parent, "train-clean-100", url)]
 
 
 def test_a_folder_named_librispeech_is_the_target_itself(source, downloads, monkeypatch):
-    librispeech.download(source, ["dev-clean-2", "test-clean"])
+    librispeech_download.download(source, ["dev-clean-2", "test-clean"])
     monkeypatch.chdir(source)
-    librispeech.download(Path(), ["test-other"])
+    librispeech_download.download(Path(), ["test-other"])
     assert [call[:2] for call in downloads] == [(source.parent, "test-clean"), (source.parent, "test-other")]
 
 
 def test_parts_without_the_folder_librispeech_are_not_missing(source, downloads):
-    librispeech.download(source.rename(source.with_name("corpora")), ["dev-clean-2"])
+    librispeech_download.download(source.rename(source.with_name("corpora")), ["dev-clean-2"])
     assert downloads == []
 
 
 def test_an_interrupted_download_is_resumed(source, downloads):
     for part in ("train-clean-5", "dev-clean-2", "dev-other"):
         put(source.parent / f"{part}.tar.gz", b"half")
-    librispeech.download(source.parent, ["train-clean-5", "dev-clean-2", "dev-other"])
+    librispeech_download.download(source.parent, ["train-clean-5", "dev-clean-2", "dev-other"])
     # train-clean-5 has the mark of a part that was unpacked to its end.
     assert [part for _, part, _ in downloads] == ["dev-clean-2", "dev-other"]
 
@@ -162,14 +163,14 @@ def test_a_failed_download_is_one_sentence(tmp_path, monkeypatch, error):
         f"{tmp_path}/dev-clean-2.tar.gz to start again."
     )
     with pytest.raises(DataError, match=rf"^{re.escape(message)}$"):
-        librispeech.download(tmp_path, ["dev-clean-2"])
+        librispeech_download.download(tmp_path, ["dev-clean-2"])
 
 
 def test_lhotse_is_not_needed_without_a_download(source, monkeypatch):
     monkeypatch.setitem(sys.modules, "lhotse.recipes.librispeech", None)
-    librispeech.download(source, ["dev-clean-2"])
+    librispeech_download.download(source, ["dev-clean-2"])
     with pytest.raises(ModuleNotFoundError):
-        librispeech.download(source, ["dev-clean"])
+        librispeech_download.download(source, ["dev-clean"])
 
 
 def test_what_lhotse_unpacks_is_read(tmp_path, source, monkeypatch):
@@ -186,7 +187,7 @@ def test_what_lhotse_unpacks_is_read(tmp_path, source, monkeypatch):
     target = tmp_path / "new"
     target.mkdir()
     (tmp_path / "train-clean-5.tar.gz").rename(target / "train-clean-5.tar.gz")
-    librispeech.download(target, ["train-clean-5"])
+    librispeech_download.download(target, ["train-clean-5"])
     assert [(u.id, u.text, u.duration) for u in librispeech.read(target).utterances] == expected
     assert (target / "LibriSpeech" / "train-clean-5" / ".completed").exists()
 
