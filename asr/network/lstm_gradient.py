@@ -1,6 +1,6 @@
 """An LSTM layer with a gradient of its own for CPUs.
 
-Whether it is faster than torch's depends on the processor: on three of them it took 0.7, 1.3 and 1.5 times the time of
+Whether it is faster than torch's depends on the processor: on two with AVX-512 it took 0.7 and 1.5 times the time of
 torch's (`scripts/bench/gradient.py`). So the trainer times both before the first step and chooses.
 
 oneDNN, which torch uses on CPUs, updates the gradients of the weights at every frame, and so moves megabytes per frame.

@@ -1,5 +1,6 @@
 """One optimiser step: from the parts of a planned batch to moved weights."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -30,7 +31,7 @@ class StepResult:
     @property
     def is_done(self) -> bool:
         """Whether the weights were moved."""
-        return bool(torch.isfinite(torch.tensor(self.gradient_norm)))
+        return math.isfinite(self.gradient_norm)
 
 
 class Stepper:

@@ -141,8 +141,8 @@ class AcousticTask:
     def begin(self) -> str | None:
         """Measure what the feature stage needs, or take over a checkpoint."""
         if self.recipe.init is None:
-            set_statistics = corpus.set_statistics
-            set_statistics(self.network.features, list(self.by_id.values()), self.reader, self.recipe.seed)
+            train_set = list(self.by_id.values())
+            corpus.set_statistics(self.network.features, train_set, self.reader, self.recipe.seed)
             return None
         fresh = checkpoint.initialise(self.model, self.recipe.init)
         return f"Started from '{self.recipe.init}'; newly initialised: {', '.join(fresh) or 'nothing'}."
