@@ -16,7 +16,7 @@ SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 LAYERS = (
     {"errors", "files", "parallel", "progress", "version"},
-    {"audio", "text", "transcript", "pages"},
+    {"audio", "cells", "text", "transcript", "pages"},
     {"recipe", "scoring", "data", "models"},
     {"lm", "network"},
     {"decoding"},
@@ -39,7 +39,7 @@ DOORS = {
     "safetensors": ("training/",),
     "onnx": ("export/",),
     "onnxruntime": ("models/session.py",),
-    "numba": ("decoding/", "lm/lookup.py"),
+    "numba": ("decoding/", "lm/lookup.py", "network/kernels/"),
     "click": ("cli/",),
     "librosa": ("report/media.py",),
     "google": ("models/rewrite.py",),

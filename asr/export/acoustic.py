@@ -1,7 +1,7 @@
 """Build the ONNX graph of the acoustic model node by node from its weights, with one function per stage.
 
 It uses only standard operators: the Fourier transform is a strided convolution, and each recurrent layer is one
-bidirectional `LSTM` node with `sequence_lens`. Names of tensors end in their shape.
+bidirectional `LSTM` or `GRU` node with `sequence_lens`. Names of tensors end in their shape.
 """
 
 from collections.abc import Mapping
@@ -10,11 +10,12 @@ import numpy as np
 import onnx
 from torch import Tensor, nn
 
+from asr.export import cells
 from asr.export.graph import BOOL, FLOAT, INT32, INT64, Graph
 from asr.network.acoustic import AcousticModel
 from asr.network.features import LOG_FLOOR, Features
 from asr.network.frontend import Frontend
-from asr.network.recurrent import BiLSTM, Context
+from asr.network.recurrent import Context, kind_of
 
 
 def build_graph(network: AcousticModel, metadata: Mapping[str, str]) -> onnx.ModelProto:
@@ -121,32 +122,17 @@ def _context(g: Graph, context: Context, x_TBD: str, lengths: str) -> str:
     """(T, B, D), (B,) -> (T, B, 2H)"""
     lengths32 = g.op("Cast", lengths, to=INT32)
     for index, (layer, norm) in enumerate(zip(context.layers, context.norms, strict=True)):
-        assert isinstance(layer, BiLSTM)
-        directions = [lstm_weights(lstm) for lstm in (layer.ahead, layer.back)]
-        weights = [
-            g.weight(np.stack(parts), f"context.layers.{index}.{name}")
-            for name, parts in zip("WRB", zip(*directions, strict=True), strict=True)
-        ]
-        y_T2BH = g.op(
-            "LSTM", x_TBD, *weights, lengths32, direction="bidirectional", hidden_size=layer.ahead.hidden_size
-        )
+        directions = [cells.onnx_weights(one) for one in (layer.ahead, layer.back)]
+        weights = {
+            name: g.weight(np.stack([direction[name] for direction in directions]), f"context.layers.{index}.{name}")
+            for name in directions[0]
+        }
+        kind = kind_of(layer.ahead)
+        inputs = cells.node_inputs(x_TBD, weights, lengths32)
+        y_T2BH = g.op(cells.OPERATORS[kind], *inputs, direction="bidirectional", **cells.attributes(layer.ahead))
         y = g.op("Reshape", g.op("Transpose", y_T2BH, perm=[0, 2, 1, 3]), g.weight([0, 0, -1]))
         x_TBD = _layer_norm(g, norm, y, f"context.norms.{index}")
     return x_TBD
-
-
-def lstm_weights(lstm: nn.LSTM) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Convert the weights of one direction to W, R and B, with the gates in ONNX's order (i o f c), not i f g o.
-
-    Shape: W (4H, D), R (4H, H), B (8H,)
-    """
-
-    def reorder(array: np.ndarray) -> np.ndarray:
-        i, f, g, o = np.split(array, 4)
-        return np.concatenate([i, o, f, g])
-
-    w, r, b_w, b_r = (reorder(getattr(lstm, name).detach().numpy()) for name in lstm._flat_weights_names)
-    return w, r, np.concatenate([b_w, b_r])
 
 
 def linear(g: Graph, layer: nn.Linear, x: str, name: str) -> str:

@@ -8,7 +8,8 @@ import onnx
 import torch
 
 from asr.errors import ModelError
-from asr.export.acoustic import linear, lstm_weights
+from asr.export import cells
+from asr.export.acoustic import linear
 from asr.export.graph import FLOAT, INT64, Graph
 from asr.files import replacing
 from asr.lm.lstm import OnnxLanguageModel
@@ -31,13 +32,18 @@ def build_graph(network: LanguageModel, metadata: Mapping[str, str]) -> onnx.Mod
     x_TBD = g.op("Transpose", embedded, perm=[1, 0, 2])
     states: dict[str, list[str]] = {"outputs": [], "cells": []}
     for number, layer in enumerate(network.layers):
-        assert isinstance(layer, torch.nn.LSTM)
-        w, r, b = (
-            g.weight(array[None], f"layers.{number}.{name}")
-            for name, array in zip("WRB", lstm_weights(layer), strict=True)
-        )
+        weights = {
+            name: g.weight(array[None], f"layers.{number}.{name}") for name, array in cells.onnx_weights(layer).items()
+        }
         previous = [g.op("Slice", name, g.weight([number]), g.weight([number + 1])) for name in states]
-        y_T1BH, output, cell = g.ops("LSTM", x_TBD, w, r, b, "", *previous, count=3, hidden_size=layer.hidden_size)
+        operator, attributes = cells.OPERATORS[network.config.cell], cells.attributes(layer)
+        if operator == "GRU":  # its only state is its output
+            inputs = cells.node_inputs(x_TBD, weights, "", previous[:1])
+            y_T1BH, output = g.ops(operator, *inputs, count=2, **attributes)
+            cell = output
+        else:
+            inputs = cells.node_inputs(x_TBD, weights, "", previous)
+            y_T1BH, output, cell = g.ops(operator, *inputs, count=3, **attributes)
         x_TBD = g.op("Squeeze", y_T1BH, g.weight([1]))
         states["outputs"].append(output)
         states["cells"].append(cell)

@@ -7,15 +7,20 @@ ranges are made constant by values at their ends that are always present:
 
 - Inputs are clipped to their range on speech, and two additional columns contain the ends of this range.
 - An output is o tanh(c), and each step increases |c| by less than 1, so after step t all outputs are within +-tanh(t).
-  Two additional cells, whose gates are always open, output exactly these two values.
+  Two additional cells, whose gates are always open, output exactly these two values. Where gates are coupled, c is a
+  mean of its last value and the candidate, so |c| is never above 1: all outputs are within +-tanh(1), which is what
+  the two cells output, for their forget gates are then closed. Peepholes change the gates, not these bounds.
 
 The weights from the two columns and cells are zero, so they affect nothing else, and the outputs of the cells are
 removed. As integer sums are exact, an utterance gets the same log-probs alone, in any batch, and with any number of
 threads.
+
+There is no such operator for a GRU: its weights are stored in int8 and computed with as floats.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,7 +28,7 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from asr.errors import ModelError
-from asr.export.graph import Graph
+from asr.export.graph import FLOAT, Graph
 from asr.export.weights import RANGE_ENDS
 from asr.network.torch_model import TorchModel
 
@@ -39,6 +44,8 @@ Range = tuple[float, float]
 def quantise(model: onnx.ModelProto, ranges: Sequence[Range]) -> onnx.ModelProto:
     """Return a copy of an exported acoustic model with int8 recurrent layers and `precision` set in its metadata.
 
+    The precision is `int8`, or `int8-weights` where only the weights are stored so.
+
     Args:
         model: the graph built by `asr.export.acoustic.build_graph`.
         ranges: input ranges of the recurrent layers, from `input_ranges`.
@@ -47,10 +54,12 @@ def quantise(model: onnx.ModelProto, ranges: Sequence[Range]) -> onnx.ModelProto
         ModelError: a weight is not a finite number.
     """
     weights = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
-    layers = [node.name for node in model.graph.node if node.op_type == "LSTM"]
+    layers = [node.name for node in model.graph.node if node.op_type in REPLACEMENTS]
     layer_ranges = dict(zip(layers, ranges, strict=True))
     replacements = [
-        _layer(node, weights, layer_ranges[node.name]) if node.name in layer_ranges else ([node], [])
+        REPLACEMENTS[node.op_type](node, weights, layer_ranges[node.name])
+        if node.name in layer_ranges
+        else ([node], [])
         for node in model.graph.node
     ]
     nodes = [node for new_nodes, _ in replacements for node in new_nodes]
@@ -65,7 +74,8 @@ def quantise(model: onnx.ModelProto, ranges: Sequence[Range]) -> onnx.ModelProto
         producer_name=model.producer_name,
     )
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    helper.set_model_props(quantised, metadata | {"precision": "int8"})
+    is_gru = any(node.op_type == "GRU" for node in model.graph.node)
+    helper.set_model_props(quantised, metadata | {"precision": "int8-weights" if is_gru else "int8"})
     onnx.checker.check_model(quantised, full_check=True)
     return quantised
 
@@ -100,19 +110,15 @@ def to_int8(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(weights / scales[..., None]).astype(np.int8), scales
 
 
-def _layer(
+def _lstm(
     node: onnx.NodeProto, weights: Mapping[str, np.ndarray], input_range: Range
 ) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
     """Build the nodes and weights that replace an `LSTM` node.
 
     Shape: (T, B, D) -> (T, 2, B, H)
     """
-    x, *names, lengths = node.input
-    w, r, b = (weights[name] for name in names)
-    if not all(np.isfinite(array).all() for array in (w, r, b)):
-        raise ModelError(
-            "The weights of the recurrent layers are not finite and cannot be quantised to int8: train the model again."
-        )
+    x, w_name, r_name, b_name, lengths, *optional = node.input
+    w, r, b = (_finite(weights[name]) for name in (w_name, r_name, b_name))
     hidden = r.shape[-1]
     size = hidden + RANGE_ENDS
     bias = np.pad(b.reshape(2, 8, hidden), ((0, 0), (0, 0), (0, RANGE_ENDS)))
@@ -123,18 +129,57 @@ def _layer(
     x = g.op("Clip", x, *map(g.weight, input_range))
     for end in input_range:
         x = g.op("Pad", x, g.weight([0, 0, 0, 0, 0, 1]), g.weight(end))
-    w_name, r_name, b_name = names
+    peepholes = ""
+    if optional:
+        p_name = optional[-1]
+        padded = np.pad(_finite(weights[p_name]).reshape(2, 3, hidden), ((0, 0), (0, 0), (0, RANGE_ENDS)))
+        peepholes = g.weight(padded.reshape(2, -1), p_name)
     w_int8, *w_scales = _quantised(g, w, hidden, w_name)
     r_int8, *r_scales = _quantised(g, r, hidden, r_name)
+    coupling: dict[str, Any] = {entry.name: entry.i for entry in node.attribute if entry.name == "input_forget"}
     y = g.op(
         "DynamicQuantizeLSTM",
-        *(x, w_int8, r_int8, g.weight(bias.reshape(2, -1), b_name), lengths, "", "", "", *w_scales, *r_scales),
+        *(x, w_int8, r_int8, g.weight(bias.reshape(2, -1), b_name), lengths, "", "", peepholes, *w_scales, *r_scales),
         domain="com.microsoft",
         direction="bidirectional",
         hidden_size=size,
+        **coupling,
     )
     g.op("Slice", y, g.weight([0]), g.weight([hidden]), g.weight([3]), output=node.output[0])
     return g.nodes, g.weights
+
+
+def _gru(
+    node: onnx.NodeProto, weights: Mapping[str, np.ndarray], _: Range
+) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Build the nodes and weights that replace a `GRU` node: the same one, with weights that are dequantised first."""
+    x, w_name, r_name, b_name, lengths = node.input
+    g = Graph(prefix=f"{node.name}_")
+    names = [_dequantised(g, _finite(weights[name]), name) for name in (w_name, r_name)]
+    bias = g.weight(weights[b_name], b_name)
+    attributes: dict[str, Any] = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+    g.op("GRU", x, *names, bias, lengths, output=node.output[0], **attributes)
+    return g.nodes, g.weights
+
+
+REPLACEMENTS = {"LSTM": _lstm, "GRU": _gru}
+"""What replaces each recurrent node."""
+
+
+def _dequantised(g: Graph, weights: np.ndarray, name: str) -> str:
+    """Store a matrix in int8 and return the name of the product with its scales, which runtimes compute once."""
+    quantised, scales = to_int8(weights)
+    as_float = g.op("Cast", g.weight(quantised, name), to=FLOAT)
+    return g.op("Mul", as_float, g.weight(scales[..., None], f"{name}.scales"))
+
+
+def _finite(weights: np.ndarray) -> np.ndarray:
+    """Raises ModelError where a weight is not finite."""
+    if not np.isfinite(weights).all():
+        raise ModelError(
+            "The weights of the recurrent layers are not finite and cannot be quantised to int8: train the model again."
+        )
+    return weights
 
 
 def _quantised(g: Graph, weights: np.ndarray, hidden: int, name: str) -> tuple[str, str, str]:

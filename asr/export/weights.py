@@ -6,7 +6,7 @@ dequantised.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,15 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor
 
+from asr.cells import CellKind
 from asr.errors import ModelError
+from asr.export import cells
 
 Weights = dict[str, Tensor]
-LSTM_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 LSTM_CONSTANTS = ("W", "R", "B", "W.scales", "W.zeros", "R.scales", "R.zeros")
-"""Constants of a bidirectional layer, in the order of its node's inputs; the last four exist in int8 only."""
+"""Constants of a layer in a file of format version 1, in the order of its node's inputs; the last four in int8 only."""
+RECURRENT = ("LSTM", "GRU", "DynamicQuantizeLSTM")
+"""Nodes that run a recurrent layer."""
 RANGE_ENDS = 2
 """Number of additional input columns, and of additional cells, of an int8 LSTM (see asr.export.quantise)."""
 
@@ -44,7 +47,9 @@ def read(path: Path) -> tuple[dict[str, str], Weights]:
     try:
         if metadata.get("format_version") == "1":
             constants = _names_of_version_1(model, constants)
-        return metadata, _network_weights(constants)
+        return metadata, _network_weights(
+            constants, [_kind(node) for node in model.graph.node if node.op_type in RECURRENT]
+        )
     except (KeyError, IndexError, ValueError) as error:
         raise ModelError(
             f"Model '{path}' cannot be fine-tuned because its weights are not in the form that `asr export` writes: "
@@ -52,8 +57,12 @@ def read(path: Path) -> tuple[dict[str, str], Weights]:
         ) from error
 
 
-def _network_weights(constants: Mapping[str, np.ndarray]) -> Weights:
-    """Weights by their names in an `AcousticModel`, from constants by their names in a graph."""
+def _network_weights(constants: Mapping[str, np.ndarray], kinds: Sequence[CellKind]) -> Weights:
+    """Weights by their names in an `AcousticModel`, from constants by their names in a graph.
+
+    Args:
+        kinds: the cell of each recurrent layer.
+    """
     weights: Weights = {}
 
     def put(name: str, array: np.ndarray) -> None:
@@ -67,16 +76,19 @@ def _network_weights(constants: Mapping[str, np.ndarray]) -> Weights:
             put(f"{layer}.conv.{name}", constants[f"{layer}.conv.{name}"])
             num_channels = len(constants[f"{layer}.conv.bias"])
             put(f"{layer}.norm.{name}", constants[f"{layer}.norm.{name}"].reshape(num_channels, -1))
-        for index in _indices(constants, "context.layers.{}.B"):
+        for index in range(len(kinds)):
             put(f"context.norms.{index}.{name}", constants[f"context.norms.{index}.{name}"])
-    for index in _indices(constants, "context.layers.{}.B"):
-        layer = f"context.layers.{index}"
-        is_int8 = f"{layer}.W.scales" in constants
-        parts = [constants[f"{layer}.{name}"] for name in (LSTM_CONSTANTS if is_int8 else LSTM_CONSTANTS[:3])]
-        bidirectional = _dequantised(*parts) if is_int8 else parts
-        for direction, (w, r, b) in zip(("ahead", "back"), zip(*bidirectional, strict=True), strict=True):
-            for name, array in zip(LSTM_WEIGHTS, (w, r, *np.split(b, 2)), strict=True):
-                put(f"context.layers.{index}.{direction}.{name}_l0", _torch_gates(array))
+    for index, kind in enumerate(kinds):
+        layer = f"context.layers.{index}."
+        parts = {name.removeprefix(layer): array for name, array in constants.items() if name.startswith(layer)}
+        if "W.zeros" in parts:
+            parts = _without_range_ends(parts)
+        elif "W.scales" in parts:
+            parts |= {name: parts[name] * parts[f"{name}.scales"] for name in "WR"}
+        for number, direction in enumerate(("ahead", "back")):
+            of_direction = {name: parts[name][number] for name in "WRBP" if name in parts}
+            for name, tensor in cells.torch_weights(kind, of_direction).items():
+                weights[f"{layer}{direction}.{name}"] = tensor
     put("head.weight", constants["head.weight"].T)
     put("head.bias", constants["head.bias"])
     return weights
@@ -104,29 +116,27 @@ def _names_of_version_1(model: onnx.ModelProto, constants: Mapping[str, np.ndarr
     return named | {"head.weight": nodes["MatMul"][-1][0], "head.bias": nodes["Add"][-1][0]}
 
 
-def _dequantised(
-    w: np.ndarray,
-    r: np.ndarray,
-    b: np.ndarray,
-    w_scales: np.ndarray,
-    _w_zeros: np.ndarray,
-    r_scales: np.ndarray,
-    _r_zeros: np.ndarray,
-) -> list[np.ndarray]:
+def _kind(node: onnx.NodeProto) -> CellKind:
+    """The cell that a recurrent node runs."""
+    is_coupled = any(attribute.name == "input_forget" and attribute.i for attribute in node.attribute)
+    peepholes = 7  # the number of this input
+    return cells.kind_of_node(node.op_type, is_coupled, len(node.input) > peepholes and bool(node.input[peepholes]))
+
+
+def _without_range_ends(parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Dequantise the weights of an int8 LSTM and remove its additional columns and cells.
 
-    Shape: (2, K + 2, 4 (H + 2)), (2, H + 2, 4 (H + 2)), (2, 8 (H + 2)), ... -> (2, 4H, K), (2, 4H, H), (2, 8H)
+    Shape:
+        W (2, K + 2, 4 (H + 2)), R (2, H + 2, 4 (H + 2)), B (2, 8 (H + 2)), P (2, 3 (H + 2))
+        -> (2, 4H, K), (2, 4H, H), (2, 8H), (2, 3H)
     """
-    hidden = b.shape[1] // 8 - RANGE_ENDS
+    hidden = parts["B"].shape[1] // 8 - RANGE_ENDS
 
-    def dequantise(quantised: np.ndarray, scales: np.ndarray) -> np.ndarray:
-        padded = (quantised * scales[:, None]).transpose(0, 2, 1).reshape(2, 4, hidden + RANGE_ENDS, -1)
-        return padded[:, :, :hidden, :-RANGE_ENDS].reshape(2, 4 * hidden, -1)
+    def dequantised(name: str) -> np.ndarray:
+        product = (parts[name] * parts[f"{name}.scales"][:, None]).transpose(0, 2, 1)
+        return product.reshape(2, 4, hidden + RANGE_ENDS, -1)[:, :, :hidden, :-RANGE_ENDS].reshape(2, 4 * hidden, -1)
 
-    return [dequantise(w, w_scales), dequantise(r, r_scales), b.reshape(2, 8, -1)[:, :, :hidden].reshape(2, -1)]
+    def cut(name: str) -> np.ndarray:
+        return parts[name].reshape(2, -1, hidden + RANGE_ENDS)[:, :, :hidden].reshape(2, -1)
 
-
-def _torch_gates(array: np.ndarray) -> np.ndarray:
-    """Reorder the gates from ONNX's order (i o f c) to torch's (i f g o). Shape: (4H, ...) -> (4H, ...)"""
-    i, o, f, g = np.split(array, 4)
-    return np.concatenate([i, f, g, o])
+    return {name: dequantised(name) for name in "WR"} | {name: cut(name) for name in "BP" if name in parts}

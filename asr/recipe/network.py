@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from asr.cells import CellKind
 from asr.recipe.section import Section
 
 
@@ -70,6 +71,9 @@ class FrontendConfig(Section):
 class ContextConfig(Section):
     """The recurrent layers."""
 
+    cell: CellKind = "lstm"
+    """Kind of cell: lstm, peephole (gates that also see the cell state), coupled (forgets as much as it takes in),
+    peephole_coupled (both), or gru. Their equations: asr/cells.py."""
     layers: int = Field(default=3, ge=1)
     """Bidirectional layers, one above the other."""
     hidden: int = Field(default=256, ge=1)
@@ -96,8 +100,10 @@ class LanguageConfig(Section):
 
     embedding: int = Field(default=128, ge=1)
     """Dimension of the token embeddings."""
+    cell: CellKind = "lstm"
+    """Kind of cell, as in `model.context.cell`."""
     layers: int = Field(default=2, ge=1)
-    """LSTM layers, one above the other."""
+    """Recurrent layers, one above the other."""
     hidden: int = Field(default=512, ge=1)
     """Cells of each layer."""
     dropout: float = Field(default=0.1, ge=0, lt=1)

@@ -86,8 +86,9 @@ class TrainingConfig(Section):
     """Arithmetic of the network; log-softmax and loss are always computed in 32 bits. `auto` takes bf16 where the
     processor or GPU has instructions for it, fp16 on other GPUs, 32 bits elsewhere; the run folder notes the choice."""
     lstm_gradient: Literal["auto", "own", "torch"] = "auto"
-    """Who computes the LSTM's gradient on a CPU, this program or torch, both exactly; which is faster depends on the
-    processor. `auto` times both before the first step; the run folder notes the choice."""
+    """Who computes the gradient of an LSTM or GRU on a CPU, this program or torch, both exactly; which is faster
+    depends on the processor. `auto` times both before the first step; the run folder notes the choice. torch does not
+    have the other cells, whose gradient this program computes."""
 
 
 class EvaluationConfig(Section):

@@ -138,8 +138,12 @@ class Task(Protocol):
         """What is to be done before the first step of a new run; a remark for the user."""
         ...
 
-    def use_gradient(self, own: bool) -> bool:
-        """Choose who computes the LSTM's gradient on a CPU, this program or torch; False where there is no choice."""
+    def gradients(self, device_type: str) -> tuple[str, ...]:
+        """Who can compute the gradient of the recurrent layers on a device: own, torch, or either."""
+        ...
+
+    def use_gradient(self, own: bool) -> None:
+        """Choose who computes the gradient of the recurrent layers on a CPU, this program or torch."""
         ...
 
     def fit(self, trial: Callable[[Any], object], device: torch.device, processes: int) -> float | None:

@@ -19,7 +19,7 @@ class Trial:
     """Result of the trial steps."""
 
     gradient: str
-    """Who computes the LSTM's gradient, and why, for the user."""
+    """Who computes the gradient of the recurrent layers, and why, for the user."""
     seconds_per_batch: float
     peak_bytes: int
     """Most memory in use so far; 0 where not known."""
@@ -45,9 +45,9 @@ def run(task: Task, stepper: Stepper, longest: Sequence[Batch], trials: Sequence
         (total,) = stepper.exchange.sums(time.perf_counter() - started)
         return total / stepper.exchange.processes
 
-    asked = task.recipe.training.lstm_gradient
-    if device.type != "cpu" or not task.use_gradient(True):
-        return Trial("torch", seconds(False) / len(trials), peak_bytes)
+    asked, possible = task.recipe.training.lstm_gradient, task.gradients(device.type)
+    if len(possible) == 1:
+        return Trial(possible[0], seconds(possible[0] == "own") / len(trials), peak_bytes)
     if asked != "auto":
         return Trial(f"{asked}, as the recipe says", seconds(asked == "own") / len(trials), peak_bytes)
     times = {"own": seconds(True), "torch": seconds(False)}

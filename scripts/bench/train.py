@@ -73,7 +73,7 @@ def _training_steps(path: Path, manifest: Path) -> tuple[dict[str, Callable[[], 
     """One training step of each system on the same batch, and the duration of the batch in seconds."""
     import torch
 
-    from asr.network.recurrent import BiLSTM
+    from asr.network.recurrent import Bidirectional
     from asr.recipe.files import load_recipe
     from asr.recipe.recipe import Recipe
     from asr.text import CharTokenizer
@@ -105,7 +105,7 @@ def _training_steps(path: Path, manifest: Path) -> tuple[dict[str, Callable[[], 
 
     ours, other_gradient, packed = (checkpoint.build(recipe, tokenizer).network for _ in range(3))
     for module in other_gradient.modules():
-        if isinstance(module, BiLSTM):
+        if isinstance(module, Bidirectional):
             module.own_gradient = False
     packed.context = _packed_context(recipe.model.context, packed.frontend.output_size)
     peers = {"asr": ours, "asr with torch's gradient": other_gradient, "packed sequences": packed}

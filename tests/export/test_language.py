@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from asr.cli import main
 from asr.errors import DataError, ModelError
-from asr.export import language
+from asr.export import cells, language
 from asr.lm.lstm import OnnxLanguageModel
 from asr.models.session import OnnxModel
 from asr.network.torch_model import TorchLanguageModel
@@ -78,13 +78,13 @@ def test_the_file_describes_itself(model: TorchLanguageModel, exported: OnnxLang
 def test_a_file_that_differs_is_not_written(
     model: TorchLanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = language.lstm_weights
+    original = cells.onnx_weights
 
-    def wrong(lstm):
-        w, r, b = original(lstm)
-        return w, r, b + 0.1
+    def wrong(layer):
+        weights = original(layer)
+        return weights | {"B": weights["B"] + 0.1}
 
-    monkeypatch.setattr(language, "lstm_weights", wrong)
+    monkeypatch.setattr(cells, "onnx_weights", wrong)
     with pytest.raises(ModelError, match=r"its log-probs differ from torch's by .* on 4 sentences"):
         language.export(model, tmp_path / "toy.onnx", TEXTS)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,6 @@
-"""The recurrent layers against torch's own bidirectional LSTM on packed sequences."""
+"""The recurrent layers against torch's own on packed sequences."""
+
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from asr.network.recurrent import BiLSTM, Context, flip_order, reorder
+from asr.cells import CellKind
+from asr.network.recurrent import OF_TORCH, Bidirectional, Context, flip_order, reorder
 from asr.recipe.network import ContextConfig
 
 shapes = st.tuples(st.integers(1, 5), st.integers(1, 9)).flatmap(
@@ -45,25 +48,26 @@ def test_the_gradient_of_reorder_is_correct() -> None:
     assert torch.autograd.gradcheck(lambda x: reorder(x, order), x)
 
 
-def reference(layer: BiLSTM) -> nn.LSTM:
-    """torch's bidirectional LSTM with the layer's weights."""
-    lstm = nn.LSTM(layer.ahead.input_size, layer.ahead.hidden_size, bidirectional=True)
+def reference(kind: CellKind, layer: Bidirectional) -> nn.LSTM | nn.GRU:
+    """torch's bidirectional layer with the layer's weights."""
+    theirs = OF_TORCH[kind](5, 7, bidirectional=True)
     weights = dict(layer.ahead.state_dict())
     weights |= {f"{name}_reverse": tensor for name, tensor in layer.back.state_dict().items()}
-    lstm.load_state_dict(weights)
-    return lstm
+    theirs.load_state_dict(weights)
+    return theirs
 
 
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
 @pytest.mark.parametrize("seed", range(3))
-def test_a_layer_equals_a_packed_bidirectional_lstm(seed: int) -> None:
+def test_a_layer_equals_a_packed_bidirectional_one_of_torch(kind: CellKind, seed: int) -> None:
     torch.manual_seed(seed)
-    layer = BiLSTM(5, 7)
+    layer = Bidirectional(kind, 5, 7)
     for parameter in layer.parameters():
         nn.init.normal_(parameter, std=0.5)
     lengths = torch.tensor([3, 12, 1, 9])
     x = torch.randn(12, 4, 5)
     packed = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
-    expected, _ = nn.utils.rnn.pad_packed_sequence(reference(layer)(packed)[0])
+    expected, _ = nn.utils.rnn.pad_packed_sequence(reference(kind, layer)(packed)[0])
     for column, length in enumerate(lengths.tolist()):
         x[length:, column] = 1e3  # ignored by packed sequences, so it must not matter here
     ours = layer(x, flip_order(lengths, 12))
@@ -71,15 +75,17 @@ def test_a_layer_equals_a_packed_bidirectional_lstm(seed: int) -> None:
         torch.testing.assert_close(ours[:length, column], expected[:length, column], rtol=0, atol=1e-6)
 
 
-def test_the_forget_gate_is_open_initially() -> None:
-    """With all weights at zero only the biases matter: the forget gate is sigmoid(1), the others sigmoid(0)."""
-    layer = BiLSTM(3, 4)
-    for lstm in (layer.ahead, layer.back):
-        for name, parameter in lstm.named_parameters():
-            if name.startswith("weight"):
-                nn.init.zeros_(parameter)
-        _, (_, cell) = lstm(torch.randn(1, 1, 3), (torch.zeros(1, 1, 4), torch.ones(1, 1, 4)))
-        torch.testing.assert_close(cell, torch.full((1, 1, 4), 0.7310586))
+@pytest.mark.parametrize("kind", get_args(CellKind))
+def test_padding_changes_nothing(kind: CellKind) -> None:
+    """Alone, and in a batch beside a longer sequence, with anything in the padding."""
+    torch.manual_seed(0)
+    layer = Bidirectional(kind, 5, 7)
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    x = torch.randn(12, 2, 5)
+    together = layer(x, flip_order(torch.tensor([12, 8]), 12))
+    alone = layer(x[:8, 1:], flip_order(torch.tensor([8]), 8))
+    torch.testing.assert_close(together[:8, 1], alone[:, 0], rtol=0, atol=1e-6)
 
 
 def test_the_first_frame_depends_on_the_last_and_vice_versa() -> None:

@@ -19,8 +19,8 @@ from asr.decoding.options import DecodingOptions
 from asr.errors import AudioError, DataError
 from asr.evaluation.recognition import compute_log_probs, decode, evaluate, score_transcripts
 from asr.models.decoding_settings import Settings
+from asr.network import recurrent
 from asr.network.acoustic import AcousticModel
-from asr.network.recurrent import BiLSTM
 from asr.network.torch_model import TorchModel
 from asr.recipe.files import with_values
 from asr.recipe.recipe import Recipe
@@ -147,12 +147,14 @@ class AcousticTask:
         fresh = checkpoint.initialise(self.model, self.recipe.init)
         return f"Started from '{self.recipe.init}'; newly initialised: {', '.join(fresh) or 'nothing'}."
 
-    def use_gradient(self, own: bool) -> bool:
-        """Choose who computes the gradient of the LSTM layers on a CPU; False where there is no choice."""
-        for module in self.network.modules():
-            if isinstance(module, BiLSTM):
-                module.own_gradient = own
-        return True
+    def gradients(self, device_type: str) -> tuple[str, ...]:
+        """Who can compute the gradient of the recurrent layers on a device."""
+        return recurrent.gradients(self.recipe.model.context.cell, device_type)
+
+    def use_gradient(self, own: bool) -> None:
+        """Choose who computes the gradient of the recurrent layers on a CPU."""
+        for layer in self.network.context.layers:
+            layer.own_gradient = own
 
     def fit(self, trial: Callable[[Batch], object], device: torch.device, processes: int) -> float | None:
         """Seconds of audio in a batch, where the recipe says `auto`."""

@@ -15,6 +15,7 @@ from torch import nn
 from asr.errors import ModelError
 from asr.lm.protocol import END
 from asr.lm.sampling import generate
+from asr.network import recurrent
 from asr.network.language import LanguageModel
 from asr.recipe.files import with_values
 from asr.recipe.recipe import LanguageRecipe
@@ -75,9 +76,13 @@ class LanguageTask:
     def begin(self) -> None:
         """Nothing is to be measured."""
 
-    def use_gradient(self, own: bool) -> bool:
-        """torch's own always."""
-        return False
+    def gradients(self, device_type: str) -> tuple[str, ...]:
+        """Who can compute the gradient of the recurrent layers on a device."""
+        return recurrent.gradients(self.recipe.language.cell, device_type)
+
+    def use_gradient(self, own: bool) -> None:
+        """Choose who computes the gradient of the recurrent layers on a CPU."""
+        self.model.network.own_gradient = own
 
     def fit(self, trial: Callable[[Any], object], device: torch.device, processes: int) -> None:
         """The recipe leaves nothing open."""
