@@ -1,5 +1,6 @@
 """`python -m asr` is the command line."""
 
-from asr.cli import main
+from asr.cli.entry import run
 
-main(prog_name="asr")
+if __name__ == "__main__":
+    run()

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asr"
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "files", "parallel", "progress", "version"},
+    {"compiled", "errors", "files", "parallel", "progress", "version"},
     {"audio", "cells", "text", "transcript", "pages"},
     {"recipe", "scoring", "data", "models"},
     {"lm", "network"},
@@ -39,7 +39,7 @@ DOORS = {
     "safetensors": ("training/",),
     "onnx": ("export/",),
     "onnxruntime": ("models/session.py",),
-    "numba": ("decoding/", "lm/lookup.py", "network/kernels/"),
+    "numba": ("compiled.py", "network/kernels/activations.py"),
     "click": ("cli/",),
     "librosa": ("report/media.py",),
     "google": ("models/rewrite.py",),

@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+SETTLED_S = 2.0
+"""Time after which a rate means something."""
+
 
 class Bar:
     """A `Progress` that draws one line, and prints text above it."""
@@ -30,13 +33,16 @@ class Bar:
         if task != self._task:
             self._task, self._started = task, time.monotonic()
             self._drawn.reset(self._line, description=task, total=total, speed="")
-        speed = f"{done / max(time.monotonic() - self._started, 1e-3):.0f} times real time" if self._real_time else ""
+        elapsed_s = time.monotonic() - self._started
+        speed = f"{done / elapsed_s:.0f} times real time" if self._real_time and elapsed_s > SETTLED_S else ""
         self._drawn.update(self._line, completed=done, total=total, speed=speed)
 
     def print(self, text: str, err: bool = False) -> None:
         """Write to standard output or standard error without disturbing the bar."""
         if self._drawn is not None and (err or sys.stdout.isatty()):
-            self._drawn.console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+            from rich.text import Text
+
+            self._drawn.console.print(Text.from_ansi(text.removesuffix("\n")), highlight=False, soft_wrap=True)
         else:
             click.echo(text, nl=False, err=err)
 

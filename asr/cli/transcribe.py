@@ -1,26 +1,25 @@
 """`asr transcribe`."""
 
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from asr.cli import options
-from asr.cli.progress import bar
+from asr.cli.progress import Bar, bar
+from asr.cli.transcripts import Printer, Writer
 from asr.decoding.options import DecodingOptions
 from asr.errors import AsrError
-from asr.progress import Progress, silent
 from asr.transcript.formats import FORMATS
 
 if TYPE_CHECKING:
     from asr.models.session import Device
-    from asr.transcript.transcript import Transcript
+    from asr.transcript.words import Word
     from asr.transcription.inputs import Input
-    from asr.transcription.transcriber import Channel, Transcriber
-    from asr.transcription.workers import Load
+    from asr.transcription.transcriber import Channel
+    from asr.transcription.workers import OnWords
 
 
 class ChannelType(click.ParamType):
@@ -69,7 +68,16 @@ class ChannelType(click.ParamType):
     help="Transcribe channel N only, or `split`: every channel as one speaker.  [default: the mix of all channels]",
 )
 @click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N", help="Number of processes.  [default: one per core]"
+    "--workers",
+    "processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of processes.  [default: one per core, for several long recordings]",
+)
+@click.option(
+    "--times/--no-times",
+    default=None,
+    help="Print the time of each phrase before it.  [default: on a terminal]",
 )
 @click.option(
     "--device",
@@ -83,12 +91,13 @@ def transcribe(
     inputs: tuple[str, ...],
     *,
     model: str | None,
-    formats: tuple[str, ...],
+    formats: Sequence[str],
     output_dir: Path | None,
     listed: str | None,
     resume: bool,
     channel: "Channel",
-    workers: int | None,
+    processes: int | None,
+    times: bool | None,
     device: "Device",
     decoding: DecodingOptions,
 ) -> None:
@@ -97,6 +106,9 @@ def transcribe(
     INPUTS are files, folders (searched recursively), patterns such as "calls/**/*.mp3", or "-" for standard input. Any
     format that libsndfile or FFmpeg can read, at any sample rate and of any length. The text is lower case without
     punctuation. Decoding uses the settings tuned by `asr tune`; a model without them is decoded greedily.
+
+    The text appears as it is recognised, a line per phrase. Files in --output-dir are named NAME.partial.FORMAT until
+    they are complete, so that an interrupted run loses nothing; the same command with --resume completes it.
 
     If a file cannot be read, the error is reported, the other files are still transcribed, and the exit status is 1.
 
@@ -108,17 +120,23 @@ def transcribe(
 
     from asr import models
     from asr.parallel import cores
-    from asr.transcription import outputs
+    from asr.transcription import outputs, workers
     from asr.transcription.inputs import expand
     from asr.transcription.transcriber import open_transcriber
 
     if not inputs and listed is None:
         raise click.UsageError("There is nothing to transcribe: give files, folders, or a list of paths with --list.")
     recordings = expand(inputs, listed)
-    if output_dir is None and (resume or len(formats) > 1 or (len(recordings) > 1 and formats != ("txt",))):
+    if output_dir is None and (resume or len(formats) > 1 or (len(recordings) > 1 and list(formats) != ["txt"])):
         raise click.UsageError(
             "Only one text format can go to standard output, and --resume needs files: use --output-dir."
         )
+    failed = [recording for recording in recordings if recording.problem]
+    for recording in failed:
+        click.echo(f"Error: {recording.problem}", err=True)
+    usable = [recording for recording in recordings if not recording.problem]
+    if not usable:
+        sys.exit(1)
     open_model = partial(
         open_transcriber, models.find(models.DEFAULT if model is None else model), decoding, device=device
     )
@@ -127,123 +145,53 @@ def transcribe(
         click.echo(f"Note: {transcriber.decoder.remark}", err=True)
     if output_dir is not None:
         output_dir.mkdir(parents=True, exist_ok=True)
-    pending = [r for r in recordings if not (resume and output_dir and outputs.is_done(r, output_dir, formats))]
-    run = _sequential(transcriber, pending, channel)
-    if len(pending) > 1 and workers != 1 and all(recording.source != "-" for recording in pending):
-        run = _parallel(partial(open_model, threads=1), pending, workers, channel)
-
-    started = time.monotonic()
-    failed, transcribed_s = 0, 0.0
+    pending = [r for r in usable if not (resume and output_dir and outputs.is_done(r, output_dir, formats))]
+    sources = [recording.source for recording in pending]
     with bar(real_time=True) as shown:
-        progress = _total_progress(pending, shown if shown.is_drawn else silent)
-        for recording, result in _ordered(run(progress), pending, output_dir is None):
-            try:
-                if isinstance(result, AsrError):
-                    raise result
-                transcribed_s += result.duration_s
-                for line in _write(recording, result, formats, output_dir, len(recordings) > 1):
-                    shown.print(line)
-                if not result.words and (threshold := transcriber.decoder.min_confidence):
-                    name = click.format_filename(recording.source)
-                    reason = f"no words with a confidence of {threshold:g} or more"
-                    shown.print(f"Note: {name}: {reason}; --min-confidence 0 shows all words.\n", err=True)
-            except AsrError as error:
-                failed += 1
-                shown.print(f"Error: {error}\n", err=True)
+        sink: Printer | Writer
+        if output_dir is None:
+            label, live = len(recordings) > 1, channel != "split"
+            sink = Printer(shown, pending, formats[0], label=label, times=times, live=live)
+        else:
+            sink = Writer(shown, pending, formats, output_dir, transcriber.model.description.name)
+        sink.min_confidence = transcriber.decoder.min_confidence
+        on_words = _with_progress(sink.add, pending, shown)
+        if processes == 1 or not _is_worth_processes(sources):
+            results = workers.in_this_process(sources, transcriber, channel=channel, on_words=on_words)
+        else:
+            load, count = partial(open_model, threads=1), processes or cores()
+            results = workers.transcribe_all(sources, load, workers=count, channel=channel, on_words=on_words)
+        sink.run(results)
     if len(recordings) > 1:
-        skipped = len(recordings) - len(pending)
-        click.echo(_summary(len(pending) - failed, failed, skipped, transcribed_s, started), err=True)
-    if failed:
+        click.echo(sink.summary(skipped=len(usable) - len(pending), failed=len(failed)), err=True)
+    if failed or sink.failed:
         sys.exit(1)
 
 
-Results = Iterator[tuple[int, "Transcript | AsrError"]]
-"""Index of the recording and its result, in the order in which they are finished."""
+WORTH_S = 300.0
+"""Audio, in seconds, from which on starting processes is worth the second that it takes."""
+WORTH_FILES = 200
+"""Number of files, likewise."""
 
 
-def _sequential(
-    transcriber: "Transcriber", recordings: Sequence["Input"], channel: "Channel"
-) -> Callable[[Progress], Results]:
-    """Transcribe in this process: no start-up cost, and the windows of a long recording run in parallel threads."""
-
-    def run(progress: Progress) -> Results:
-        for index, recording in enumerate(recordings):
-            try:
-
-                def by_source(_task: str, done: float, total: float | None, source: str = recording.source) -> None:
-                    progress(source, done, total)
-
-                yield index, transcriber.transcribe(recording.source, channel=channel, progress=by_source)
-            except AsrError as error:
-                yield index, error
-
-    return run
+def _is_worth_processes(sources: Sequence[str]) -> bool:
+    """Whether the recordings together are long enough for processes of their own; standard input is read here."""
+    if len(sources) < 2 or "-" in sources:
+        return False
+    return len(sources) > WORTH_FILES or sum(map(_duration_s, sources)) > WORTH_S
 
 
-def _parallel(
-    load: "Load", recordings: Sequence["Input"], workers: int | None, channel: "Channel"
-) -> Callable[[Progress], Results]:
-    """Transcribe in several processes with one thread each."""
-    from asr.parallel import cores
-    from asr.transcription.workers import transcribe_all
+def _with_progress(add: "OnWords", recordings: Sequence["Input"], shown: Bar) -> "OnWords":
+    """Show the progress of all recordings as one bar whenever there are words."""
+    total_s = sum(_duration_s(recording.source) for recording in recordings) if shown.is_drawn else 0.0
+    done_s_of: dict[int, float] = {}
 
-    count = min(workers or cores(), len(recordings))
-    sources = [recording.source for recording in recordings]
-    return lambda progress: transcribe_all(sources, load, workers=count, channel=channel, progress=progress)
+    def on_words(index: int, words: "Sequence[Word]", done_s: float) -> None:
+        done_s_of[index] = done_s
+        shown("transcribing", sum(done_s_of.values()), total_s)
+        add(index, words, done_s)
 
-
-def _ordered(
-    results: Results, recordings: Sequence["Input"], keep_order: bool
-) -> "Iterator[tuple[Input, Transcript | AsrError]]":
-    """Yield each recording with its result, in the order of the recordings if `keep_order`, else as they finish."""
-    waiting: dict[int, Transcript | AsrError] = {}
-    next_index = 0
-    for index, result in results:
-        if not keep_order:
-            yield recordings[index], result
-            continue
-        waiting[index] = result
-        while next_index in waiting:
-            yield recordings[next_index], waiting.pop(next_index)
-            next_index += 1
-
-
-def _write(
-    recording: "Input", transcript: "Transcript", formats: Sequence[str], output_dir: Path | None, label: bool
-) -> Iterator[str]:
-    """Write the output files, if there is a folder for them, and yield the lines to print."""
-    from asr.transcription import outputs
-
-    if output_dir is None:
-        yield (f"{click.format_filename(recording.source)}: " if label else "") + transcript.to(formats[0])
-        return
-    for target in outputs.write_all(transcript, recording, output_dir, formats):
-        yield f"{click.format_filename(target)}\n"
-
-
-def _summary(done: int, failed: int, skipped: int, transcribed_s: float, started: float) -> str:
-    from datetime import timedelta
-
-    elapsed_s = time.monotonic() - started
-    audio, elapsed = (timedelta(seconds=round(seconds)) for seconds in (transcribed_s, elapsed_s))
-    parts = [f"{done} file{'' if done == 1 else 's'}, {audio} h of audio in {elapsed} h"]
-    if transcribed_s:
-        parts[0] += f", {transcribed_s / max(elapsed_s, 1e-3):.0f} times real time"
-    parts += [f"{skipped} already done and skipped"] if skipped else []
-    parts += [f"{failed} failed"] if failed else []
-    return "; ".join(parts) + "."
-
-
-def _total_progress(recordings: Sequence["Input"], shown: Progress) -> Progress:
-    """A `Progress` that is called with the source of a recording as its task and reports the sum over all of them."""
-    total_s = sum(_duration_s(recording.source) for recording in recordings) if shown is not silent else 0.0
-    done_s: dict[str, float] = {}
-
-    def progress(source: str, seconds: float, _total_s: float | None) -> None:
-        done_s[source] = seconds
-        shown("transcribing", sum(done_s.values()), total_s)
-
-    return progress
+    return on_words
 
 
 def _duration_s(source: str) -> float:

@@ -181,8 +181,13 @@ def _compilation_remark(lm: LanguageModel | None) -> str:
     """A notice if the search has yet to be compiled; else empty."""
     if lm is not None and lm.unit == "token":
         return ""
-    from asr.decoding.beam.kernel import is_compiled
+    from asr.decoding.beam.kernel import is_cached, is_compiled
 
     if is_compiled():
         return ""
+    if not is_cached():
+        return (
+            "Compiling the search, which takes about ten seconds in every run, because there is no folder to keep the "
+            "result in: set NUMBA_CACHE_DIR to one that you may write."
+        )
     return "Compiling the search, which takes about ten seconds; later runs use the cached result."

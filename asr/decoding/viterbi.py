@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from asr.decoding.compiled import compiled, njit_noalloc
+from asr.compiled import compiled, njit_noalloc
 from asr.text import BLANK
 
 

@@ -1,12 +1,12 @@
 """Look-up in an n-gram trie, compiled with numba; the beam search calls it for every word of every hypothesis."""
 
 import numpy as np
-from numba import njit
 
+from asr.compiled import compiled
 from asr.lm.trie import Trie
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def state_of(trie: Trie, node: int) -> int:
     """The state of a node: itself, or its suffix if it has neither a longer n-gram nor a back-off weight."""
     if node < len(trie.backoff) and (
@@ -16,7 +16,7 @@ def state_of(trie: Trie, node: int) -> int:
     return int(trie.suffix[node])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def child_from(trie: Trie, node: int, word: int) -> int:
     """The first child of a node whose word number is at least `word`; one past its last child if there is none."""
     low, high = int(trie.first_child[node]), int(trie.first_child[node + 1])
@@ -29,20 +29,20 @@ def child_from(trie: Trie, node: int, word: int) -> int:
     return low
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def advance(trie: Trie, state: int, word: int) -> tuple[float, int]:
     """Natural log-probability of a word number after a state, and the next state; backs off as needed."""
     log_prob = 0.0
     while state != 0:
         child = child_from(trie, state, word)
         if child < trie.first_child[state + 1] and trie.word[child] == word:
-            return log_prob + trie.log_prob[child], state_of(trie, child)
+            return float(log_prob + trie.log_prob[child]), state_of(trie, child)
         log_prob += trie.backoff[state]
         state = int(trie.suffix[state])
     return log_prob + trie.log_prob[word + 1], state_of(trie, word + 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sentence_log_probs(trie: Trie, start: int, words: np.ndarray, end: int, log_probs: np.ndarray) -> None:
     """Score consecutive sentences, each of which ends with the word `end`, into `log_probs`; natural logarithm.
 

@@ -5,11 +5,10 @@
 
 import json
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from pathlib import Path
 
 from asr.transcript.subtitles import cues
-from asr.transcript.words import TimedText, Word, label, to_ms
+from asr.transcript.words import TimedText, Word, label, to_ms, turns
 
 
 def _clock(ms: int, decimal: str) -> str:
@@ -21,9 +20,8 @@ def _clock(ms: int, decimal: str) -> str:
 
 
 def to_txt(transcript: TimedText) -> str:
-    """The text on one line; if words have channels, one line per turn: "1: hello there"."""
-    turns = groupby(transcript.words, key=lambda word: word.channel)
-    lines = [label(channel) + " ".join(word.text for word in words) for channel, words in turns]
+    """One line per phrase, with its channel if it has one: "1: hello there". Without words, an empty line."""
+    lines = [label(phrase[0].channel) + " ".join(word.text for word in phrase) for phrase in turns(transcript.words)]
     return "\n".join(lines) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol
 
 PAUSE_MS = 700
@@ -64,6 +65,12 @@ def to_ms(seconds: float) -> int:
 def label(channel: int | None) -> str:
     """Prefix of the words of a channel, such as "1: "; empty if the channels were mixed."""
     return "" if channel is None else f"{channel}: "
+
+
+def turns(words: Iterable[Word]) -> Iterator[list[Word]]:
+    """Split words at pauses of `PAUSE_MS`, and where the channel changes."""
+    for _, of_channel in groupby(words, key=lambda word: word.channel):
+        yield from phrases(of_channel)
 
 
 def phrases(words: Iterable[Word]) -> Iterator[list[Word]]:

@@ -3,6 +3,7 @@
 import codecs
 import glob
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -46,6 +47,8 @@ VIDEO_SUFFIXES = (
 )
 """Suffixes of the files that are read from a folder; a file given by name may have any suffix."""
 STDIN = "-"
+LIST_HEAD_BYTES = 4096
+"""A NUL among these first bytes of a list shows that it is no text."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Input:
     """A path, or "-" for standard input."""
     name: str
     """Path of its outputs, relative to the output folder and without suffix."""
+    problem: str = ""
+    """Why it cannot be transcribed, as a sentence, where that is known without reading it."""
 
 
 def expand(paths: Iterable[str], list_file: str | None = None) -> list[Input]:
@@ -63,18 +68,18 @@ def expand(paths: Iterable[str], list_file: str | None = None) -> list[Input]:
 
     Args:
         paths: files, "-", folders (searched recursively for audio and video), and patterns such as "calls/**/*.mp3".
-            Missing files are kept, so that they are reported like any other unreadable file.
+            What is missing or cannot be audio is kept, with its `problem`.
         list_file: a text file with one path per line; "-" is standard input.
 
     Raises:
-        DataError: the list cannot be read or is empty.
+        DataError: the list cannot be read, is empty or is not text.
         AsrError: the outputs of two recordings would have the same name.
     """
     inputs = [recording for path in paths for recording in _expand_path(path)]
     if list_file is not None:
         listed = _read_list(list_file)
         parent = os.path.commonpath([str(Path(path).absolute().parent) for path in listed])
-        inputs += [Input(path, _stem(os.path.relpath(Path(path).absolute(), parent))) for path in listed]
+        inputs += [_file(path, _stem(os.path.relpath(Path(path).absolute(), parent))) for path in listed]
     unique = {recording.source: recording for recording in inputs}
     return _with_unique_names(list(unique.values()))
 
@@ -85,13 +90,31 @@ def _expand_path(path: str) -> list[Input]:
         return [Input(path, "stdin")]
     if Path(path).is_dir():
         files = [str(file) for file in below(Path(path)) if file.suffix.lower() in AUDIO_SUFFIXES + VIDEO_SUFFIXES]
-        return [Input(file, _stem(os.path.relpath(file, path))) for file in files] or [Input(path, Path(path).name)]
+        if not files:
+            problem = f"The folder '{path}' contains no audio or video files: give another folder, or files by name."
+            return [Input(path, Path(path).name, problem)]
+        return [Input(file, _stem(os.path.relpath(file, path))) for file in files]
     if glob.has_magic(path) and not Path(path).exists():
         prefix = path[: min(path.find(wildcard) for wildcard in "*?[" if wildcard in path)]
         root = os.path.dirname(prefix) or "."  # noqa: PTH120 - "calls/a" and "calls/" differ
         matches = sorted(file for file in glob.glob(path, recursive=True) if Path(file).is_file())  # noqa: PTH207
-        return [Input(file, _stem(os.path.relpath(file, root))) for file in matches] or [Input(path, "pattern")]
-    return [Input(path, Path(path).stem)]
+        if not matches:
+            problem = f"No file matches the pattern '{path}': check its folder, or give files by name."
+            return [Input(path, "pattern", problem)]
+        return [Input(file, _stem(os.path.relpath(file, root))) for file in matches]
+    return [_file(path, Path(path).stem)]
+
+
+def _file(path: str, name: str) -> Input:
+    """A file that was given by name, with the problem that its name tells."""
+    problem = ""
+    if re.match(r"[a-z]{2,8}://", path, re.IGNORECASE):
+        problem = f"'{path}' is a URL, and nothing is downloaded: download the file and give its path."
+    elif not os.path.lexists(path):
+        problem = f"'{path}' does not exist: give the path of an audio file."
+    elif path.lower().endswith(".onnx"):
+        problem = f"'{path}' is a model, not a recording: give it with `--model`."
+    return Input(path, name, problem)
 
 
 def _read_list(list_file: str) -> list[str]:
@@ -101,6 +124,11 @@ def _read_list(list_file: str) -> list[str]:
         content = sys.stdin.buffer.read() if list_file == STDIN else Path(list_file).read_bytes()
     except OSError as error:
         raise DataError(f"The list '{list_file}' cannot be read ({error.strerror}): give a text file.") from error
+    if b"\0" in content[:LIST_HEAD_BYTES]:
+        raise DataError(
+            f"The list '{list_file}' is not a text file: give one with the path of a recording per line, or, if it is "
+            "a recording, give it without `--list`."
+        )
     lines = content.removeprefix(codecs.BOM_UTF8).splitlines()  # a byte order mark, as written by Windows editors
     paths = [os.fsdecode(line) for line in lines if line.strip()]
     if not paths:

@@ -1,16 +1,28 @@
-"""Write transcripts to an output folder that mirrors the folders of the recordings."""
+"""Write transcripts to an output folder that mirrors the folders of the recordings.
 
+While a recording is transcribed, what was recognised so far is in files named `NAME.partial.FORMAT`, each whole at any
+moment; the finished files replace them. So an interrupted run loses nothing, and nothing unfinished looks finished.
+"""
+
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from asr.errors import AsrError
 from asr.transcript.transcript import Transcript, write
+from asr.transcript.words import Word
 from asr.transcription.inputs import Input
 
+SHARE = 0.05
+"""Largest share of the time that is spent on writing unfinished files."""
+PAUSE_S = 1.0
+"""Shortest time between two writes of an unfinished file."""
 
-def targets(recording: Input, output_dir: Path, formats: Sequence[str]) -> dict[str, Path]:
-    """Map each format to its output file."""
-    return {format_: output_dir / f"{recording.name}.{format_}" for format_ in formats}
+
+def targets(recording: Input, output_dir: Path, formats: Sequence[str], *, partial: bool = False) -> dict[str, Path]:
+    """Map each format to its output file, or to that of an unfinished transcript."""
+    name = recording.name + (".partial" if partial else "")
+    return {format_: output_dir / f"{name}.{format_}" for format_ in formats}
 
 
 def is_done(recording: Input, output_dir: Path, formats: Sequence[str]) -> bool:
@@ -22,13 +34,48 @@ def is_done(recording: Input, output_dir: Path, formats: Sequence[str]) -> bool:
         return False
 
 
-def write_all(transcript: Transcript, recording: Input, output_dir: Path, formats: Sequence[str]) -> list[Path]:
-    """Write one file per format, creating folders as needed. Raises AsrError if a file cannot be written."""
-    files = targets(recording, output_dir, formats)
-    for format_, target in files.items():
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise AsrError(f"Cannot create the folder '{target.parent}': {error.strerror}.") from error
-        write(transcript, target, format_)
-    return list(files.values())
+class Outputs:
+    """The output files of one recording, which grow as words are recognised."""
+
+    def __init__(self, recording: Input, output_dir: Path, formats: Sequence[str], model: str) -> None:
+        self.recording, self.model = recording, model
+        self.finished = targets(recording, output_dir, formats)
+        self.unfinished = targets(recording, output_dir, formats, partial=True)
+        self._words: list[Word] = []
+        self._next_write = time.monotonic() + PAUSE_S
+
+    def add(self, words: Sequence[Word], done_s: float) -> None:
+        """Add words to the unfinished files, which are written now and then. Raises AsrError if they cannot be."""
+        self._words += words
+        started = time.monotonic()
+        if words and started >= self._next_write:
+            self._write(Transcript(tuple(self._words), done_s, self.recording.source, self.model), self.unfinished)
+            took_s = time.monotonic() - started
+            self._next_write = time.monotonic() + max(PAUSE_S, took_s / SHARE)
+
+    def finish(self, transcript: Transcript) -> list[Path]:
+        """Write the finished files and remove the unfinished ones. Raises AsrError if a file cannot be written."""
+        self._write(transcript, self.finished)
+        self._remove_unfinished()
+        return list(self.finished.values())
+
+    def stop(self, done_s: float) -> list[Path]:
+        """Write what was recognised until an error; nothing if there is nothing. Returns the unfinished files."""
+        if not self._words:
+            self._remove_unfinished()
+            return []
+        self._write(Transcript(tuple(self._words), done_s, self.recording.source, self.model), self.unfinished)
+        return list(self.unfinished.values())
+
+    def _remove_unfinished(self) -> None:
+        for target in self.unfinished.values():
+            target.unlink(missing_ok=True)
+
+    @staticmethod
+    def _write(transcript: Transcript, files: dict[str, Path]) -> None:
+        for format_, target in files.items():
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise AsrError(f"Cannot create the folder '{target.parent}': {error.strerror}.") from error
+            write(transcript, target, format_)

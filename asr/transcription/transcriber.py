@@ -1,7 +1,8 @@
 """Transcribe recordings: audio in, transcript out."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,12 +16,18 @@ from asr.decoding.options import DecodingOptions
 from asr.decoding.tokens_to_words import to_words
 from asr.errors import AudioError
 from asr.models.session import Device, LogProbModel, OnnxModel
-from asr.progress import Progress, silent
 from asr.transcript.transcript import Transcript, merged
 from asr.transcript.words import Word
 from asr.transcription import windows
 
 Channel = int | Literal["split"] | None
+
+OnWords = Callable[[Sequence[Word], float], None]
+"""Receives the next words, and the seconds transcribed so far, averaged over the channels."""
+
+
+def ignore(_words: Sequence[Word], _done_s: float) -> None:
+    """Ignore words until the transcript is complete."""
 
 
 class Transcriber:
@@ -42,7 +49,7 @@ class Transcriber:
         sample_rate: int | None = None,
         *,
         channel: Channel = None,
-        progress: Progress = silent,
+        on_words: OnWords = ignore,
     ) -> Transcript:
         """Transcribe a recording of any length.
 
@@ -52,7 +59,8 @@ class Transcriber:
             sample_rate: sample rate of samples in Hz; None means the model's. Ignored for files.
             channel: number of the channel to transcribe, from 1; "split" transcribes every channel as a separate
                 speaker; None transcribes the average of all channels.
-            progress: receives the seconds transcribed, averaged over the channels; their total is unknown.
+            on_words: receives the words as they are recognised, about every half minute of audio, also when there are
+                none. With "split" the channels come one after the other, so its words are not in order of time.
 
         Raises:
             AudioError: `source` cannot be read as audio, or has no such channel.
@@ -62,14 +70,15 @@ class Transcriber:
                 f"There is no channel {channel!r}: give a number, from 1, or 'split' for every channel separately."
             )
         if channel == "split":
-            return self._transcribe_channels(source, sample_rate, progress)
-        blocks = _CountedBlocks(
-            self._blocks(source, sample_rate, channel), self.model.description.sample_rate, progress
-        )
-        words = tuple(self._words(blocks))
+            return self._transcribe_channels(source, sample_rate, on_words)
+        blocks = _CountedBlocks(self._blocks(source, sample_rate, channel), self.model.description.sample_rate)
+        words: list[Word] = []
+        for found in self._segments(blocks):
+            words += found
+            on_words(found, blocks.duration_s)
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
         return Transcript(
-            words,
+            tuple(words),
             blocks.duration_s,
             source=str(name) if name is not None else None,
             model=self.model.description.name,
@@ -79,45 +88,50 @@ class Transcriber:
         self, source: audio.Source | np.ndarray, sample_rate: int | None = None, *, channel: int | None = None
     ) -> Iterator[Word]:
         """Yield the words as they are recognised, about every half minute of audio. Arguments as in `transcribe`."""
-        yield from self._words(
-            _CountedBlocks(self._blocks(source, sample_rate, channel), self.model.description.sample_rate, silent)
-        )
+        blocks = _CountedBlocks(self._blocks(source, sample_rate, channel), self.model.description.sample_rate)
+        for found in self._segments(blocks):
+            yield from found
 
     def _transcribe_channels(
-        self, source: audio.Source | np.ndarray, sample_rate: int | None, progress: Progress
+        self, source: audio.Source | np.ndarray, sample_rate: int | None, on_words: OnWords
     ) -> Transcript:
         """Transcribe the channels one after the other and merge their words."""
         if isinstance(source, np.ndarray):
-            return self._merge_channels(source, sample_rate, source.shape[1] if source.ndim > 1 else 1, progress)
+            return self._merge_channels(source, sample_rate, source.shape[1] if source.ndim > 1 else 1, on_words)
         buffered = audio.buffered(source)  # a pipe can be read only once
         try:
-            return self._merge_channels(buffered, sample_rate, audio.channels(buffered), progress)
+            return self._merge_channels(buffered, sample_rate, audio.channels(buffered), on_words)
         finally:
             if buffered is not source and not isinstance(buffered, str | os.PathLike | bytes):
                 buffered.close()
 
     def _merge_channels(
-        self, source: audio.Source | np.ndarray, sample_rate: int | None, num_channels: int, progress: Progress
+        self, source: audio.Source | np.ndarray, sample_rate: int | None, num_channels: int, on_words: OnWords
     ) -> Transcript:
+        if num_channels == 1:
+            return self.transcribe(source, sample_rate, on_words=on_words)
         transcripts: list[Transcript] = []
 
-        def report_mean(task: str, done_s: float, total_s: float | None) -> None:
+        def report(words: Sequence[Word], done_s: float) -> None:
             finished_s = sum(transcript.duration_s for transcript in transcripts)
-            progress(task, (finished_s + done_s) / num_channels, total_s)
+            channel = len(transcripts) + 1
+            on_words([replace(word, channel=channel) for word in words], (finished_s + done_s) / num_channels)
 
         for channel in range(1, num_channels + 1):
-            transcripts.append(self.transcribe(source, sample_rate, channel=channel, progress=report_mean))
-        return merged(transcripts) if num_channels > 1 else transcripts[0]
+            transcripts.append(self.transcribe(source, sample_rate, channel=channel, on_words=report))
+        return merged(transcripts)
 
-    def _words(self, blocks: "_CountedBlocks") -> Iterator[Word]:
+    def _segments(self, blocks: "_CountedBlocks") -> Iterator[tuple[Word, ...]]:
+        """Yield the words of one segment after the other, also of those without words."""
         description = self.model.description
         rows = windows.stream(self.model, blocks, self.threads, self.windowing)
         for tokens in self.decoder.stream(rows, description.tokenizer):
             duration_s = blocks.duration_s
-            if (
-                duration_s >= description.frame_shift_s
-            ):  # less than one frame cannot contain a word, whatever the model outputs
-                yield from to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s)
+            # Less than one frame cannot contain a word, whatever the model outputs.
+            is_long_enough = duration_s >= description.frame_shift_s
+            yield (
+                to_words(tokens, description.tokenizer, description.frame_shift_s, duration_s) if is_long_enough else ()
+            )
 
     def _blocks(
         self, source: audio.Source | np.ndarray, sample_rate: int | None, channel: int | None
@@ -131,10 +145,10 @@ class Transcriber:
 
 
 class _CountedBlocks:
-    """Blocks of audio that count the samples read and report progress."""
+    """Blocks of audio that count the samples read."""
 
-    def __init__(self, blocks: Iterable[np.ndarray], sample_rate: int, progress: Progress) -> None:
-        self.blocks, self.sample_rate, self.progress = blocks, sample_rate, progress
+    def __init__(self, blocks: Iterable[np.ndarray], sample_rate: int) -> None:
+        self.blocks, self.sample_rate = blocks, sample_rate
         self.samples = 0
 
     @property
@@ -145,7 +159,6 @@ class _CountedBlocks:
         for block in self.blocks:
             self.samples += len(block)
             yield block
-            self.progress("transcribing", self.duration_s, None)
 
 
 def open_transcriber(

@@ -1,7 +1,10 @@
 """Transcribe many recordings in several processes, to use all cores and to survive crashes of native decoders."""
 
+import contextlib
 import multiprocessing
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,21 +13,25 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from asr.errors import AsrError, AudioError
-from asr.progress import Progress, silent
 from asr.transcript.transcript import Transcript
+from asr.transcript.words import Word
 from asr.transcription.transcriber import Channel, Transcriber
 
 Load = Callable[[], Transcriber]
 """Creates the transcriber of a process: a module-level function, or a `functools.partial` of one."""
 
+OnWords = Callable[[int, Sequence[Word], float], None]
+"""Receives (index of the source, its next words, the seconds transcribed of it so far)."""
 
-@dataclass
-class _Worker:
-    """A process, the connection to it, and the index of its current recording."""
+READY = "ready"
+"""What a process sends once it has loaded its model."""
 
-    process: Any
-    connection: Connection
-    index: int
+TRIES = 2
+"""How often a recording is given to a process if the process is killed."""
+
+
+def ignore(_index: int, _words: Sequence[Word], _done_s: float) -> None:
+    """Ignore words until the transcript is complete."""
 
 
 def transcribe_all(
@@ -33,7 +40,7 @@ def transcribe_all(
     *,
     workers: int,
     channel: Channel = None,
-    progress: Progress = silent,
+    on_words: OnWords = ignore,
 ) -> Generator[tuple[int, Transcript | AsrError]]:
     """Yield (index of the source, transcript or error) as each recording finishes.
 
@@ -42,58 +49,127 @@ def transcribe_all(
         load: creates the transcriber of each process.
         workers: number of processes.
         channel: as in `Transcriber.transcribe`.
-        progress: receives the seconds transcribed of each source, with the source as the task.
+        on_words: receives the words of each recording as they are recognised.
+
+    Raises:
+        AsrError: no process could be started, which is not the fault of a recording.
     """
-    context = multiprocessing.get_context("spawn")
-    waiting = list(reversed(range(len(sources))))
-    busy: list[_Worker] = []
-
-    def start() -> None:
-        connection, worker_connection = context.Pipe()
-        process = context.Process(target=_work, args=(worker_connection, load, channel), daemon=True)
-        with _ignoring_sigint():
-            process.start()
-        worker_connection.close()
-        assign(_Worker(process, connection, -1))
-
-    def assign(worker: _Worker) -> None:
-        worker.index = waiting.pop()
-        worker.connection.send(sources[worker.index])
-        busy.append(worker)
-
-    def stop(worker: _Worker) -> None:
-        worker.connection.close()
-        worker.process.join()
-
+    if not os.access(sys.executable, os.X_OK):  # this user may not start the interpreter again
+        yield from in_this_process(sources, load(), channel=channel, on_words=on_words)
+        return
+    pool = _Pool(sources, load, channel, on_words)
     try:
-        while waiting and len(busy) < workers:
-            start()
-        while busy:
-            for connection in wait([worker.connection for worker in busy]):
-                worker = next(worker for worker in busy if worker.connection is connection)
+        yield from pool.run(workers)
+    finally:
+        pool.close()
+
+
+def in_this_process(
+    sources: Sequence[str], transcriber: Transcriber, *, channel: Channel = None, on_words: OnWords = ignore
+) -> Iterator[tuple[int, Transcript | AsrError]]:
+    """Do the same one recording after the other: without start-up cost, the windows of each in parallel threads."""
+    for index, source in enumerate(sources):
+
+        def report(words: Sequence[Word], done_s: float, index: int = index) -> None:
+            on_words(index, words, done_s)
+
+        try:
+            yield index, transcriber.transcribe(source, channel=channel, on_words=report)
+        except AsrError as error:
+            yield index, error
+
+
+@dataclass
+class _Worker:
+    """A process, the connection to it, and the index of its current recording; None while it is starting."""
+
+    process: Any
+    connection: Connection
+    index: int | None = None
+
+
+class _Pool:
+    """Processes that share the recordings."""
+
+    def __init__(self, sources: Sequence[str], load: Load, channel: Channel, on_words: OnWords) -> None:
+        self.sources, self.load, self.channel, self.on_words = sources, load, channel, on_words
+        self.waiting = list(reversed(range(len(sources))))
+        self.tries = [0] * len(sources)
+        self.workers: list[_Worker] = []
+        self.context = multiprocessing.get_context("spawn")
+
+    def run(self, count: int) -> Iterator[tuple[int, Transcript | AsrError]]:
+        """Start the processes and yield results until every recording has one."""
+        for _ in range(min(count, len(self.sources))):
+            self.start()
+        while self.workers:
+            for connection in wait([worker.connection for worker in self.workers]):
+                worker = next(worker for worker in self.workers if worker.connection is connection)
                 try:
                     message = worker.connection.recv()
                 except (EOFError, ConnectionResetError):
-                    busy.remove(worker)
-                    stop(worker)
-                    if waiting:
-                        start()
-                    yield worker.index, _crashed(sources[worker.index], worker.process.exitcode)
-                    continue
-                if isinstance(message, float):
-                    progress(sources[worker.index], message, None)
-                    continue
-                finished = worker.index
-                busy.remove(worker)
-                if waiting:
-                    assign(worker)
+                    yield from self.ended(worker)
                 else:
-                    stop(worker)
-                yield finished, message
-    finally:
-        for worker in busy:
+                    yield from self.received(worker, message)
+
+    def received(self, worker: _Worker, message: Any) -> Iterator[tuple[int, Transcript | AsrError]]:
+        """Handle a message of a process."""
+        if message == READY:
+            self.assign(worker)
+        elif worker.index is None:
+            raise message  # the model could not be loaded
+        elif isinstance(message, tuple):
+            self.on_words(worker.index, *message)
+        else:
+            finished = worker.index
+            self.assign(worker)
+            yield finished, message
+
+    def ended(self, worker: _Worker) -> Iterator[tuple[int, AsrError]]:
+        """Replace a process that has ended, and try its recording once more if it was killed."""
+        self.stop(worker)
+        if worker.index is None:
+            if not self.workers:
+                raise _not_started(worker.process.exitcode)
+            return  # the others do the work
+        if worker.process.exitcode < 0 and self.tries[worker.index] < TRIES:
+            self.waiting.append(worker.index)
+            self.start()
+            return
+        if self.waiting:
+            self.start()
+        yield worker.index, _crashed(self.sources[worker.index], worker.process.exitcode, self.tries[worker.index])
+
+    def start(self) -> None:
+        """Start a process; it is given a recording when it is ready."""
+        connection, worker_connection = self.context.Pipe()
+        process = self.context.Process(target=_work, args=(worker_connection, self.load, self.channel), daemon=True)
+        with _ignoring_sigint():
+            process.start()
+        worker_connection.close()
+        self.workers.append(_Worker(process, connection))
+
+    def assign(self, worker: _Worker) -> None:
+        """Give a process its next recording, or end it if there is none."""
+        if not self.waiting:
+            self.stop(worker)
+            return
+        worker.index = self.waiting.pop()
+        self.tries[worker.index] += 1
+        with contextlib.suppress(BrokenPipeError):  # it has ended, which is noticed when its answer is read
+            worker.connection.send(self.sources[worker.index])
+
+    def stop(self, worker: _Worker) -> None:
+        """End a process, which is idle or has ended."""
+        self.workers.remove(worker)
+        worker.connection.close()
+        worker.process.join()
+
+    def close(self) -> None:
+        """End all processes, whatever they do."""
+        for worker in list(self.workers):
             worker.process.terminate()
-            stop(worker)
+            self.stop(worker)
 
 
 @contextmanager
@@ -109,29 +185,49 @@ def _ignoring_sigint() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
 
 
-def _crashed(source: str, exit_code: int | None) -> AudioError:
-    how = f"signal {-exit_code}" if exit_code is not None and exit_code < 0 else f"exit status {exit_code}"
+def _how(exit_code: int) -> str:
+    """How a process ended, in words."""
+    if exit_code >= 0:
+        return f"exit status {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    return f"killed by {name}, perhaps because memory ran out" if name == "SIGKILL" else f"killed by {name}"
+
+
+def _not_started(exit_code: int) -> AsrError:
+    return AsrError(
+        f"The worker processes ended before they read a file ({_how(exit_code)}): in a script, call `transcribe_all` "
+        'under `if __name__ == "__main__":`, and save the script as a file; if memory is short, use one worker.'
+    )
+
+
+def _crashed(source: str, exit_code: int, tries: int) -> AudioError:
+    times = "" if tries == 1 else f" {tries} times"
     return AudioError(
-        f"'{source}' crashed the process that was reading it ({how}): it is damaged in an unusual way; convert it with "
-        "another program, or skip it."
+        f"'{source}' ended the process that was reading it{times} ({_how(exit_code)}): convert it with another "
+        "program, or skip it."
     )
 
 
 def _work(connection: Connection, load: Load, channel: Channel) -> None:
     """Transcribe the sources received, until the connection is closed."""
-    transcriber = load()
 
-    def report(_task: str, done_s: float, _total_s: float | None) -> None:
-        connection.send(done_s)
+    def report(words: Sequence[Word], done_s: float) -> None:
+        connection.send((words, done_s))
 
-    while True:
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         try:
-            source = connection.recv()
-        except (EOFError, KeyboardInterrupt):
-            return
-        try:
-            connection.send(transcriber.transcribe(source, channel=channel, progress=report))
+            transcriber = load()
         except AsrError as error:
             connection.send(error)
-        except (BrokenPipeError, KeyboardInterrupt):
             return
+        connection.send(READY)
+        while True:
+            source = connection.recv()
+            try:
+                result = transcriber.transcribe(source, channel=channel, on_words=report)
+            except AsrError as error:
+                result = error
+            connection.send(result)

@@ -13,7 +13,7 @@ from made_transcripts import SMALL, by_channel, transcripts
 
 from asr.transcript.formats import to_ctm, to_json, to_srt, to_textgrid, to_tsv, to_txt, to_vtt
 from asr.transcript.transcript import Transcript, merged
-from asr.transcript.words import Word
+from asr.transcript.words import PAUSE_MS, Word, to_ms
 
 ParsedCues = list[tuple[int, int, int | None, list[str]]]
 """Start and end in milliseconds, channel and lines of each cue."""
@@ -153,20 +153,27 @@ def test_merged_keeps_the_source_and_the_turns_of_a_call() -> None:
 
 
 @given(transcripts())
-def test_txt_has_one_line_per_turn(transcript: Transcript) -> None:
-    content = to_txt(transcript)
-    lines = content.removesuffix("\n").split("\n")
-    if all(word.channel is None for word in transcript.words):
-        assert content == transcript.text + "\n"
-    else:
-        turns = [re.fullmatch(r"(\d): (.*)", line) for line in lines]
-        labelled = [(int(turn[1]), text) for turn in turns if turn for text in turn[2].split(" ")]
-        assert labelled == [(word.channel, word.text) for word in transcript.words]
-        assert all(a and b and a[1] != b[1] for a, b in itertools.pairwise(turns))
+def test_txt_has_one_line_per_phrase(transcript: Transcript) -> None:
+    """Read back, the lines give the words in order; each break is at a pause or where the channel changes."""
+    lines = to_txt(transcript).removesuffix("\n").split("\n") if transcript.words else []
+    assert to_txt(transcript).endswith("\n")
+    words, has_channels = iter(transcript.words), any(word.channel for word in transcript.words)
+    last = None
+    for line in lines:
+        channel, text = re.fullmatch(r"(?:(\d): )?(.*)" if has_channels else r"(\0)?(.*)", line, re.DOTALL).groups()  # type: ignore[union-attr]
+        phrase = [next(words) for _ in text.split(" ")]
+        assert [word.text for word in phrase] == text.split(" ")
+        assert {word.channel for word in phrase} == {None if channel is None else int(channel)}
+        for a, b in itertools.pairwise(phrase):
+            assert to_ms(b.start_s) - to_ms(a.end_s) < PAUSE_MS
+        if last is not None and last.channel == phrase[0].channel:
+            assert to_ms(phrase[0].start_s) - to_ms(last.end_s) >= PAUSE_MS
+        last = phrase[-1]
+    assert next(words, None) is None
 
 
 def test_txt_golden() -> None:
-    assert to_txt(SMALL) == "so <ah> q&a für\n"
+    assert to_txt(SMALL) == "so <ah>\nq&a\nfür\n"
 
 
 def test_json_golden() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from asr.compiled import compiled, njit_noalloc
 from asr.decoding.beam.pruning import PREFIX, Beam, Pruning, best_per_key, keep_best, lowest, record_merge
 from asr.decoding.beam.rules import Record, Rules, extended, recombination_key, score_word_end
 from asr.decoding.beam.tree import child_of
-from asr.decoding.compiled import compiled, njit_noalloc
 from asr.lm.lookup import advance
 
 
@@ -233,6 +233,11 @@ def finish(rules: Rules, beam: Beam, nodes: Record) -> tuple[np.ndarray, np.ndar
             settled += rules.lm_weight * log_prob
         score[slot] = paths[slot] + settled
     return node, paths, lm, score
+
+
+def is_cached() -> bool:
+    """Whether numba found a folder for its cache."""
+    return search.stats.cache_path is not None
 
 
 def is_compiled() -> bool:

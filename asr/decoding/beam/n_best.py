@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from asr.compiled import compiled
 from asr.decoding.beam.rules import Record
 from asr.decoding.beam.tree import tokens_of
-from asr.decoding.compiled import compiled
 
 End = tuple[float, float, float, int]
 """Score, CTC and LM log-probability, and node of a prefix that is a complete text."""

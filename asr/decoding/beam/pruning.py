@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from asr.compiled import njit_noalloc
 from asr.decoding.beam.rules import Record
-from asr.decoding.compiled import njit_noalloc
 
 PREFIX = np.dtype(
     [

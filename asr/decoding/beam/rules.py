@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from asr.compiled import njit_noalloc
 from asr.decoding.beam.lexicon import Lexicon, Spelling
-from asr.decoding.compiled import njit_noalloc
 from asr.lm.lookup import advance, child_from
 from asr.lm.trie import Trie
 
@@ -100,10 +100,10 @@ def lookahead(rules: Rules, state: int, letters: int) -> float:
     key = np.uint64(state) << np.uint64(32) | np.uint64(letters)
     slot = mixed(key, np.uint64(0)) & np.uint64(len(rules.cache_keys) - 1)
     if rules.cache_keys[slot] == key:
-        return rules.cache_values[slot]
+        return float(rules.cache_values[slot])
     first, last = rules.word_range[letters, 0], rules.word_range[letters, 1]
     trie = rules.ngram
-    best, backoff = -np.inf, 0.0
+    best, backoff = float(-np.inf), 0.0
     while state != 0:
         child = child_from(trie, state, first)
         while child < trie.first_child[state + 1] and trie.word[child] < last:
@@ -113,7 +113,7 @@ def lookahead(rules: Rules, state: int, letters: int) -> float:
         state = int(trie.suffix[state])
     best = max(best, backoff + rules.best_unigram[letters])
     rules.cache_keys[slot], rules.cache_values[slot] = key, best
-    return best
+    return float(best)
 
 
 @njit_noalloc

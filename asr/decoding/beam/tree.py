@@ -5,8 +5,8 @@ Equal prefixes share one node, so that no tokens are compared or hashed to find 
 
 import numpy as np
 
+from asr.compiled import compiled, njit_noalloc
 from asr.decoding.beam.rules import Record, Rules, extended, mixed
-from asr.decoding.compiled import compiled, njit_noalloc
 
 NODE = np.dtype(
     [

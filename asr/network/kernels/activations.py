@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
 TANH_LIMIT = 7.9
@@ -73,7 +73,3 @@ def _sigmoid(x: Any) -> Any:
         return HALF * (ONE + tanh(HALF * x))
 
     return rational
-
-
-vectorised = njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy", _nrt=False)  # pyright: ignore
-"""For loops over the cells of a layer: products and sums may be fused, but NaN stays NaN; nothing is allocated."""

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from asr.cells import CellKind
-from asr.network.kernels.activations import ONE, sigmoid, tanh, vectorised
+from asr.compiled import vectorised
+from asr.network.kernels.activations import ONE, sigmoid, tanh
 
 Array = np.ndarray[Any, Any]
 

@@ -1,0 +1,85 @@
+"""The program `asr`: the command line with its streams and signals in order."""
+
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from asr.cli import main
+
+
+def run() -> NoReturn:
+    """Run the command line and exit; interrupted, die by the signal, so that a calling shell stops, too."""
+    _prepare_streams()
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = main(prog_name="asr", standalone_mode=False)  # None, or the status given to `Context.exit`
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except SystemExit as error:
+        code = error.code
+    except _Terminated:
+        _die(signal.SIGTERM)
+    except (click.Abort, KeyboardInterrupt):
+        _die(signal.SIGINT)
+    sys.exit(_flushed(code))
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived: what is open is closed on the way up, as for Ctrl-C."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
+def _die(number: signal.Signals) -> NoReturn:
+    """End by a signal, or, where that is not possible, with the exit status that shells give it."""
+    signal.signal(number, signal.SIG_DFL)
+    if os.name == "posix":
+        os.kill(os.getpid(), number)
+    os._exit(128 + number)
+
+
+class _Nowhere:
+    """Standard output where there is none: writing to it is an error, as it should be."""
+
+    encoding, errors = "utf-8", "strict"
+
+    def write(self, text: str) -> int:
+        if text:
+            raise OSError(9, "it is closed", "standard output")
+        return 0
+
+    def flush(self) -> None:
+        pass
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _prepare_streams() -> None:
+    """Replace closed streams, and characters that an encoding lacks by their codes, instead of failing."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open until the end
+    if sys.stdout is None:
+        sys.stdout = _Nowhere()  # type: ignore[assignment]
+    for stream in (sys.stdout, sys.stderr):
+        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _flushed(code: Any) -> Any:
+    """The exit status, or 1 if the last of the output could not be written."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - Python flushes it again
+        return code
+    except OSError as error:
+        sys.stderr.write(f"Error: The output could not be written ({error.strerror or error}).\n")
+        return code or 1
+    return code
