@@ -14,6 +14,10 @@ class AudioError(AsrError):
     """A file, stream or array that cannot be read as audio."""
 
 
+class ArgumentTypeError(AsrError, TypeError):
+    """An argument of a type that the function cannot take."""
+
+
 class DataError(AsrError):
     """A corpus, manifest or text file that violates its format."""
 

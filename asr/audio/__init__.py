@@ -9,12 +9,12 @@ causes, are handled before it is called.
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import reduce
 
 import numpy as np
 
 from asr.audio.decoders import SLACK_S, AudioReader, open_audio
 from asr.audio.headers import libsndfile_reads_all, skip_id3
+from asr.audio.mixing import mix
 from asr.audio.sources import Source, buffered, name_of, seekable
 from asr.errors import AudioError
 
@@ -32,12 +32,13 @@ def blocks(
     sample_rate: int,
     *,
     channel: int | None = None,
+    track: int | None = None,
     offset_s: float = 0.0,
     duration_s: float | None = None,
 ) -> Iterator[np.ndarray]:
     """Read audio, or a segment of it, as one channel in blocks of some seconds, so that memory use stays constant.
 
-    Channels are averaged and other rates are resampled (soxr, HQ). Integer samples are scaled to [-1, 1). Float samples
+    Channels are mixed (`asr.audio.mixing`) and other rates are resampled (soxr, HQ). Integer samples are scaled to [-1, 1). Float samples
     and the output of decoders and the resampler are not clipped, so they may exceed ±1.
 
     Args:
@@ -45,7 +46,8 @@ def blocks(
             not seekable, such as a pipe, is buffered first (up to 16 MiB in memory, beyond that in a temporary file,
             4 GiB at most).
         sample_rate: target sample rate in Hz.
-        channel: number of the channel to read, from 1; None averages all channels.
+        channel: number of the channel to read, from 1; None mixes all channels.
+        track: number of the audio track of a video, from 1; None means the main one.
         offset_s: start of the segment. Seekable formats are read from there.
         duration_s: length of the segment; None means up to the end. A segment that ends more than 0.1 s after the end
             of the audio is an error; within that tolerance it is truncated to the end.
@@ -55,15 +57,15 @@ def blocks(
 
     Raises:
         AudioError: the source cannot be read, is not audio, is truncated or damaged, contains no samples or non-finite
-            ones, has no such channel, or ends before the segment does. An error in the middle of the file is raised
-            there or at the end, after the preceding blocks have been yielded.
+            ones, has no such channel or track, or ends before the segment does. An error in the middle of the file, and
+            that it is truncated, is raised there or at the end, after the preceding blocks have been yielded.
     """
     if not 0 <= offset_s < math.inf or not (duration_s is None or 0 < duration_s < math.inf):
         raise AudioError(
             f"The requested segment of {name_of(source)} has the offset {offset_s} s and the duration {duration_s} s: "
             "the offset must be 0 or more, the duration more than 0."
         )
-    with _opened(source) as reader:
+    with _opened(source, track) as reader:
         start = round(offset_s * reader.rate)
         stop = None if duration_s is None else start + round(duration_s * reader.rate)
         is_empty = True
@@ -80,6 +82,7 @@ def load(
     sample_rate: int,
     *,
     channel: int | None = None,
+    track: int | None = None,
     offset_s: float = 0.0,
     duration_s: float | None = None,
 ) -> np.ndarray:
@@ -90,16 +93,17 @@ def load(
     Returns:
         float32 samples. Shape: (S,) with S > 0.
     """
-    return np.concatenate(list(blocks(source, sample_rate, channel=channel, offset_s=offset_s, duration_s=duration_s)))
+    segment = {"offset_s": offset_s, "duration_s": duration_s}
+    return np.concatenate(list(blocks(source, sample_rate, channel=channel, track=track, **segment)))
 
 
-def channels(source: Source) -> int:
-    """Return the number of channels.
+def channels(source: Source, track: int | None = None) -> int:
+    """Return the number of channels, of a certain audio track if given.
 
     Raises:
         AudioError: as in `blocks`, as far as the error is detected without decoding.
     """
-    with _opened(source) as reader:
+    with _opened(source, track) as reader:
         return reader.channels
 
 
@@ -123,7 +127,7 @@ def _no_samples(reader: AudioReader) -> AudioError:
 
 
 def _mixed(reader: AudioReader, start: int, stop: int | None, channel: int | None) -> Iterator[np.ndarray]:
-    """Decode a segment and average its channels, or select one. Shape of each: (S,)."""
+    """Decode a segment and mix its channels, or select one. Shape of each: (S,)."""
     if channel is not None and not 1 <= channel <= reader.channels:
         count = "1 channel" if reader.channels == 1 else f"{reader.channels} channels"
         raise AudioError(
@@ -154,7 +158,7 @@ def _one_channel(reader: AudioReader, end: int, block: np.ndarray, channel: int 
     """Shape: (S, C) -> (S,)"""
     count = block.shape[1]
     if channel is None:
-        return reduce(np.add, block.T / np.float32(count))
+        return mix(block)
     if channel > count:
         raise AudioError(
             f"{reader.name} changes its number of channels from {reader.channels} to {count} before "
@@ -195,15 +199,18 @@ def _check_rate(reader: AudioReader) -> None:
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[AudioReader]:
-    """Check the header, then open the source with the decoder that reads all of it."""
+def _opened(source: Source, track: int | None = None) -> Iterator[AudioReader]:
+    """Check the header, then open the source with the decoder that reads all of it.
+
+    What is wrong with the file although its audio can be read is raised at the end.
+    """
     name = name_of(source)
     with seekable(source) as stream:
         if not stream.size:
             raise AudioError(f"{name} is empty (0 bytes): record or copy it again.")
         try:
             skip_id3(stream)
-            with open_audio(name, stream, try_libsndfile=libsndfile_reads_all(name, stream)) as reader:
+            with open_audio(name, stream, try_libsndfile=libsndfile_reads_all(name, stream), track=track) as reader:
                 _check_rate(reader)
                 yield reader
         except AudioError:
@@ -212,3 +219,5 @@ def _opened(source: Source) -> Iterator[AudioReader]:
         if stream.failure is not None:
             reason = getattr(stream.failure, "strerror", None) or stream.failure
             raise AudioError(f"{name} cannot be read ({reason}): copy it again.") from stream.failure
+        if stream.defect is not None:
+            raise stream.defect

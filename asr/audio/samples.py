@@ -2,7 +2,63 @@
 
 import numpy as np
 
+from asr.audio.mixing import mix
 from asr.errors import AudioError
+
+MAX_FLOAT = 2.0
+"""Largest float that is taken for a sample: resampling and mixing go beyond 1, but not far."""
+
+FEW_BITS = 2**15
+"""Integers of 32 or 64 bits that all stay below this were not scaled to their type."""
+
+
+def as_array(samples: object) -> np.ndarray | None:
+    """Convert what holds numbers (an array, a list or tuple, a buffer of numbers) to an array; None for all else.
+
+    Raises:
+        AudioError: a list with anything but numbers.
+    """
+    if isinstance(samples, np.ndarray):
+        return samples
+    if isinstance(samples, list | tuple):
+        try:
+            array = np.asarray(samples)
+        except ValueError:
+            array = np.zeros(0, object)
+        if array.dtype.kind in "fiu" or not len(samples):
+            return array.astype(np.int64) if array.dtype.kind == "u" else array
+        raise AudioError("A list of samples must contain numbers only, all channels with as many: give such a list.")
+    if isinstance(samples, bytes | bytearray | str):
+        return None
+    try:
+        view = memoryview(samples)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    return None if view.format in ("B", "b", "c") else np.asarray(view)
+
+
+def _scale(samples: np.ndarray) -> float:
+    """The factor that scales samples to -1..1.
+
+    Raises:
+        AudioError: their values do not fit their type.
+    """
+    largest = float(np.abs(samples.astype(np.float64)).max())
+    if samples.dtype.kind == "f":
+        if not np.isfinite(largest):
+            raise AudioError("Some of the samples are infinite or not a number: give finite ones.")
+        if largest > MAX_FLOAT:
+            raise AudioError(
+                f"Float samples must be within -1..1, but reach {largest:g}: divide them by the full scale, such as "
+                "32768 for what was read as 16-bit integers."
+            )
+        return 1.0
+    if samples.dtype.itemsize > 2 and 0 < largest < FEW_BITS:
+        raise AudioError(
+            f"Samples of type {samples.dtype} reach {largest:.0f} only, of {np.iinfo(samples.dtype).max}, so they are "
+            "probably 16-bit ones: convert them by `.astype('int16')`."
+        )
+    return 1.0 / -float(np.iinfo(samples.dtype).min)
 
 
 def mono(samples: np.ndarray, rate: int, sample_rate: int, *, channel: int | None = None) -> np.ndarray:
@@ -11,13 +67,14 @@ def mono(samples: np.ndarray, rate: int, sample_rate: int, *, channel: int | Non
     Shape: (S,) or (S, channels), floats or integers -> (S',) float32
 
     Args:
-        samples: floats are used as they are, integers are scaled to [-1, 1).
+        samples: floats in -1..1, with some tolerance; integers are scaled by their type to [-1, 1).
         rate: sample rate of `samples` in Hz.
         sample_rate: target sample rate in Hz.
         channel: number of the channel to select, from 1; None averages all channels.
 
     Raises:
-        AudioError: there are no samples, some are not finite, or there is no such channel or rate.
+        AudioError: there are no samples, some are not finite or do not fit their type, or there is no such channel or
+            rate.
     """
     if samples.ndim not in (1, 2) or not samples.size:
         raise AudioError(
@@ -36,10 +93,7 @@ def mono(samples: np.ndarray, rate: int, sample_rate: int, *, channel: int | Non
     if channel is not None and not 1 <= channel <= columns.shape[1]:
         raise AudioError(f"The samples have {columns.shape[1]} channels, but channel {channel} was requested.")
     selected = columns if channel is None else columns[:, channel - 1 : channel]
-    scale = 1.0 if samples.dtype.kind == "f" else 1.0 / -float(np.iinfo(samples.dtype).min)
-    waveform = (selected.astype(np.float64).mean(axis=1) * scale).astype(np.float32)
-    if not np.isfinite(waveform).all():
-        raise AudioError("Some of the samples are infinite or not a number: give finite ones.")
+    waveform = mix(selected.astype(np.float64) * _scale(samples)).astype(np.float32)
     if rate == sample_rate:
         return waveform
     import soxr

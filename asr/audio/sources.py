@@ -16,9 +16,9 @@ from typing import IO
 
 from asr.audio.decoders import FORMATS_HINT, may_be_audio
 from asr.audio.streams import View
-from asr.errors import AudioError
+from asr.errors import ArgumentTypeError, AudioError
 
-Source = str | os.PathLike | bytes | IO[bytes]
+Source = str | os.PathLike | bytes | bytearray | memoryview | IO[bytes]
 
 MEMORY_BYTES = 2**24
 """Buffered streams up to this size are held in memory."""
@@ -44,7 +44,7 @@ def name_of(source: Source) -> str:
         return source.title
     if isinstance(source, str | os.PathLike):
         return "standard input" if source == "-" else f"'{os.fspath(source)}'"
-    return "the given bytes" if isinstance(source, bytes) else "the given stream"
+    return "the given bytes" if isinstance(source, bytes | bytearray | memoryview) else "the given stream"
 
 
 def buffered(source: Source) -> Source:
@@ -55,7 +55,11 @@ def buffered(source: Source) -> Source:
     """
     with ExitStack() as stack:
         stream = _stream(source, stack)
-        return source if isinstance(source, bytes) or _span(stream) else _read_all(name_of(source), stream)
+        return (
+            source
+            if isinstance(source, bytes | bytearray | memoryview) or _span(stream)
+            else _read_all(name_of(source), stream)
+        )
 
 
 @contextmanager
@@ -78,12 +82,17 @@ def seekable(source: Source) -> Iterator[View]:
 
 def _stream(source: Source, stack: ExitStack) -> IO[bytes]:
     """Open a binary stream over the source. Files are closed with the stack."""
-    if isinstance(source, bytes):
+    if isinstance(source, bytes | bytearray | memoryview):
         return io.BytesIO(source)
     if source == "-" and sys.stdin is None:
         raise AudioError("Standard input is closed: give the path of an audio file.")
     if isinstance(source, str | os.PathLike):
         return sys.stdin.buffer if source == "-" else stack.enter_context(_file(source))
+    if not hasattr(source, "read"):
+        raise ArgumentTypeError(
+            f"Audio cannot be read from an object of type {type(source).__name__}: give a path, the bytes of a file, an "
+            "open binary file, or samples as an array."
+        )
     return source
 
 

@@ -4,6 +4,8 @@ import io
 import os
 from typing import IO, Any
 
+from asr.errors import AudioError
+
 
 class View(io.RawIOBase):
     """A seekable view of a stream from a given position to its end.
@@ -18,12 +20,19 @@ class View(io.RawIOBase):
         self.size = size
         """Number of bytes."""
         self.failure: Exception | None = None
+        self.defect: AudioError | None = None
+        """What is wrong with the file although its audio can be read, to be raised after reading it."""
+        self._overrides: dict[int, bytes] = {}
         self._raw, self._start, self._position = raw, start, 0
 
     def skip(self, count: int) -> None:
         """Move the start of the view `count` bytes forward, but not past its end."""
         count = min(count, self.size)
         self._start, self.size, self._position = self._start + count, self.size - count, 0
+
+    def override(self, position: int, data: bytes) -> None:
+        """Let the view contain other bytes at a position than the file."""
+        self._overrides[position] = data
 
     def readable(self) -> bool:
         return True
@@ -50,5 +59,9 @@ class View(io.RawIOBase):
                 done += len(chunk)
         except Exception as error:
             self.failure = self.failure or error
+        for position, data in self._overrides.items():
+            first, last = max(position, self._position), min(position + len(data), self._position + done)
+            if first < last:
+                buffer[first - self._position : last - self._position] = data[first - position : last - position]
         self._position += done
         return done

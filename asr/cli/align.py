@@ -2,11 +2,16 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from asr.errors import DataError
 from asr.transcript.formats import FORMATS
+
+
+if TYPE_CHECKING:
+    from asr.transcript.transcript import Transcript
 
 
 @click.command()
@@ -23,8 +28,11 @@ def align(audio: str, text: str, model: str | None, format_: str, output: Path |
     """Align a known text with its recording: the time of each word.
 
     AUDIO is an audio file, TEXT its transcript in UTF-8; "-" reads TEXT from standard input. Words keep their
-    spelling; numbers and symbols must be written out as they are spoken. The start and end of a word are placed where
-    the audio around its letters falls silent. A low confidence marks words that were not spoken.
+    spelling; numbers and symbols must be written out as they are spoken. Sentences and lines of the text are kept:
+    subtitles break there. The start and end of a word are placed where the audio around its letters falls silent.
+
+    The recording may contain what is not in the text, such as an announcement. Words that are not spoken get the
+    confidence 0 and no time of their own.
 
     \b
     Example:
@@ -39,10 +47,28 @@ def align(audio: str, text: str, model: str | None, format_: str, output: Path |
     loaded = asr.load(model, beam=0).model
     waveform = audio_files.load(audio, loaded.description.sample_rate)
     transcript = align_text(loaded, waveform, lines, text=name, source=audio)
+    _report_missing(transcript, name, audio)
     if output:
         write(transcript, output, format_)
     else:
         click.echo(transcript.to(format_), nl=False)
+
+
+def _report_missing(transcript: "Transcript", text: str, audio: str) -> None:
+    """Say which words are not in the recording; raise a DataError if they are most of the text."""
+    from asr.transcription.aligner import LEAST_FOUND, found_share
+
+    missing = [word.text for word in transcript.words if not word.confidence]
+    count, total = len(missing), len(transcript.words)
+    if (share := found_share(transcript.words)) < LEAST_FOUND:
+        raise DataError(
+            f"{text} does not seem to be what is spoken in '{audio}': {100 * share:.0f} % of it were found there, of "
+            "another text 20 % would be; give the text of this recording, or the recording of this text."
+        )
+    if not missing:
+        return
+    some = ", ".join(map(repr, missing[:5])) + (", ..." if count > 5 else "")  # noqa: PLR2004
+    click.echo(f"Note: {count:,} of {total:,} words were not found in the recording (confidence 0): {some}.", err=True)
 
 
 def _lines(text: str) -> tuple[list[str], str]:

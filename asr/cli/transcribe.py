@@ -68,6 +68,12 @@ class ChannelType(click.ParamType):
     help="Transcribe channel N only, or `split`: every channel as one speaker.  [default: the mix of all channels]",
 )
 @click.option(
+    "--track",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Transcribe audio track N of videos that have several.  [default: the main one]",
+)
+@click.option(
     "--workers",
     "processes",
     type=click.IntRange(min=1),
@@ -96,6 +102,7 @@ def transcribe(
     listed: str | None,
     resume: bool,
     channel: "Channel",
+    track: int | None,
     processes: int | None,
     times: bool | None,
     device: "Device",
@@ -155,12 +162,13 @@ def transcribe(
         else:
             sink = Writer(shown, pending, formats, output_dir, transcriber.model.description.name)
         sink.min_confidence = transcriber.decoder.min_confidence
+        selection: dict[str, Any] = {"channel": channel, "track": track}
         on_words = _with_progress(sink.add, pending, shown)
         if processes == 1 or not _is_worth_processes(sources):
-            results = workers.in_this_process(sources, transcriber, channel=channel, on_words=on_words)
+            results = workers.in_this_process(sources, transcriber, **selection, on_words=on_words)
         else:
             load, count = partial(open_model, threads=1), processes or cores()
-            results = workers.transcribe_all(sources, load, workers=count, channel=channel, on_words=on_words)
+            results = workers.transcribe_all(sources, load, workers=count, **selection, on_words=on_words)
         sink.run(results)
     if len(recordings) > 1:
         click.echo(sink.summary(skipped=len(usable) - len(pending), failed=len(failed)), err=True)

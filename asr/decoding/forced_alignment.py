@@ -12,6 +12,14 @@ from asr.text import BLANK
 MEMORY_BYTES = 64 * 2**20
 """Memory limit for the backpointers of a long alignment."""
 
+OUTER_COST, INNER_COST = 1.5, 3.0
+"""What a frame of sound that is not in the text costs, as a log-probability, beyond its likeliest token: before the first
+and after the last word, and between words."""
+
+SKIP_COST = 6.0
+"""What each token of a word costs that is not in the sound. All were tuned on a dev part of LibriSpeech with other speech
+put before, after and into each utterance (`scripts/foreign_speech.py`)."""
+
 
 def best_path(log_probs: np.ndarray, tokens: Sequence[int]) -> np.ndarray:
     """The token of each frame, or blank, on the likeliest path for `tokens`.
@@ -32,11 +40,34 @@ def align(log_probs: np.ndarray, tokens: Sequence[int]) -> list[Token]:
     Raises:
         DataError: there are fewer frames than tokens and the blanks between equal ones.
     """
-    states = _states(log_probs, tokens)
+    return _timed(_states(log_probs, tokens), log_probs, tokens)
+
+
+def align_words(log_probs: np.ndarray, tokens: Sequence[int], spans: Sequence[tuple[int, int]]) -> list[Token]:
+    """Align the words of a text where the sound and the text need not be the same.
+
+    Before and after each word there may be sound that is not in the text, such as an announcement, and a word may not be
+    in the sound: then its tokens have no frames and the log-probability -inf.
+
+    Shape: log_probs (T, V), natural logarithm
+
+    Args:
+        log_probs: of the recording.
+        tokens: of the text.
+        spans: of each word: its first token, and the first one after it.
+
+    Raises:
+        DataError: there are fewer frames than tokens and the blanks between equal ones.
+    """
+    return _timed(_states(log_probs, tokens, spans), log_probs, tokens)
+
+
+def _timed(states: np.ndarray, log_probs: np.ndarray, tokens: Sequence[int]) -> list[Token]:
+    """The tokens with their frames, from the state of each frame."""
     starts = np.searchsorted(states, 2 * np.arange(len(tokens)) + 1)
     ends = np.searchsorted(states, 2 * np.arange(len(tokens)) + 1, side="right")
     return [
-        Token(int(token), int(start), int(end), float(log_probs[start:end, token].max()))
+        Token(int(token), int(start), int(end), float(log_probs[start:end, token].max(initial=-math.inf)))
         for token, start, end in zip(tokens, starts, ends, strict=True)
     ]
 
@@ -62,7 +93,7 @@ class Frames:
         return [] if log_probs is None else align(log_probs, tokens)
 
 
-def _states(log_probs: np.ndarray, tokens: Sequence[int]) -> np.ndarray:
+def _states(log_probs: np.ndarray, tokens: Sequence[int], spans: Sequence[tuple[int, int]] = ()) -> np.ndarray:
     """The state of each frame, non-decreasing; see `asr.decoding.viterbi`. Shape: (T, V) -> (T,)"""
     from asr.decoding import viterbi
 
@@ -75,7 +106,18 @@ def _states(log_probs: np.ndarray, tokens: Sequence[int]) -> np.ndarray:
         )
     # At least sqrt(8 T) frames, where the moves of a block (1 byte each) equal the scores of all blocks (8 bytes each).
     block = max(1, MEMORY_BYTES // (2 * len(numbers) + 1), math.isqrt(8 * len(log_probs)))
-    return viterbi.best_path(np.ascontiguousarray(log_probs, np.float32), numbers, block)
+    count = 2 * len(numbers) + 1
+    filler_cost, skipped_from, skip_cost = np.full(count, np.inf), np.full(count, -1), np.zeros(count)
+    for number, (first, last) in enumerate(spans):
+        after = spans[number + 1][0] if number + 1 < len(spans) else last
+        filler_cost[[2 * first, 2 * last]] = INNER_COST
+        skipped_from[2 * after], skip_cost[2 * after] = 2 * first, SKIP_COST * (last - first)
+    if spans:
+        filler_cost[[0, -1]] = OUTER_COST
+    text = viterbi.Text(numbers, filler_cost, skipped_from, skip_cost)
+    log_probs = np.ascontiguousarray(log_probs, np.float32)
+    likeliest = np.delete(log_probs, BLANK, axis=1).max(axis=1, initial=-np.inf)
+    return viterbi.best_path(log_probs, likeliest.astype(np.float64), text, block)
 
 
 def _labels(states: np.ndarray, tokens: Sequence[int]) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from asr.transcript.subtitles import cues
-from asr.transcript.words import TimedText, Word, label, to_ms, turns
+from asr.transcript.words import TimedText, Word, label, sentences, to_ms, turns
 
 
 def _clock(ms: int, decimal: str) -> str:
@@ -30,7 +30,7 @@ def to_json(transcript: TimedText) -> str:
 
     Each word is an object with `text`, `start_s`, `end_s`, `confidence` and, if it has one, `channel`. Times are in
     seconds with at most 3 decimals, confidence is in [0, 1] with at most 4; `source`, `model` and `confidence` may be
-    null.
+    null. Where sentences are known, as in an aligned text, there are `sentences`, too: `text`, `start_s`, `end_s`.
     """
     confidence = transcript.confidence
     fields = {
@@ -50,6 +50,15 @@ def to_json(transcript: TimedText) -> str:
             for word in transcript.words
         ],
     }
+    if found := sentences(transcript.words):
+        fields["sentences"] = [
+            {
+                "text": " ".join(word.text for word in sentence),
+                "start_s": round(sentence[0].start_s, 3),
+                "end_s": round(sentence[-1].end_s, 3),
+            }
+            for sentence in found
+        ]
     return json.dumps(fields, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
 
 
@@ -101,6 +110,8 @@ def to_ctm(transcript: TimedText) -> str:
 def to_textgrid(transcript: TimedText) -> str:
     """Praat's TextGrid (its manual, "TextGrid file formats"): one tier of words, or one per channel that has words.
 
+    Where sentences are known, as in an aligned text, they are another tier.
+
     The intervals of a tier must follow each other without gaps or overlaps: gaps between words are filled with empty
     intervals, a word that overlaps the previous one is shortened, and one with no duration left is omitted.
     """
@@ -108,11 +119,16 @@ def to_textgrid(transcript: TimedText) -> str:
     for word in transcript.words:
         tiers.setdefault(word.channel, []).append(word)
     tiers = dict(sorted(tiers.items(), key=lambda tier: tier[0] or 0)) or {None: []}
+    named = {"words" if channel is None else f"channel {channel}": words for channel, words in tiers.items()}
+    if found := sentences(transcript.words):
+        named["sentences"] = [
+            Word(" ".join(word.text for word in sentence), sentence[0].start_s, sentence[-1].end_s, 1.0)
+            for sentence in found
+        ]
     end = f"{to_ms(transcript.duration_s) / 1000}"
-    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "0", end, "<exists>", str(len(tiers))]
-    for channel, words in tiers.items():
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "0", end, "<exists>", str(len(named))]
+    for name, words in named.items():
         intervals = _intervals(words, to_ms(transcript.duration_s))
-        name = "words" if channel is None else f"channel {channel}"
         lines += ['"IntervalTier"', f'"{name}"', "0", end, str(len(intervals))]
         for start_ms, end_ms, text in intervals:
             lines += [f"{start_ms / 1000}", f"{end_ms / 1000}", f'"{text}"']

@@ -21,6 +21,21 @@ class Word:
     end_s: float
     confidence: float
     channel: int | None = None
+    ends_sentence: bool = False
+    """Whether a sentence or a line ends here, where the text is known to have such."""
+
+
+ABBREVIATIONS = frozenset("capt dr etc gen hon jr lt messrs mr mrs ms mt no prof rev sen sr st vol vs".split())
+"""Words, without their full stop, that do not end a sentence with it."""
+
+
+def ends_sentence(word: str) -> bool:
+    """Whether a written word ends a sentence, by its punctuation; `Mr.` and initials do not."""
+    bare = word.rstrip("\"')]}\u2019\u201d\u00bb")
+    if not bare.endswith((".", "!", "?", "\u2026")):
+        return False
+    letters = bare.rstrip(".").lower()
+    return not bare.endswith(".") or (letters not in ABBREVIATIONS and not (len(letters) == 1 and letters.isalpha()))
 
 
 class TimedText(Protocol):
@@ -67,17 +82,28 @@ def label(channel: int | None) -> str:
     return "" if channel is None else f"{channel}: "
 
 
+def sentences(words: Iterable[Word]) -> list[list[Word]]:
+    """Split words where a sentence ends; nothing if that is not known."""
+    found: list[list[Word]] = [[]]
+    for word in words:
+        found[-1].append(word)
+        if word.ends_sentence:
+            found.append([])
+    found = [sentence for sentence in found if sentence]
+    return found if any(sentence[-1].ends_sentence for sentence in found) else []
+
+
 def turns(words: Iterable[Word]) -> Iterator[list[Word]]:
-    """Split words at pauses of `PAUSE_MS`, and where the channel changes."""
+    """Split words at pauses of `PAUSE_MS`, and where a sentence ends or the channel changes."""
     for _, of_channel in groupby(words, key=lambda word: word.channel):
         yield from phrases(of_channel)
 
 
 def phrases(words: Iterable[Word]) -> Iterator[list[Word]]:
-    """Split the words of one channel at pauses of `PAUSE_MS`."""
+    """Split the words of one channel at pauses of `PAUSE_MS`, and where a sentence ends."""
     phrase: list[Word] = []
     for word in words:
-        if phrase and to_ms(word.start_s) - to_ms(phrase[-1].end_s) >= PAUSE_MS:
+        if phrase and (phrase[-1].ends_sentence or to_ms(word.start_s) - to_ms(phrase[-1].end_s) >= PAUSE_MS):
             yield phrase
             phrase = []
         phrase.append(word)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from asr import audio
-from asr.audio.samples import mono
+from asr.audio.samples import as_array, mono
 from asr.decoding import build
 from asr.decoding.decoder import Decoder
 from asr.decoding.options import DecodingOptions
@@ -49,29 +49,34 @@ class Transcriber:
         sample_rate: int | None = None,
         *,
         channel: Channel = None,
+        track: int | None = None,
         on_words: OnWords = ignore,
     ) -> Transcript:
         """Transcribe a recording of any length.
 
         Args:
-            source: an audio file, its bytes, an open binary file, standard input ("-"), or samples in -1..1 of
-                shape (S,) or (S, channels).
+            source: an audio file, its bytes, an open binary file, standard input ("-"), or samples of shape (S,) or
+                (S, channels): floats in -1..1 or integers, as an array, a list or a buffer.
             sample_rate: sample rate of samples in Hz; None means the model's. Ignored for files.
             channel: number of the channel to transcribe, from 1; "split" transcribes every channel as a separate
-                speaker; None transcribes the average of all channels.
+                speaker; None transcribes the mix of all channels.
+            track: number of the audio track of a video, from 1; None means the main one.
             on_words: receives the words as they are recognised, about every half minute of audio, also when there are
                 none. With "split" the channels come one after the other, so its words are not in order of time.
 
         Raises:
-            AudioError: `source` cannot be read as audio, or has no such channel.
+            AudioError: `source` cannot be read as audio, or has no such channel or track.
+            ArgumentTypeError: `source` is of another type.
         """
+        samples = as_array(source)
         if isinstance(channel, str) and channel != "split":
             raise AudioError(
                 f"There is no channel {channel!r}: give a number, from 1, or 'split' for every channel separately."
             )
         if channel == "split":
-            return self._transcribe_channels(source, sample_rate, on_words)
-        blocks = _CountedBlocks(self._blocks(source, sample_rate, channel), self.model.description.sample_rate)
+            return self._transcribe_channels(source if samples is None else samples, sample_rate, track, on_words)
+        read = self._blocks(source if samples is None else samples, sample_rate, channel, track)
+        blocks = _CountedBlocks(read, self.model.description.sample_rate)
         words: list[Word] = []
         for found in self._segments(blocks):
             words += found
@@ -88,28 +93,35 @@ class Transcriber:
         self, source: audio.Source | np.ndarray, sample_rate: int | None = None, *, channel: int | None = None
     ) -> Iterator[Word]:
         """Yield the words as they are recognised, about every half minute of audio. Arguments as in `transcribe`."""
-        blocks = _CountedBlocks(self._blocks(source, sample_rate, channel), self.model.description.sample_rate)
+        samples = as_array(source)
+        read = self._blocks(source if samples is None else samples, sample_rate, channel, None)
+        blocks = _CountedBlocks(read, self.model.description.sample_rate)
         for found in self._segments(blocks):
             yield from found
 
     def _transcribe_channels(
-        self, source: audio.Source | np.ndarray, sample_rate: int | None, on_words: OnWords
+        self, source: audio.Source | np.ndarray, sample_rate: int | None, track: int | None, on_words: OnWords
     ) -> Transcript:
         """Transcribe the channels one after the other and merge their words."""
         if isinstance(source, np.ndarray):
-            return self._merge_channels(source, sample_rate, source.shape[1] if source.ndim > 1 else 1, on_words)
+            return self._merge_channels(source, sample_rate, None, source.shape[1] if source.ndim > 1 else 1, on_words)
         buffered = audio.buffered(source)  # a pipe can be read only once
         try:
-            return self._merge_channels(buffered, sample_rate, audio.channels(buffered), on_words)
+            return self._merge_channels(buffered, sample_rate, track, audio.channels(buffered, track), on_words)
         finally:
-            if buffered is not source and not isinstance(buffered, str | os.PathLike | bytes):
+            if buffered is not source and hasattr(buffered, "close"):
                 buffered.close()
 
     def _merge_channels(
-        self, source: audio.Source | np.ndarray, sample_rate: int | None, num_channels: int, on_words: OnWords
+        self,
+        source: audio.Source | np.ndarray,
+        sample_rate: int | None,
+        track: int | None,
+        num_channels: int,
+        on_words: OnWords,
     ) -> Transcript:
         if num_channels == 1:
-            return self.transcribe(source, sample_rate, on_words=on_words)
+            return self.transcribe(source, sample_rate, track=track, on_words=on_words)
         transcripts: list[Transcript] = []
 
         def report(words: Sequence[Word], done_s: float) -> None:
@@ -118,7 +130,8 @@ class Transcriber:
             on_words([replace(word, channel=channel) for word in words], (finished_s + done_s) / num_channels)
 
         for channel in range(1, num_channels + 1):
-            transcripts.append(self.transcribe(source, sample_rate, channel=channel, on_words=report))
+            transcript = self.transcribe(source, sample_rate, channel=channel, track=track, on_words=report)
+            transcripts.append(transcript)
         return merged(transcripts)
 
     def _segments(self, blocks: "_CountedBlocks") -> Iterator[tuple[Word, ...]]:
@@ -134,14 +147,14 @@ class Transcriber:
             )
 
     def _blocks(
-        self, source: audio.Source | np.ndarray, sample_rate: int | None, channel: int | None
+        self, source: audio.Source | np.ndarray, sample_rate: int | None, channel: int | None, track: int | None
     ) -> Iterable[np.ndarray]:
         wanted = self.model.description.sample_rate
         if isinstance(source, np.ndarray):
             return [mono(source, sample_rate or wanted, wanted, channel=channel)]
         if sample_rate is not None:
             raise AudioError("A file says its own sample rate: give `sample_rate` with samples alone.")
-        return audio.blocks(source, wanted, channel=channel)
+        return audio.blocks(source, wanted, channel=channel, track=track)
 
 
 class _CountedBlocks:

@@ -2,9 +2,11 @@
 
 Each window has context on both sides, so that adjacent windows overlap. The seam is placed where both assign the
 highest probability to a pause, so that no word is cut. Text, times and confidence of a long recording thus come from
-the same code as those of a short one, and memory use stays constant. Windows too quiet to contain speech are skipped.
+the same code as those of a short one, and memory use stays constant. Quiet windows are amplified, so that the text does
+not depend on the level of a recording; windows of digital silence are skipped.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -31,9 +33,13 @@ class Windowing:
     """Maximum distance of a seam from the edge of a centre."""
     pause_s: float = 0.4
     """Length of the likeliest pause near that edge, in the middle of which the seam is placed."""
-    silence_db: float = -65.0
-    """A window is silent if the power of each of its `SILENCE_S` long segments is below this, in dB relative to full
-    scale. The quietest of 1,143 utterances from nine corpora reaches -45 in its loudest segment."""
+    silence_db: float = -92.0
+    """A window is silent if the power of each of its segments is below this (see `level_db`). The rounding noise of
+    16 bits is at -101; the quietest of 1,143 utterances from nine corpora reaches -45 in its loudest segment."""
+    levels_db: tuple[float, float] | None = (-20.0, -6.0)
+    """A window whose level is outside this range is brought to its nearest end; None leaves all as they are."""
+    dynamics_db: float = 25.0
+    """A window that is this much quieter than the loudest one before it is not amplified further: it may be noise."""
 
     @property
     def longest_s(self) -> float:
@@ -42,8 +48,29 @@ class Windowing:
 
 
 DEFAULT = Windowing()
-SILENCE_S = 0.1
-"""Length of the segments in which the loudness is measured."""
+SEGMENT_S = 0.1
+"""Length of the segments in which the level is measured."""
+
+
+class Leveller:
+    """Brings the windows of one recording, in order, into the range of levels that `Windowing` states."""
+
+    def __init__(self, windowing: Windowing, sample_rate: int) -> None:
+        self._windowing, self._sample_rate = windowing, sample_rate
+        self._loudest_db = -math.inf
+
+    def __call__(self, waveform: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Amplify or attenuate a window; say whether it is silent. Shape: (S,) -> (S,)"""
+        db = level_db(waveform, self._sample_rate)
+        self._loudest_db = max(self._loudest_db, db)
+        if db < self._windowing.silence_db:
+            return waveform, True
+        if self._windowing.levels_db is None:
+            return waveform, False
+        lowest_db, highest_db = self._windowing.levels_db
+        reference_db = max(db, self._loudest_db - self._windowing.dynamics_db)
+        gain_db = min(max(reference_db, lowest_db), highest_db) - reference_db
+        return (waveform * np.float32(10 ** (gain_db / 20)) if gain_db else waveform), False
 
 
 @dataclass(frozen=True)
@@ -52,6 +79,8 @@ class Window:
 
     waveform: np.ndarray
     """Shape: (S,)"""
+    is_silent: bool
+    """Whether it is too quiet to contain speech."""
     start: int
     """Index of its first frame."""
     edge: int
@@ -75,7 +104,7 @@ def stream(
     """
     shift = model.description.frame_shift_s
     slack, pause = round(windowing.seam_s / shift), max(1, round(windowing.pause_s / shift))
-    run = partial(_log_probs, model, windowing)
+    run = partial(_log_probs, model)
     pending: tuple[int, np.ndarray] | None = None  # log-probs not yet yielded, and the index of their first frame
     for window, rows in map_ordered(run, _windows(model, blocks, windowing), threads):
         seam = window.edge
@@ -105,7 +134,9 @@ def batch_log_probs(
     """
     longest = int(windowing.longest_s * model.description.sample_rate)
     short = [index for index, waveform in enumerate(waveforms) if len(waveform) <= longest]
-    results = dict(zip(short, model.log_probs([waveforms[i] for i in short]) if short else [], strict=True))
+    rate = model.description.sample_rate
+    levelled = [Leveller(windowing, rate)(waveforms[i])[0] for i in short]
+    results = dict(zip(short, model.log_probs(levelled) if short else [], strict=True))
     return [
         results[i] if i in results else log_probs(model, waveform, windowing) for i, waveform in enumerate(waveforms)
     ]
@@ -118,24 +149,25 @@ def _windows(model: LogProbModel, blocks: Iterable[np.ndarray], windowing: Windo
     centre, context = round(windowing.centre_s / shift), round(windowing.context_s / shift)
     longest = int(windowing.longest_s * model.description.sample_rate)
     buffer, begin = np.zeros(0, np.float32), 0  # the samples that may still be needed, and the index of the first
-    edge = 0
+    edge, leveller = 0, Leveller(windowing, model.description.sample_rate)
     for block in blocks:
         buffer = np.concatenate([buffer, block])
         while True:
             start, stop = max(0, edge - context), edge + centre + context
             if begin + len(buffer) <= max(stop * step, longest):
                 break
-            yield Window(buffer[start * step - begin : stop * step - begin], start, edge, stop - start)
+            waveform, is_silent = leveller(buffer[start * step - begin : stop * step - begin])
+            yield Window(waveform, is_silent, start, edge, stop - start)
             edge += centre
             needed = max(0, edge - context) * step
             buffer, begin = buffer[needed - begin :], needed
     start = max(0, edge - context)
-    yield Window(buffer[start * step - begin :], start, edge, None)
+    yield Window(*leveller(buffer[start * step - begin :]), start, edge, None)
 
 
-def _log_probs(model: LogProbModel, windowing: Windowing, window: Window) -> tuple[Window, np.ndarray]:
+def _log_probs(model: LogProbModel, window: Window) -> tuple[Window, np.ndarray]:
     """Run one window, or skip it if silent. Returns it with its log-probs. Shape: -> (T, V)"""
-    if window.frames is not None and _is_silent(window.waveform, model.description.sample_rate, windowing.silence_db):
+    if window.frames is not None and window.is_silent:
         rows = np.full((window.frames, model.description.tokenizer.size), SILENT_LOG_PROB, np.float32)
         rows[:, BLANK] = 0.0
         return window, rows
@@ -151,9 +183,9 @@ def _likeliest_pause(blanks: np.ndarray, width: int) -> int:
     return int(np.lexsort((distance, -sums.round(3)))[0]) + width // 2
 
 
-def _is_silent(waveform: np.ndarray, sample_rate: int, silence_db: float) -> bool:
-    """Check that no segment is as loud as speech. Shape: (S,)"""
-    size = round(SILENCE_S * sample_rate)
+def level_db(waveform: np.ndarray, sample_rate: int) -> float:
+    """Compute the level: the power of the loudest segment of `SEGMENT_S`, in dB relative to full scale. Shape: (S,)"""
+    size = min(round(SEGMENT_S * sample_rate), len(waveform))
     segments = waveform[: len(waveform) // size * size].reshape(-1, size)
-    power = np.square(segments, dtype=np.float32).mean(axis=1)
-    return bool(power.max(initial=0.0) < 10 ** (silence_db / 10))
+    power = float(np.square(segments, dtype=np.float64).mean(axis=1).max())
+    return 10 * math.log10(power) if power > 0 else -math.inf

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -40,6 +40,7 @@ def transcribe_all(
     *,
     workers: int,
     channel: Channel = None,
+    track: int | None = None,
     on_words: OnWords = ignore,
 ) -> Generator[tuple[int, Transcript | AsrError]]:
     """Yield (index of the source, transcript or error) as each recording finishes.
@@ -48,16 +49,16 @@ def transcribe_all(
         sources: paths.
         load: creates the transcriber of each process.
         workers: number of processes.
-        channel: as in `Transcriber.transcribe`.
+        channel, track: as in `Transcriber.transcribe`.
         on_words: receives the words of each recording as they are recognised.
 
     Raises:
         AsrError: no process could be started, which is not the fault of a recording.
     """
     if not os.access(sys.executable, os.X_OK):  # this user may not start the interpreter again
-        yield from in_this_process(sources, load(), channel=channel, on_words=on_words)
+        yield from in_this_process(sources, load(), channel=channel, track=track, on_words=on_words)
         return
-    pool = _Pool(sources, load, channel, on_words)
+    pool = _Pool(sources, load, {"channel": channel, "track": track}, on_words)
     try:
         yield from pool.run(workers)
     finally:
@@ -65,7 +66,12 @@ def transcribe_all(
 
 
 def in_this_process(
-    sources: Sequence[str], transcriber: Transcriber, *, channel: Channel = None, on_words: OnWords = ignore
+    sources: Sequence[str],
+    transcriber: Transcriber,
+    *,
+    channel: Channel = None,
+    track: int | None = None,
+    on_words: OnWords = ignore,
 ) -> Iterator[tuple[int, Transcript | AsrError]]:
     """Do the same one recording after the other: without start-up cost, the windows of each in parallel threads."""
     for index, source in enumerate(sources):
@@ -74,7 +80,7 @@ def in_this_process(
             on_words(index, words, done_s)
 
         try:
-            yield index, transcriber.transcribe(source, channel=channel, on_words=report)
+            yield index, transcriber.transcribe(source, channel=channel, track=track, on_words=report)
         except AsrError as error:
             yield index, error
 
@@ -91,8 +97,9 @@ class _Worker:
 class _Pool:
     """Processes that share the recordings."""
 
-    def __init__(self, sources: Sequence[str], load: Load, channel: Channel, on_words: OnWords) -> None:
-        self.sources, self.load, self.channel, self.on_words = sources, load, channel, on_words
+    def __init__(self, sources: Sequence[str], load: Load, selection: Mapping[str, Any], on_words: OnWords) -> None:
+        """`selection`: channel and track."""
+        self.sources, self.load, self.selection, self.on_words = sources, load, selection, on_words
         self.waiting = list(reversed(range(len(sources))))
         self.tries = [0] * len(sources)
         self.workers: list[_Worker] = []
@@ -143,7 +150,7 @@ class _Pool:
     def start(self) -> None:
         """Start a process; it is given a recording when it is ready."""
         connection, worker_connection = self.context.Pipe()
-        process = self.context.Process(target=_work, args=(worker_connection, self.load, self.channel), daemon=True)
+        process = self.context.Process(target=_work, args=(worker_connection, self.load, self.selection), daemon=True)
         with _ignoring_sigint():
             process.start()
         worker_connection.close()
@@ -211,7 +218,7 @@ def _crashed(source: str, exit_code: int, tries: int) -> AudioError:
     )
 
 
-def _work(connection: Connection, load: Load, channel: Channel) -> None:
+def _work(connection: Connection, load: Load, selection: Mapping[str, Any]) -> None:
     """Transcribe the sources received, until the connection is closed."""
 
     def report(words: Sequence[Word], done_s: float) -> None:
@@ -227,7 +234,7 @@ def _work(connection: Connection, load: Load, channel: Channel) -> None:
         while True:
             source = connection.recv()
             try:
-                result = transcriber.transcribe(source, channel=channel, on_words=report)
+                result = transcriber.transcribe(source, **selection, on_words=report)
             except AsrError as error:
                 result = error
             connection.send(result)

@@ -1,6 +1,7 @@
 """`asr align` as a user runs it, with the model an4 on recordings of the examples."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,30 @@ def test_words_keep_their_spelling_and_their_order(text: Path) -> None:
     assert min(word["confidence"] for word in words) > 0.9
 
 
-def test_a_text_that_was_not_spoken_has_low_confidence() -> None:
+def test_a_text_that_was_not_spoken_is_an_error() -> None:
     result = run("-", stdin=b"north five")
-    assert max(word["confidence"] for word in json.loads(result.stdout)["words"]) < 0.2
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert re.search(
+        r"standard input does not seem to be what is spoken in '.*': \d+ % of it were found", result.stderr
+    )
+
+
+def test_words_that_were_not_spoken_have_no_time_and_no_confidence() -> None:
+    result = run("-", stdin=b"enter two indubitably nine eight one")
+    (extra,) = (word for word in json.loads(result.stdout)["words"] if not word["confidence"])
+    assert extra["text"] == "indubitably"
+    assert extra["start_s"] == extra["end_s"]
+    assert "1 of 6 words were not found in the recording (confidence 0): 'indubitably'." in result.stderr
+
+
+def test_sentences_are_a_tier_of_their_own() -> None:
+    stdin = b"Enter two. Nine\neight one"
+    assert [s["text"] for s in json.loads(run("-", stdin=stdin).stdout)["sentences"]] == [
+        "Enter two.",
+        "Nine",
+        "eight one",
+    ]
+    assert '"sentences"' in run("-", "--format", "TextGrid", stdin=stdin).stdout
 
 
 def test_formats_and_files(text: Path, tmp_path: Path) -> None:
@@ -45,13 +67,18 @@ def test_formats_and_files(text: Path, tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
     assert [line.split()[4] for line in out.read_text().splitlines()] == ["Enter,", "two", "NINE-eight", "“one”"]
     assert '"NINE-eight"' in run(text, "--format", "TextGrid").stdout
-    assert "\nEnter, two NINE-eight “one”\n" in run(text, "--format", "srt").stdout
+    srt = run(text, "--format", "srt").stdout
+    assert "\nEnter, two\n" in srt, "the lines of the text are kept"
+    assert "\nNINE-eight “one”\n" in srt
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"enter\ntwo 9", "standard input, line 2: the word '9' contains '9' (U+0039), outside the model's alphabet"),
+        (
+            b"enter\ntwo 9",
+            "standard input has 1 word with characters outside the model's alphabet ('9'): '9' (line 2); write numbers",
+        ),
         (b"", "standard input contains no words"),
         (b"-- !", "standard input contains no words"),
         (b"enter\n\xff", "standard input, line 2: the byte 0xff is not UTF-8"),

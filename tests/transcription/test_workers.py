@@ -20,7 +20,7 @@ class Fake:
     def __init__(self, greeting: str) -> None:
         self.greeting = greeting
 
-    def transcribe(self, source: str, *, channel: object, on_words: OnWords) -> Transcript:
+    def transcribe(self, source: str, *, channel: object, track: object, on_words: OnWords) -> Transcript:
         if source.startswith("crash"):
             os.kill(os.getpid(), signal.SIGSEGV)
         if source.startswith("ctrl-c"):
@@ -89,7 +89,7 @@ def test_a_worker_ignores_ctrl_c() -> None:
 class KilledOnce(Fake):
     """A transcriber whose process is killed at the first try, as by a system that is short of memory."""
 
-    def transcribe(self, source: str, *, channel: object, on_words: OnWords) -> Transcript:
+    def transcribe(self, source: str, *, channel: object, track: object, on_words: OnWords) -> Transcript:
         marker = Path(source)
         if not marker.exists():
             marker.touch()
