@@ -1,4 +1,4 @@
-"""Atomic writes, recursive listings, and transparent gzip and xz compression."""
+"""Atomic writes, recursive listings, and transparent gzip, bzip2 and xz compression."""
 
 import contextlib
 import os
@@ -54,10 +54,11 @@ def below(folder: Path) -> list[Path]:
 
 
 def decompressed(file: IO[bytes]) -> IO[bytes]:
-    """Open a file for reading, decompressed if its first bytes are those of gzip or xz.
+    """Open a file for reading, decompressed if its first bytes are those of gzip, bzip2 or xz.
 
     Reading a damaged file raises EOFError, zlib.error, lzma.LZMAError or gzip.BadGzipFile, an OSError without `errno`.
     """
+    import bz2
     import gzip
     import lzma
 
@@ -65,6 +66,8 @@ def decompressed(file: IO[bytes]) -> IO[bytes]:
     file.seek(0)
     if start[:2] == b"\x1f\x8b":
         return cast("IO[bytes]", gzip.open(file))
+    if start[:3] == b"BZh":
+        return cast("IO[bytes]", bz2.open(file))
     if start == b"\xfd7zXZ\x00":
         return cast("IO[bytes]", lzma.open(file))
     return file

@@ -9,6 +9,7 @@ import functools
 import io
 import itertools
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,8 +20,56 @@ from asr.errors import DataError, ModelError
 BLANK = 0
 ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
 """The alphabet of English models."""
-APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u02b9\u2032\u0060\u00b4\uff07", "'"))
+APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u201b\u02bc\u02b9\u2032\u0060\u00b4\uff07", "'"))
 """Characters that are often typed instead of an apostrophe -> the apostrophe."""
+LEADING = frozenset(
+    [
+        "'bout",
+        "'cause",
+        "'cos",
+        "'course",
+        "'e",
+        "'em",
+        "'er",
+        "'fore",
+        "'gainst",
+        "'im",
+        "'mong",
+        "'n",
+        "'n'",
+        "'neath",
+        "'nother",
+        "'nough",
+        "'nuff",
+        "'pon",
+        "'round",
+        "'scuse",
+        "'specially",
+        "'spose",
+        "'tain't",
+        "'til",
+        "'till",
+        "'tis",
+        "'tisn't",
+        "'twas",
+        "'twasn't",
+        "'tween",
+        "'twere",
+        "'twill",
+        "'twixt",
+        "'twon't",
+        "'twould",
+        "'twouldn't",
+        "'un",
+        "'uns",
+        "'way",
+    ]
+)
+"""Words that begin with an apostrophe; before any other it is a quotation mark."""
+TRAILING = frozenset(["an'", "don'", "fo'", "jes'", "las'", "mo'", "o'", "ol'", "po'", "th'", "wi'", "wid'", "yo'"])
+"""Words that end with an apostrophe, besides plural possessives (the boys' room) and those in -in' (going)."""
+EDGE = re.compile(r"(?<![a-z])'|'(?![a-z])")
+"""An apostrophe at the edge of a word."""
 WORD_START = "\u2581"
 """Marker with which sentencepiece begins every piece that starts a word."""
 
@@ -28,13 +77,14 @@ WORD_START = "\u2581"
 def normalise(text: str, alphabet: str) -> str:
     """Normalise a transcript to the form that the model reads and writes.
 
-    Applies Unicode NFKC, lower case, and replaces typographic apostrophes by "'". Characters of `alphabet` are kept;
-    an apostrophe outside it is removed ("don't" -> "dont"), as are zero-width characters such as the soft hyphen; any
+    Applies Unicode NFKC, lower case, and replaces typographic apostrophes by "'". Characters of `alphabet` are kept; an
+    apostrophe outside it is removed ("don't" -> "dont"), as are zero-width characters such as the soft hyphen; single
+    quotation marks are not apostrophes and are removed, too ("'tis the boys' 'room'" -> "'tis the boys' room"); any
     other punctuation or symbol becomes a space; runs of white space become one space. Letters and digits outside the
     alphabet are kept, so that `encode` can report them: without them, the transcript would differ from the speech.
     """
     lower = text.lower()
-    if lower.isascii() and set(lower) <= set(alphabet):
+    if lower.isascii() and set(lower) <= set(alphabet) and not EDGE.search(lower):
         return " ".join(lower.split())  # fast path: a corpus has millions of such lines
     text = unicodedata.normalize("NFKC", text.translate(APOSTROPHES))
     characters = []
@@ -44,7 +94,34 @@ def normalise(text: str, alphabet: str) -> str:
             characters.append(character)
         elif character != "'" and category != "Cf":
             characters.append(" " if category[0] in "PSZC" else character)
-    return " ".join(unicodedata.normalize("NFKC", "".join(characters)).split())
+    normalised = unicodedata.normalize("NFKC", "".join(characters)).split()
+    return " ".join(_without_quotes(normalised) if "'" in alphabet else normalised)
+
+
+def _without_quotes(words: Sequence[str]) -> list[str]:
+    """Remove apostrophes at the edges of words that are quotation marks; a word of nothing else disappears.
+
+    An apostrophe at the end of a word that may have one (a plural possessive) is a quotation mark if one was opened.
+    """
+    result, is_open = [], False
+    for word in words:
+        if word in LEADING:
+            result.append(word)
+            continue
+        core = word.lstrip("'")
+        if "'" + core.rstrip("'") in LEADING and core != word:
+            core = "'" + core  # a quotation mark before it, as in ''tis
+        is_open = is_open or core != word
+        if core.endswith("'"):
+            bare = core.rstrip("'")
+            may_end = bare.endswith(("s", "x", "z", "in")) or bare + "'" in TRAILING
+            if is_open or not may_end:
+                core, is_open = bare, False
+            else:
+                core = bare + "'"
+        if core:
+            result.append(core)
+    return result
 
 
 @dataclass(frozen=True)
@@ -60,7 +137,7 @@ class CharTokenizer:
             raise DataError(f"The alphabet contains {_quoted(repeated)} more than once: list each character once.")
         if " " not in self.alphabet:
             raise DataError(f"The alphabet {self.alphabet!r} lacks the space, which separates words: add it.")
-        unreachable = [c for c in self.alphabet if c != " " and normalise(c, self.alphabet) != c]
+        unreachable = [c for c in self.alphabet if c not in " '" and normalise(c, self.alphabet) != c]
         if unreachable:
             raise DataError(
                 f"The alphabet contains {_quoted(unreachable)}, which normalised text never does: "

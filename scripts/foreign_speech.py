@@ -32,7 +32,7 @@ def main(manifest: Path, others: Path, count: int) -> None:
     """
     model = asr.load(beam=0, no_lm=True).model
     utterances = read(manifest)[:count]
-    announcements = [u for u in read(others) if 3 <= u.duration <= 15][: len(utterances)]  # noqa: PLR2004
+    announcements = [u for u in read(others) if 3 <= u.duration <= 15][: len(utterances)]
     differences: dict[str, list[float]] = {}
     shares: dict[str, list[float]] = {"the right text": [], "another text": []}
     read_audio = reader(RATE)
@@ -51,7 +51,7 @@ def main(manifest: Path, others: Path, count: int) -> None:
             )
     for name, values in differences.items():
         median, high = np.percentile(values, [50, 95])
-        far = np.mean(np.array(values) > 0.5)  # noqa: PLR2004
+        far = np.mean(np.array(values) > 0.5)
         click.echo(f"{name:7} median {median:.3f} s, 95th percentile {high:.3f} s, beyond 0.5 s {100 * far:.1f} %")
     for name, values in shares.items():
         low, median, high = np.percentile(values, [5, 50, 95])

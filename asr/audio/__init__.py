@@ -38,8 +38,8 @@ def blocks(
 ) -> Iterator[np.ndarray]:
     """Read audio, or a segment of it, as one channel in blocks of some seconds, so that memory use stays constant.
 
-    Channels are mixed (`asr.audio.mixing`) and other rates are resampled (soxr, HQ). Integer samples are scaled to [-1, 1). Float samples
-    and the output of decoders and the resampler are not clipped, so they may exceed ±1.
+    Channels are mixed (`asr.audio.mixing`) and other rates are resampled (soxr, HQ). Integer samples are scaled to [-1,
+    1). Float samples and the output of decoders and the resampler are not clipped, so they may exceed ±1.
 
     Args:
         source: a path, "-" for standard input, the bytes of a file, or a binary stream (not closed). A source that is

@@ -202,7 +202,7 @@ def _offset(container: "InputContainer", track: "AudioStream") -> int:
     return round(offset_s * rate) if GAP_S < offset_s < LONGEST_GAP_S else 0
 
 
-def _ffmpeg_blocks(
+def _ffmpeg_blocks(  # noqa: PLR0917
     name: str, track: "AudioStream", frames: int | None, offset: int, start: int, stop: int | None
 ) -> Blocks:
     """As `AudioReader.blocks`; joins FFmpeg's small blocks, whose overhead would exceed the decoding time."""

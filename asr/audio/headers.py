@@ -1,7 +1,8 @@
 """Check the sizes in the header of an audio file against the file.
 
 libsndfile silently truncates some files: an MP3 whose header does not count its frames, a chained Ogg, a WAV whose size
-was never filled in. This module detects them, and files that are shorter than their header states. Placeholder sizes, which programs leave when they write to a pipe, are ignored.
+was never filled in. This module detects them, and files that are shorter than their header states. Placeholder sizes,
+which programs leave when they write to a pipe, are ignored.
 """
 
 import math
@@ -51,7 +52,7 @@ def skip_id3(stream: View) -> None:
     stream.seek(0)
 
 
-def libsndfile_reads_all(name: str, stream: View) -> bool:
+def libsndfile_reads_all(name: str, stream: View) -> bool:  # noqa: PLR0911
     """Check the size in the header against the file.
 
     A file that is shorter than its header states gets a `defect`, which is raised when what is there has been read. In

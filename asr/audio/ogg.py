@@ -1,4 +1,5 @@
-"""Find gaps in an Ogg Opus stream: libsndfile joins what is before and after them, so that later times would be wrong."""
+"""Find gaps in an Ogg Opus stream: libsndfile joins what is before and after them, so that later times would be
+wrong."""
 
 import os
 import struct

@@ -90,7 +90,8 @@ def _stream(source: Source, stack: ExitStack) -> IO[bytes]:
         return sys.stdin.buffer if source == "-" else stack.enter_context(_file(source))
     if not hasattr(source, "read"):
         raise ArgumentTypeError(
-            f"Audio cannot be read from an object of type {type(source).__name__}: give a path, the bytes of a file, an "
+            f"Audio cannot be read from an object of type {type(source).__name__}: give a path, the bytes of a "
+            "file, an "
             "open binary file, or samples as an array."
         )
     return source

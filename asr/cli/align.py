@@ -9,7 +9,6 @@ import click
 from asr.errors import DataError
 from asr.transcript.formats import FORMATS
 
-
 if TYPE_CHECKING:
     from asr.transcript.transcript import Transcript
 
@@ -67,7 +66,7 @@ def _report_missing(transcript: "Transcript", text: str, audio: str) -> None:
         )
     if not missing:
         return
-    some = ", ".join(map(repr, missing[:5])) + (", ..." if count > 5 else "")  # noqa: PLR2004
+    some = ", ".join(map(repr, missing[:5])) + (", ..." if count > 5 else "")
     click.echo(f"Note: {count:,} of {total:,} words were not found in the recording (confidence 0): {some}.", err=True)
 
 

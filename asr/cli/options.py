@@ -18,7 +18,14 @@ align = click.option(
     type=click.Choice(["fewest", "sclite"]),
     default="fewest",
     show_default=True,
-    help="Word alignment: with the fewest edits, or as in NIST's sclite.",
+    help="Word alignment: with the fewest edits, or as `sclite -s` of NIST's SCTK, which tells cases apart.",
+)
+
+normalise = click.option(
+    "--normalise",
+    "--normalize",
+    is_flag=True,
+    help="Normalise both texts as for English models: lower case, no punctuation, quotation marks are not apostrophes.",
 )
 
 max_wer = click.option(

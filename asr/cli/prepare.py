@@ -1,5 +1,6 @@
 """`asr prepare`: convert a corpus to manifests."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from asr.data.corpora import Corpus, an4, folder, jsonl, kaldi, librispeech, tab
 
 SOURCE = click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
 OUT = click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+SKIP_BAD = click.option(
+    "--skip-bad", is_flag=True, help="Leave out audio that cannot be used, however much; exit with status 0."
+)
 SEED = click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed of the dev split.")
 
 
@@ -25,6 +29,10 @@ def dev_speakers(default: int) -> Any:
         metavar="N",
         help="Number of train speakers to hold out as the dev set.",
     )
+
+
+MAX_BAD_SHARE = 0.01
+"""Share of a corpus that may be unusable without an error."""
 
 
 @click.group()
@@ -42,9 +50,10 @@ def prepare() -> None:
 @prepare.command("an4")
 @SOURCE
 @OUT
+@SKIP_BAD
 @dev_speakers(default=10)
 @SEED
-def prepare_an4(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
+def prepare_an4(source: Path, out: Path, *, skip_bad: bool, dev_speakers: int, seed: int) -> None:
     """CMU's AN4: spelled names, numbers, commands.
 
     SRC is the official folder, which contains etc/ and wav/; the audio files (.wav, .flac or .sph) stay there. AN4 has
@@ -56,12 +65,13 @@ def prepare_an4(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     """
     with bar() as progress:
         corpus = an4.read(source, progress)
-    _finish(corpus, out, dev_speakers, seed)
+    _finish(corpus, out, dev_speakers, seed, skip_bad=skip_bad)
 
 
 @prepare.command("folder")
 @SOURCE
 @OUT
+@SKIP_BAD
 @click.option(
     "--dev-share",
     type=click.FloatRange(0, 0.5, min_open=True),
@@ -77,7 +87,9 @@ def prepare_an4(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     help="Hold out N speakers instead, to measure the accuracy on unseen speakers.",
 )
 @SEED
-def prepare_folder(source: Path, out: Path, dev_share: float, dev_speakers: int | None, seed: int) -> None:
+def prepare_folder(
+    source: Path, out: Path, *, skip_bad: bool, dev_share: float, dev_speakers: int | None, seed: int
+) -> None:
     """Your own recordings, with transcripts.
 
     SRC is a folder with pairs of an audio file and its transcript, such as hello.wav and hello.txt, at any depth and in
@@ -98,12 +110,13 @@ def prepare_folder(source: Path, out: Path, dev_share: float, dev_speakers: int 
                 "Train and dev share speakers, so the dev set does not measure the accuracy on unseen speakers; hold "
                 "out whole speakers with --dev-speakers."
             )
-    _finish(corpus, out, dev_speakers or 0, seed)
+    _finish(corpus, out, dev_speakers or 0, seed, skip_bad=skip_bad)
 
 
 @prepare.command("librispeech")
 @SOURCE
 @OUT
+@SKIP_BAD
 @click.option(
     "--download",
     "parts",
@@ -111,7 +124,7 @@ def prepare_folder(source: Path, out: Path, dev_share: float, dev_speakers: int 
     type=click.Choice(librispeech.PARTS),
     help="Download this part to SRC if it is missing; may be repeated.",
 )
-def prepare_librispeech(source: Path, out: Path, parts: tuple[str, ...]) -> None:
+def prepare_librispeech(source: Path, out: Path, *, skip_bad: bool, parts: tuple[str, ...]) -> None:
     """LibriSpeech and Mini LibriSpeech: read books.
 
     SRC is the folder LibriSpeech or its parent. Every part in it, such as dev-clean, becomes a manifest of that name;
@@ -130,15 +143,16 @@ def prepare_librispeech(source: Path, out: Path, parts: tuple[str, ...]) -> None
     librispeech_download.download(source, parts)
     with bar() as progress:
         corpus = librispeech.read(source, progress)
-    _finish(corpus, out)
+    _finish(corpus, out, skip_bad=skip_bad)
 
 
 @prepare.command("csv")
 @SOURCE
 @OUT
+@SKIP_BAD
 @dev_speakers(default=0)
 @SEED
-def prepare_csv(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
+def prepare_csv(source: Path, out: Path, *, skip_bad: bool, dev_speakers: int, seed: int) -> None:
     """Common Voice, or any table with a header.
 
     SRC is a .tsv file (tab-separated, no quoting) or a .csv file (comma-separated). One column has the path of the
@@ -153,15 +167,16 @@ def prepare_csv(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
     """
     with bar() as progress:
         corpus = table.read(source, progress)
-    _finish(corpus, out, dev_speakers, seed)
+    _finish(corpus, out, dev_speakers, seed, skip_bad=skip_bad)
 
 
 @prepare.command("kaldi")
 @SOURCE
 @OUT
+@SKIP_BAD
 @dev_speakers(default=0)
 @SEED
-def prepare_kaldi(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
+def prepare_kaldi(source: Path, out: Path, *, skip_bad: bool, dev_speakers: int, seed: int) -> None:
     """A Kaldi data folder.
 
     SRC contains wav.scp and text, optionally segments, utt2spk and spk2gender; its name is the split. Relative paths
@@ -174,15 +189,16 @@ def prepare_kaldi(source: Path, out: Path, dev_speakers: int, seed: int) -> None
     """
     with bar() as progress:
         corpus = kaldi.read(source, progress)
-    _finish(corpus, out, dev_speakers, seed)
+    _finish(corpus, out, dev_speakers, seed, skip_bad=skip_bad)
 
 
 @prepare.command("jsonl")
 @SOURCE
 @OUT
+@SKIP_BAD
 @dev_speakers(default=0)
 @SEED
-def prepare_jsonl(source: Path, out: Path, dev_speakers: int, seed: int) -> None:
+def prepare_jsonl(source: Path, out: Path, *, skip_bad: bool, dev_speakers: int, seed: int) -> None:
     """Any corpus described by one JSON object per line.
 
     SRC is a .jsonl file. Each row has "audio", a path relative to the folder of SRC, and "text". Optional keys: "id",
@@ -196,10 +212,10 @@ def prepare_jsonl(source: Path, out: Path, dev_speakers: int, seed: int) -> None
     """
     with bar() as progress:
         corpus = jsonl.read(source, out, progress)
-    _finish(corpus, out, dev_speakers, seed)
+    _finish(corpus, out, dev_speakers, seed, skip_bad=skip_bad)
 
 
-def _finish(corpus: Corpus, out: Path, dev_speakers: int = 0, seed: int = 0) -> None:
+def _finish(corpus: Corpus, out: Path, dev_speakers: int = 0, seed: int = 0, *, skip_bad: bool) -> None:
     """Hold out a dev set, write the manifests, and print a table and notes on skipped files."""
     utterances = corpora.hold_out(corpus.utterances, dev_speakers, seed) if dev_speakers else corpus.utterances
     before = set(out.glob("*.jsonl"))
@@ -216,3 +232,22 @@ def _finish(corpus: Corpus, out: Path, dev_speakers: int = 0, seed: int = 0) -> 
         corpus.notes.append(f"{', '.join(stale)} existed before and was not written by this run.")
     for note in corpus.notes:
         click.echo(f"Note: {note}", err=True)
+    _report_unusable(corpus, skip_bad)
+
+
+def _report_unusable(corpus: Corpus, skip_bad: bool) -> None:
+    """List what was left out; exit with status 1 if that is much and was not allowed."""
+    if not corpus.unusable:
+        return
+    total = len(corpus.utterances) + len(corpus.unusable)
+    click.echo(f"Left out: {len(corpus.unusable):,} of {total:,} utterances, whose audio cannot be used:", err=True)
+    for reason in corpus.unusable.values():
+        click.echo(f"  {reason}", err=True)
+    if len(corpus.unusable) > MAX_BAD_SHARE * total and not skip_bad:
+        click.echo(
+            f"Error: That is more than {100 * MAX_BAD_SHARE:g} %. The manifests hold the others: fix or remove "
+            "these files, "
+            "or accept it with --skip-bad.",
+            err=True,
+        )
+        sys.exit(1)

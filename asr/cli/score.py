@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from asr import text as text_module
 from asr.cli import options
 from asr.scoring.alignment import Rule
 from asr.scoring.summary import render, report
@@ -16,9 +17,20 @@ from asr.scoring.wer import score as score_texts
 @click.argument("reference", metavar="REF", type=click.Path(path_type=Path))
 @click.argument("hypothesis", metavar="HYP", type=click.Path(path_type=Path))
 @options.align
+@options.normalise
+@click.option("--ignore-case", is_flag=True, help="Compare in lower case, as sclite does unless given -s.")
 @options.max_wer
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; rates are fractions (0.05 for 5 %).")
-def score(reference: Path, hypothesis: Path, rule: Rule, max_wer: float | None, as_json: bool) -> None:
+def score(
+    reference: Path,
+    hypothesis: Path,
+    *,
+    rule: Rule,
+    normalise: bool,
+    ignore_case: bool,
+    max_wer: float | None,
+    as_json: bool,
+) -> None:
     """Score a hypothesis text (HYP) against its reference (REF): word, character and sentence error rates.
 
     Both are UTF-8 text files with one utterance per line, compared line by line. Files that end in .trn ("one two
@@ -26,7 +38,7 @@ def score(reference: Path, hypothesis: Path, rule: Rule, max_wer: float | None, 
     once in both files; only a ctm file, in which silence has no line, may lack ids. In trn ids, the speaker is the part
     before the first "-" or, without one, before the first "_".
 
-    Texts are not normalised: "The" and "the" differ, and so do "end" and "end."; words are separated by white space.
+    Unless --normalise is given, "The" and "the" differ, and so do "end" and "end."; words are separated by white space.
     Words of an utterance with an empty reference are insertions, with an empty hypothesis deletions. Errors are summed
     over all utterances. Character errors always use the fewest edits; spaces count as characters.
 
@@ -35,6 +47,10 @@ def score(reference: Path, hypothesis: Path, rule: Rule, max_wer: float | None, 
       asr score reference.txt hypothesis.txt
     """
     texts = read_pair(reference, hypothesis)
+    if normalise:
+        texts = texts.changed(lambda text: text_module.normalise(text, text_module.ENGLISH))
+    elif ignore_case:
+        texts = texts.changed(str.lower)
     result = score_texts(texts.references, texts.hypotheses, ids=texts.ids, speakers=texts.speakers, rule=rule)
     click.echo(json.dumps(report(result), indent=2) if as_json else render(result))
     options.check_max_wer(result, max_wer)

@@ -108,8 +108,11 @@ def _closest(key: str, candidates: tuple[str, ...], cutoff: float) -> str | None
 
 
 def string(row: Row, key: str, where: str) -> str | None:
-    """The string at `key`, or None if it is missing or null. Only `text` may be empty."""
+    """The string at `key`, or None if it is missing or null. Only `text` may be empty; ids and speakers may be
+    numbers."""
     value = row.get(key)
+    if key in ("id", "speaker") and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     if value is not None and not isinstance(value, str):
         raise DataError(f'{where}: "{key}" must be a string, not {_kind(value)}.')
     if value == "" and key != "text":

@@ -13,12 +13,12 @@ MEMORY_BYTES = 64 * 2**20
 """Memory limit for the backpointers of a long alignment."""
 
 OUTER_COST, INNER_COST = 1.5, 3.0
-"""What a frame of sound that is not in the text costs, as a log-probability, beyond its likeliest token: before the first
-and after the last word, and between words."""
+"""What a frame of sound that is not in the text costs, as a log-probability, beyond its likeliest token: before the
+first and after the last word, and between words."""
 
 SKIP_COST = 6.0
-"""What each token of a word costs that is not in the sound. All were tuned on a dev part of LibriSpeech with other speech
-put before, after and into each utterance (`scripts/foreign_speech.py`)."""
+"""What each token of a word costs that is not in the sound. All were tuned on a dev part of LibriSpeech with other
+speech put before, after and into each utterance (`scripts/foreign_speech.py`)."""
 
 
 def best_path(log_probs: np.ndarray, tokens: Sequence[int]) -> np.ndarray:
@@ -46,8 +46,8 @@ def align(log_probs: np.ndarray, tokens: Sequence[int]) -> list[Token]:
 def align_words(log_probs: np.ndarray, tokens: Sequence[int], spans: Sequence[tuple[int, int]]) -> list[Token]:
     """Align the words of a text where the sound and the text need not be the same.
 
-    Before and after each word there may be sound that is not in the text, such as an announcement, and a word may not be
-    in the sound: then its tokens have no frames and the log-probability -inf.
+    Before and after each word there may be sound that is not in the text, such as an announcement, and a word may not
+    be in the sound: then its tokens have no frames and the log-probability -inf.
 
     Shape: log_probs (T, V), natural logarithm
 

@@ -17,7 +17,8 @@ class Text(NamedTuple):
     tokens: np.ndarray
     """Shape: (L,)"""
     filler_cost: np.ndarray
-    """What a frame of sound that is not in the text costs in a state; infinite where that cannot be. Shape: (2 L + 1,)"""
+    """What a frame of sound that is not in the text costs in a state; infinite where that cannot be. Shape: (2 L +
+    1,)"""
     skipped_from: np.ndarray
     """The state from which a word may be left out to get to this one; -1 for none. Shape: (2 L + 1,)"""
     skip_cost: np.ndarray
@@ -25,7 +26,7 @@ class Text(NamedTuple):
 
 
 @njit_noalloc
-def step(
+def step(  # noqa: PLR0917
     before: np.ndarray, after: np.ndarray, row: np.ndarray, likeliest: float, text: Text, moves: np.ndarray
 ) -> None:
     """Advance by one frame: the best score of each state, and the move by which the path came to it.

@@ -1,5 +1,6 @@
-"""Reads n-gram models in ARPA format: plain, gzip or xz."""
+"""Reads n-gram models in ARPA format: plain, gzip, bzip2 or xz."""
 
+import codecs
 import gzip
 import lzma
 import math
@@ -19,7 +20,7 @@ from asr.lm.trie import Level, Misfit, build
 BLOCK = 1 << 22
 """Number of bytes parsed at a time."""
 NO_UNKNOWN = -100.0
-"""log10 probability of `<unk>` for a model without it, as in KenLM."""
+"""log10 probability of `<unk>` for a model without it, as in KenLM, and of what has the log-probability -inf."""
 IS_SPACE = np.isin(np.arange(256), list(b" \t\n\r\v\f"))
 """Whether `bytes.split` splits at a byte. Shape: (256,)"""
 
@@ -114,7 +115,7 @@ def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     number, rest = 1, b""
     while True:
         data = file.read(BLOCK)
-        block = rest + data
+        block = rest + data if rest or number > 1 else data.removeprefix(codecs.BOM_UTF8)
         cut = block.rfind(b"\n") + 1 if data else len(block)
         block, rest = block[:cut], block[cut:]
         start = 0
@@ -181,12 +182,15 @@ def _lines(
     start, length = edges[filled], length[filled]
     tokens = np.array([*block.split(), None], dtype=object)
     try:
-        if not np.isin(length, [order + 1, order + 2] if order < highest else [order + 1]).all():
+        if not np.isin(length, [order + 1, order + 2]).all():
             raise ValueError  # noqa: TRY301
         log_prob = _numbers(tokens[start])
         weighted = length == order + 2
         backoff = np.zeros(len(start))
         backoff[weighted] = _numbers(tokens[start[weighted] + order + 1])
+        if order == highest and backoff.any():
+            raise ValueError  # noqa: TRY301
+        log_prob[np.isneginf(log_prob)] = NO_UNKNOWN
         if (log_prob > 0).any() or not (np.isfinite(log_prob) & np.isfinite(backoff)).all():
             raise ValueError  # noqa: TRY301
         if order == 1:
@@ -212,7 +216,7 @@ def _ids(tokens: np.ndarray, words: dict[bytes, int]) -> np.ndarray:
     return np.fromiter(map(words.__getitem__, tokens), np.int32, len(tokens))
 
 
-def _report_bad_line(
+def _report_bad_line(  # noqa: PLR0912
     path: Path, first: int, block: bytes, *, order: int, highest: int, words: dict[bytes, int]
 ) -> NoReturn:
     """Raise DataError for the first invalid line of a block: the same rules as `_lines`, line by line."""
@@ -222,8 +226,7 @@ def _report_bad_line(
         if not fields:
             continue
         where = f"{path}, line {number}"
-        allowed = (order + 1, order + 2) if order < highest else (order + 1,)
-        if len(fields) not in allowed:
+        if len(fields) not in (order + 1, order + 2):
             raise DataError(
                 f"{where}: expected a log-probability and {order} word{'s' if order > 1 else ''}"
                 f"{', then optionally a back-off weight' if order < highest else ''}, got {_quoted(line)}."
@@ -233,6 +236,14 @@ def _report_bad_line(
                 value = float(field)
             except ValueError:
                 value = math.nan
+            if value == -math.inf and name == "log-probability":
+                continue
+            if order == highest and name == "back-off weight" and value != 0:
+                raise DataError(
+                    f"{where}: the back-off weight {_quoted(field)} must be 0 or left out, because no longer n-gram "
+                    "can "
+                    "back off to this one."
+                )
             if not math.isfinite(value):
                 raise DataError(f"{where}: the {name} {_quoted(field)} must be a finite number.")
             if value > 0 and name == "log-probability":

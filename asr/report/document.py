@@ -49,7 +49,8 @@ MAX_WORD_ERRORS = 1_000
 NORMALISATION = "nfkc-lower-alphabet"
 """The name of the normalisation by `asr.text.normalise`."""
 DESCRIPTION = (
-    "References: Unicode NFKC, lower case, typographic apostrophes become plain ones; punctuation and symbols outside "
+    "References: Unicode NFKC, lower case, typographic apostrophes become plain ones, single quotation marks are "
+    "removed; punctuation and symbols outside "
     "the model's alphabet become spaces (apostrophes are removed), white space one space. Letters and digits outside "
     "the alphabet are kept and count as errors. Hypotheses: as the model outputs them."
 )

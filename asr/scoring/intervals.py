@@ -20,6 +20,9 @@ import numpy as np
 BLOCK = 100_000
 """Approximate number of sampled units in memory at a time, chosen to fit into the CPU cache."""
 
+MANY_UNITS = 5_000
+"""With so many units, those with equal counts are drawn together."""
+
 MIN_UNITS = 4
 """With fewer units there is no interval."""
 
@@ -153,6 +156,13 @@ def _units(counts: np.ndarray, groups: Sequence[str] | None) -> np.ndarray:
 def _draw(units: np.ndarray, draws: int, seed: int) -> np.ndarray:
     """The sums of each draw that has reference words, the last column. Shape: (units, K) -> (draws, K)"""
     generator = np.random.default_rng(seed)
+    if len(units) >= MANY_UNITS:
+        kinds, counts = np.unique(units, axis=0, return_counts=True)
+        if (
+            len(kinds) <= len(units) // 20
+        ):  # short utterances have few different counts, of which each draw takes so many
+            drawn = generator.multinomial(len(units), counts / len(units), size=draws) @ kinds
+            return drawn[drawn[:, -1] > 0]
     columns = np.ascontiguousarray(units.T)
     rows = max(1, BLOCK // len(units))
     blocks = []

@@ -1,10 +1,15 @@
 """Reads pairs of reference and hypothesis from plain text, NIST trn or NIST ctm files.
 
-- Plain text: one utterance per line, matched by line number; an empty line if nothing was said or recognised.
-- `.trn`: the text and, in parentheses, the utterance's id: `one two (ann-001)`. The order does not matter.
+- Plain text: one utterance per line, matched by line number; an empty line if nothing was said or recognised. Two
+  Kaldi `text` files, whose lines begin with the same ids, are matched by them.
+- `.trn`: the text and, in parentheses, the utterance's id: `one two (ann-001)`. The order does not matter. As in
+  sclite,
+  `@` is no word, and what follows a `;` in a word is a tag.
 - `.ctm`: one word per line, `file channel start duration word`, more columns allowed; the words of a file and channel,
   sorted by start time, are one utterance. Compared with a trn file, the utterance's id is the file name, and the file
   must have one channel.
+
+Files of other formats are refused, so that their times and names never count as words.
 
 Lines that are blank or begin with `;;` are skipped in trn and ctm. A trn file must have all ids of the other file;
 silence leaves no line in a ctm file, so an id that is missing there has an empty text. As in sclite (`-i rm`), the
@@ -13,11 +18,25 @@ speaker of its own, the ids are taken to name no speakers.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from asr.errors import DataError
+
+OTHER_FORMATS = {
+    ".stm": "NIST stm",
+    ".srt": "SubRip",
+    ".vtt": "WebVTT",
+    ".json": "JSON",
+    ".jsonl": "JSON lines",
+    ".tsv": "a table",
+    ".csv": "a table",
+    ".textgrid": "Praat's TextGrid",
+    ".mlf": "HTK's label file",
+    ".xml": "XML",
+}
+"""Suffixes of files that are no plain text."""
 
 TRN_LINE = re.compile(r"(?P<text>.*)\((?P<id>[^\s()]+)\)\s*")
 CTM_COLUMNS = 5
@@ -32,13 +51,25 @@ class Texts:
     ids: list[str]
     speakers: list[str | None]
 
+    def changed(self, change: Callable[[str], str]) -> "Texts":
+        """The same with each text changed."""
+        references, hypotheses = ([change(text) for text in texts] for texts in (self.references, self.hypotheses))
+        return Texts(references, hypotheses, self.ids, self.speakers)
+
 
 def read_pair(reference: Path, hypothesis: Path) -> Texts:
     """Read both files, each in the format of its file name suffix.
 
     Raises:
-        DataError: a file cannot be read or is malformed, or the two do not match.
+        DataError: a file cannot be read or is malformed or of another format, or the two do not match.
     """
+    for path in (reference, hypothesis):
+        if path.suffix.lower() in OTHER_FORMATS:
+            raise DataError(
+                f"{path} is {OTHER_FORMATS[path.suffix.lower()]}, whose times and names would count as words: give "
+                "plain "
+                "text with one utterance per line, a .trn or a .ctm file."
+            )
     plain = [path for path in (reference, hypothesis) if _format(path) == "text"]
     if len(plain) == 1:
         raise DataError(
@@ -54,6 +85,10 @@ def _format(path: Path) -> str:
 
 def _by_line(reference: Path, hypothesis: Path) -> Texts:
     references, hypotheses = _lines(reference), _lines(hypothesis)
+    for path, lines in ((reference, references), (hypothesis, hypotheses)):
+        _check_is_plain(path, lines)
+    if with_ids := _kaldi(references, hypotheses):
+        return with_ids
     if len(references) != len(hypotheses):
         raise DataError(
             f"{reference} has {len(references):,} lines, but {hypothesis} has {len(hypotheses):,}: plain texts are "
@@ -61,6 +96,50 @@ def _by_line(reference: Path, hypothesis: Path) -> Texts:
         )
     ids = [str(number) for number in range(1, len(references) + 1)]
     return Texts(references, hypotheses, ids, [None] * len(ids))
+
+
+def _check_is_plain(path: Path, lines: Sequence[str]) -> None:
+    """Raise DataError for the content of another format, whatever the name of the file."""
+    written = [line for line in lines if line.strip() and not line.startswith(";;")]
+    for kind, least, fits in CONTENTS:
+        if written and sum(map(fits, written)) >= max(1, least * len(written)):
+            raise DataError(f"{path} contains {kind}.")
+
+
+def _is_ctm(line: str) -> bool:
+    columns = line.split()
+    return len(columns) in (5, 6) and _is_time(columns[2]) and _is_time(columns[3]) and columns[1].isalnum()
+
+
+CONTENTS: tuple[tuple[str, float, Callable[[str], bool]], ...] = (
+    ("trn lines, which end in an id in parentheses; name it .trn", 0.9, lambda line: bool(TRN_LINE.fullmatch(line))),
+    ("subtitles, whose times would count as words; extract their text", 0.15, lambda line: "-->" in line),
+    (
+        "JSON; extract its text",
+        0.9,
+        lambda line: line.lstrip().startswith(("{", '"')) and line.rstrip().endswith(("}", ",")),
+    ),
+    ("ctm lines (file channel start duration word); name it .ctm", 0.9, _is_ctm),
+)
+"""What other formats contain: in words, by the smallest share of the lines, and how to recognise one."""
+
+
+def _kaldi(references: Sequence[str], hypotheses: Sequence[str]) -> Texts | None:
+    """Read both as Kaldi's `text` files, "id word word ...", if that is what they are; else None.
+
+    They are if the first words differ from line to line, are the same in both files, and all contain a digit, "-" or
+    "_".
+    """
+    sides = []
+    for lines in (references, hypotheses):
+        pairs = [[*line.split(maxsplit=1), ""][:2] for line in lines if line.strip()]
+        sides.append(dict(pairs))
+        if len(sides[-1]) < len(pairs) or not all(re.search(r"[\d_-]", id_) for id_, _ in pairs):
+            return None
+    first, second = sides
+    if not first or first.keys() != second.keys():
+        return None
+    return Texts(list(first.values()), [second[id_] for id_ in first], list(first), [None] * len(first))
 
 
 def _by_id(reference: Path, hypothesis: Path) -> Texts:
@@ -117,11 +196,18 @@ def _read_trn(path: Path) -> dict[str, str]:
             raise DataError(
                 f"{path}, line {number}: duplicate id '{id_}', already in line {first_lines[id_]}; ids must be unique."
             )
-        if "{" in text.split():
+        if "{" in text or "}" in text:
             raise DataError(
                 f"{path}, line {number}: alternatives like '{{ a / b }}' are not supported; write only what was said."
             )
-        texts[id_], first_lines[id_] = text, number
+        words = [word.partition(";")[0] for word in text.split()]  # sclite: what follows a semicolon is a tag
+        if starred := [word for word in words if "*" in word]:
+            raise DataError(
+                f"{path}, line {number}: {starred[0]!r} is marked with '*', which is not supported: write the word "
+                "without it."
+            )
+        # sclite: "@" is the empty word
+        texts[id_], first_lines[id_] = " ".join(word for word in words if word not in ("", "@")), number
     return texts
 
 
@@ -131,6 +217,19 @@ def _read_ctm(path: Path, with_channel: bool) -> dict[str, str]:
     channels: dict[str, str] = {}
     for number, line in _numbered(path, may_be_empty=True):  # because silence leaves no line
         columns = line.split()
+        if "<ALT" in line.upper():
+            raise DataError(
+                f"{path}, line {number}: alternatives (<ALT_BEGIN> ... <ALT> ... <ALT_END>) are not supported; keep "
+                "only "
+                "what was said."
+            )
+        times = columns[2:4]
+        if len(columns) >= CTM_COLUMNS and all(_is_time(t.lstrip("-")) for t in times) and "-" in "".join(times):
+            raise DataError(
+                f"{path}, line {number}: the start {times[0]} and the duration {times[1]} must not be negative: "
+                "correct "
+                "them, or leave the line out."
+            )
         if len(columns) < CTM_COLUMNS or not (_is_time(columns[2]) and _is_time(columns[3])):
             raise DataError(
                 f"{path}, line {number}: '{_short(line)}' is not 'file channel start duration word', with both times "

@@ -25,7 +25,30 @@ class Word:
     """Whether a sentence or a line ends here, where the text is known to have such."""
 
 
-ABBREVIATIONS = frozenset("capt dr etc gen hon jr lt messrs mr mrs ms mt no prof rev sen sr st vol vs".split())
+ABBREVIATIONS = frozenset(
+    [
+        "capt",
+        "dr",
+        "etc",
+        "gen",
+        "hon",
+        "jr",
+        "lt",
+        "messrs",
+        "mr",
+        "mrs",
+        "ms",
+        "mt",
+        "no",
+        "prof",
+        "rev",
+        "sen",
+        "sr",
+        "st",
+        "vol",
+        "vs",
+    ]
+)
 """Words, without their full stop, that do not end a sentence with it."""
 
 

@@ -16,7 +16,6 @@ from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word, ends_sentence
 from asr.transcription import windows
 
-
 MOST_NAMED = 20
 """Number of words that an error names."""
 
@@ -117,7 +116,8 @@ def _normalised(words: Sequence[tuple[str, int]], tokenizer: Tokenizer, text: st
         rest = f" and {len(foreign) - MOST_NAMED:,} more" if len(foreign) > MOST_NAMED else ""
         characters = sorted({character for index in foreign for character in letters[index]} - set(tokenizer.alphabet))
         raise DataError(
-            f"{text} has {len(foreign):,} {'word' if len(foreign) == 1 else 'words'} with characters outside the model's "
+            f"{text} has {len(foreign):,} {'word' if len(foreign) == 1 else 'words'} with characters outside the "
+            "model's "
             f"alphabet ({', '.join(map(repr, characters[:MOST_NAMED]))}): {named}{rest}; {_remedy(characters)}."
         )
     return letters

@@ -10,42 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from asr.audio.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 from asr.errors import AsrError, DataError
 from asr.files import below
 
-AUDIO_SUFFIXES = (
-    ".aac",
-    ".ac3",
-    ".aif",
-    ".aifc",
-    ".aiff",
-    ".amr",
-    ".au",
-    ".caf",
-    ".flac",
-    ".m4a",
-    ".m4b",
-    ".mka",
-    ".mp2",
-    ".mp3",
-)
-AUDIO_SUFFIXES += (".mpga", ".oga", ".ogg", ".opus", ".sph", ".w64", ".wav", ".wma")
-VIDEO_SUFFIXES = (
-    ".3gp",
-    ".avi",
-    ".flv",
-    ".m4v",
-    ".mkv",
-    ".mov",
-    ".mp4",
-    ".mpeg",
-    ".mpg",
-    ".ogv",
-    ".ts",
-    ".webm",
-    ".wmv",
-)
-"""Suffixes of the files that are read from a folder; a file given by name may have any suffix."""
 STDIN = "-"
 LIST_HEAD_BYTES = 4096
 """A NUL among these first bytes of a list shows that it is no text."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from asr import audio
 from asr.audio.samples import as_array, mono
+from asr.audio.sources import Buffer
 from asr.decoding import build
 from asr.decoding.decoder import Decoder
 from asr.decoding.options import DecodingOptions
@@ -109,7 +110,7 @@ class Transcriber:
         try:
             return self._merge_channels(buffered, sample_rate, track, audio.channels(buffered, track), on_words)
         finally:
-            if buffered is not source and hasattr(buffered, "close"):
+            if isinstance(buffered, Buffer):
                 buffered.close()
 
     def _merge_channels(

@@ -222,3 +222,41 @@ def test_shared_speakers_are_noted(tmp_path: Path) -> None:
     result = run("folder", tmp_path / "mine", tmp_path / "apart", "--dev-speakers", "1")
     assert result.exit_code == 0, result.output
     assert "share speakers" not in result.stderr
+
+
+def put_table(folder: Path, good: int, bad: int) -> Path:
+    """A table of recordings, some of them empty files."""
+    rows = ["path\tsentence"]
+    for number in range(good + bad):
+        name = f"c{number}.wav"
+        rows.append(f"{name}\tone")
+        if number < good:
+            soundfile.write(folder / name, np.zeros(1600), 16000)
+        else:
+            (folder / name).write_bytes(b"")
+    (folder / "all.tsv").write_text("\n".join(rows) + "\n")
+    return folder / "all.tsv"
+
+
+def test_bad_audio_is_listed_and_the_rest_is_written(tmp_path: Path) -> None:
+    source = put_table(tmp_path, 4, 2)
+    result = run("csv", source, tmp_path / "out")
+    assert result.exit_code == 1
+    assert "Left out: 2 of 6 utterances" in result.stderr
+    assert "c4.wav' is empty" in result.stderr
+    assert "c5.wav' is empty" in result.stderr
+    assert len(manifest.read(tmp_path / "out" / "all.jsonl")) == 4
+    assert run("csv", source, tmp_path / "out", "--skip-bad").exit_code == 0
+
+
+def test_little_bad_audio_is_no_error(tmp_path: Path) -> None:
+    result = run("csv", put_table(tmp_path, 120, 1), tmp_path / "out")
+    assert result.exit_code == 0
+    assert "Left out: 1 of 121 utterances" in result.stderr
+
+
+def test_nothing_usable_is_an_error_and_writes_nothing(tmp_path: Path) -> None:
+    result = run("csv", put_table(tmp_path, 0, 3), tmp_path / "out")
+    assert result.exit_code == 1
+    assert "None of the 3 audio files can be used" in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -1,5 +1,6 @@
 """The ARPA reader: a small model number by number, a reference file line by line, and each error message."""
 
+import bz2
 import gzip
 import lzma
 import math
@@ -129,7 +130,6 @@ def changed(line: int, text: str) -> str:
         ("\n".join(LINES[:17]), "ends before `\\3-grams:`: it is incomplete; download it again."),
         ("\n".join(LINES[:22]), "ends before `\\end\\`: it is incomplete; download it again."),
         (changed(16, "nan\t<s> b\t0"), "line 16: the log-probability 'nan' must be a finite number."),
-        (changed(16, "-inf\t<s> b\t0"), "line 16: the log-probability '-inf' must be a finite number."),
         (changed(16, "x\t<s> b\t0"), "line 16: the log-probability 'x' must be a finite number."),
         (changed(16, "0.5\t<s> b\t0"), "line 16: the log-probability '0.5' must be 0 or less."),
         (changed(16, "-1\t<s> b\tinf"), "line 16: the back-off weight 'inf' must be a finite number."),
@@ -138,8 +138,9 @@ def changed(line: int, text: str) -> str:
             "line 16: expected a log-probability and 2 words, then optionally a back-off weight, got '-1\\t<s>'.",
         ),
         (
-            changed(21, "-1\t<s> b ä\t0"),
-            "line 21: expected a log-probability and 3 words, got '-1\\t<s> b ä\\t0'.",
+            changed(21, "-1\t<s> b ä\t-0.5"),
+            "line 21: the back-off weight '-0.5' must be 0 or left out, because no longer n-gram can back off to this "
+            "one.",
         ),
         (changed(17, "-1\tb c\t0"), "line 17: the word 'c' is not among the 1-grams."),
         (changed(13, "-1\tä\t0"), "line 13: duplicate 1-gram 'ä'; keep one."),
@@ -194,3 +195,19 @@ def test_every_line_of_a_reference_file() -> None:
                 assert model.trie.backoff[node] == pytest.approx(float(match[3]) * math.log(10), rel=1e-6)
             num_checked += 1
     assert num_checked == len(nodes) == 22924 + 31677 + 20087
+
+
+def test_what_kenlm_reads_is_read(tmp_path: Path) -> None:
+    """A back-off weight of 0 at the highest order, -inf, a byte order mark and bzip2."""
+    text = changed(21, LINES[20] + "\t0").encode()
+    expected = arpa.read(write(tmp_path / "expected.arpa", MODEL))
+    for content in (
+        text,
+        b"\xef\xbb\xbf" + text,
+        b"\xef\xbb\xbf" + text.removeprefix(b"made by hand\n\n"),
+        bz2.compress(text),
+    ):
+        model = arpa.read(write(tmp_path / "m.arpa", content))
+        np.testing.assert_array_equal(model.trie.log_prob, expected.trie.log_prob)
+    model = arpa.read(write(tmp_path / "m.arpa", changed(16, "-inf\t<s> b\t0")))
+    assert model.trie.log_prob.min() == pytest.approx(-100 * math.log(10))

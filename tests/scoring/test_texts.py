@@ -172,8 +172,16 @@ def test_trn_and_ctm_are_matched_by_file() -> None:
             REF_CTM,
             "f1 A * * <ALT_BEGIN>\n",
             (".ctm", ".ctm"),
-            "hyp.ctm, line 1: 'f1 A * * <ALT_BEGIN>' is not 'file channel start duration word', with both times in "
-            "seconds.",
+            "hyp.ctm, line 1: alternatives (<ALT_BEGIN> ... <ALT> ... <ALT_END>) are not supported; keep only what was "
+            "said.",
+        ),
+        (
+            REF_CTM,
+            "f1 A 1.5 -0.1 hello\n",
+            (".ctm", ".ctm"),
+            "hyp.ctm, line 1: the start 1.5 and the duration -0.1 must not be negative; correct them, or leave the "
+            "line "
+            "out.",
         ),
         (
             ";; nothing\n\n",
@@ -187,3 +195,47 @@ def test_errors(reference: str, hypothesis: str, suffixes: tuple[str, str], sent
     with pytest.raises(DataError) as caught:
         pair(reference, hypothesis, suffixes)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("suffix", [".stm", ".srt", ".vtt", ".json", ".tsv", ".TextGrid"])
+def test_files_of_other_formats_are_refused_by_name(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_text("hello there\n")
+    with pytest.raises(DataError, match="would count as words"):
+        read_pair(path, path)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("a b (ann-1)\nc d (ann-2)\n", "trn lines"),
+        ("1\n00:00:01,000 --> 00:00:02,000\nhello there\n", "subtitles"),
+        ("WEBVTT\n\n00:01.000 --> 00:02.000\nhello\n\n00:02.000 --> 00:03.000\nthere\n", "subtitles"),
+        ('{"text": "hello"}\n{"text": "there"}\n', "JSON"),
+        ("f1 A 0.5 0.2 world\nf1 A 0.1 0.2 hello\n", "ctm lines"),
+    ],
+)
+def test_other_formats_under_the_name_of_plain_text_are_refused(content: str, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(content)
+    with pytest.raises(DataError, match=kind):
+        read_pair(path, path)
+
+
+def test_kaldis_text_files_are_matched_by_id(tmp_path: Path) -> None:
+    (tmp_path / "ref").write_text("utt-1 hello there\nutt-2 you\nutt-3\n")
+    (tmp_path / "hyp").write_text("utt-3 oh\nutt-1 hello there\nutt-2\n")
+    texts = read_pair(tmp_path / "ref", tmp_path / "hyp")
+    assert texts.ids == ["utt-1", "utt-2", "utt-3"]
+    assert texts.references == ["hello there", "you", ""]
+    assert texts.hypotheses == ["hello there", "", "oh"]
+
+
+def test_trn_is_read_as_sclite_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "r.trn").write_text("a @ b;tag (s-1)\n@ (s-2)\n")
+    texts = read_pair(tmp_path / "r.trn", tmp_path / "r.trn")
+    assert texts.references == ["a b", ""]
+    for line, message in (("{a/b} c (s-1)", "alternatives"), ("a* b (s-1)", r"'a\*' is marked")):
+        (tmp_path / "r.trn").write_text(line + "\n")
+        with pytest.raises(DataError, match=message):
+            read_pair(tmp_path / "r.trn", tmp_path / "r.trn")

@@ -7,13 +7,14 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asr.audio import duration_s
 from asr.data import manifest
 from asr.data.manifest import Utterance
-from asr.errors import DataError
+from asr.errors import AsrError, AudioError, DataError
+from asr.progress import Progress, silent, tracked
 
 SPLITS = ("train", "dev", "test")
 """The usual splits, in the order of the output; others follow by name."""
@@ -27,6 +28,8 @@ class Corpus:
     """In the order of the corpus; each has a split and a unique id."""
     notes: list[str]
     """Notes for the user on skipped files; one sentence each."""
+    unusable: dict[str, str] = field(default_factory=dict)
+    """Audio file of each utterance that was left out -> why it cannot be used, as a sentence."""
 
 
 # Helpers for the readers
@@ -63,15 +66,30 @@ def check_split(split: str, where: str) -> None:
         raise DataError(f'{where}: the split "{split}" must be a plain file name of letters, digits, "-", "_", ".".')
 
 
-def check_files(paths: Iterable[Path], source: Path) -> None:
-    """Raise DataError if a file does not exist."""
-    if missing := sorted({path for path in paths if not path.is_file()}):
-        raise DataError(f"{source} refers to missing files: {few(missing)}.")
+def collected(utterances: Sequence[Utterance], notes: Sequence[str], progress: Progress = silent) -> Corpus:
+    """Measure the utterances of a corpus; what cannot be used is left out, and named with the reason.
+
+    Raises:
+        DataError: no utterance can be used.
+    """
+    usable, unusable = [], dict[str, str]()
+    for utterance in tracked(utterances, "measuring", progress):
+        try:
+            usable.append(measured(utterance))
+        except AsrError as error:
+            unusable[str(utterance.audio_filepath)] = str(error)
+    if not usable and unusable:
+        raise DataError(
+            f"None of the {len(unusable):,} audio files can be used. The first: {next(iter(unusable.values()))}"
+        )
+    return Corpus(usable, list(notes), unusable)
 
 
 def measured(utterance: Utterance) -> Utterance:
     """The utterance with its duration read from the audio file, if it is still 0."""
     if utterance.duration:
+        if not utterance.audio_filepath.is_file():
+            raise AudioError(f"'{utterance.audio_filepath}' does not exist: add the file, or remove the utterance.")
         return utterance
     rest_s = duration_s(utterance.audio_filepath) - utterance.offset
     if rest_s <= 0:

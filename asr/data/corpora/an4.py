@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 from asr.data import manifest, traits
-from asr.data.corpora import Corpus, few, lines, measured
+from asr.data.corpora import Corpus, collected, few, lines
 from asr.data.manifest import Utterance
 from asr.errors import DataError
-from asr.progress import Progress, silent, tracked
+from asr.progress import Progress, silent
 
 FOLDERS = {"train": "an4_clstk", "test": "an4test_clstk"}
 LINE = re.compile(r"(?:<s>\s*)?(?P<text>.*?)\s*(?:</s>\s*)?\((?P<id>\S+)\)")
@@ -39,8 +39,8 @@ def read(source: Path, progress: Progress = silent) -> Corpus:
         if untranscribed := [path for name, path in recordings.items() if name not in texts]:
             notes.append(f"Skipped audio files without a transcript in {transcription}: {few(untranscribed)}.")
         unmeasured = [_utterance(name, recordings[name].absolute(), text, split) for name, text in texts.items()]
-        utterances += [measured(utterance) for utterance in tracked(unmeasured, f"measuring {split}", progress)]
-    return Corpus(utterances, notes)
+        utterances += unmeasured
+    return collected(utterances, notes, progress)
 
 
 def _utterance(name: str, recording: Path, text: str, split: str) -> Utterance:

@@ -3,11 +3,12 @@
 from collections import defaultdict
 from pathlib import Path
 
-from asr.data.corpora import Corpus, few, measured
+from asr.audio.suffixes import AUDIO_SUFFIXES, VIDEO_SUFFIXES
+from asr.data.corpora import Corpus, collected, few
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 from asr.files import below
-from asr.progress import Progress, silent, tracked
+from asr.progress import Progress, silent
 
 
 def read(source: Path, progress: Progress = silent) -> Corpus:
@@ -25,8 +26,15 @@ def read(source: Path, progress: Progress = silent) -> Corpus:
         raise DataError(f"{source} is not a folder; give the folder with the audio files and their texts.")
     texts: list[Path] = []
     audio_files: dict[Path, list[Path]] = defaultdict(list)
+    others: list[Path] = []
     for path in below(source):
-        (texts if path.suffix.lower() == ".txt" else audio_files[path.with_suffix("")]).append(path)
+        suffix = path.suffix.lower()
+        if suffix == ".txt":
+            texts.append(path)
+        elif suffix in AUDIO_SUFFIXES + VIDEO_SUFFIXES:
+            audio_files[path.with_suffix("")].append(path)
+        else:
+            others.append(path)
     pairs = {text: audio_files.pop(text.with_suffix(""), []) for text in texts}
     if ambiguous := [f"{text} ({few(path.name for path in paths)})" for text, paths in pairs.items() if len(paths) > 1]:
         raise DataError(f"Texts with more than one audio file of the same name: {few(ambiguous)}; keep one of each.")
@@ -37,7 +45,8 @@ def read(source: Path, progress: Progress = silent) -> Corpus:
     audio_only = [path for paths in audio_files.values() for path in paths]
     notes = [f"Skipped texts without an audio file: {few(texts_only)}."] if texts_only else []
     notes += [f"Skipped audio files without a .txt file: {few(audio_only)}."] if audio_only else []
-    return Corpus([measured(utterance) for utterance in tracked(utterances, "measuring", progress)], notes)
+    notes += [f"Skipped files that are neither audio nor .txt: {few(others)}."] if others else []
+    return collected(utterances, notes, progress)
 
 
 def _utterance(text: Path, audio_file: Path, source: Path) -> Utterance:

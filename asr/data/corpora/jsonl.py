@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from asr.data import manifest, traits
-from asr.data.corpora import Corpus, check_files, check_split, few, measured, split_up
+from asr.data.corpora import Corpus, check_split, collected, few, split_up
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 from asr.files import replacing
@@ -21,13 +21,13 @@ def read(source: Path, out: Path, progress: Progress = silent) -> Corpus:
     `audio` (or NeMo's `audio_filepath`) is a path relative to the folder of the JSONL file or, if the row has `tar`, a
     member of that archive; `tar` is a path relative to the same folder. Optional keys: `id`, `offset`, `duration`,
     `speaker`, `split` and the traits of the speaker (`asr.data.traits`); other keys are ignored. Without `duration` the
-    audio file is measured; without `split` the split is "all". A file that is already unpacked, with the size and time
+    audio file is collected; without `split` the split is "all". A file that is already unpacked, with the size and time
     recorded in the archive, is kept.
 
     Raises:
         DataError: a row violates a rule of `manifest.read` or its path leaves its archive; a file is missing or
             damaged; `source` would be overwritten.
-        AudioError: an audio file to be measured cannot be read.
+        AudioError: an audio file to be collected cannot be read.
     """
     utterances: list[Utterance] = []
     seen: dict[str, str] = {}
@@ -45,14 +45,14 @@ def read(source: Path, out: Path, progress: Progress = silent) -> Corpus:
     if source.name in written and source.resolve().parent == out.resolve():
         raise DataError(f"{source} would be overwritten by the manifest of that name; choose another folder.")
     tars = {tar: source.parent / tar for tar, _ in packed.values()}
-    unpacked = {utterance.audio_filepath for utterance in utterances if utterance.audio_filepath not in packed}
-    check_files(unpacked.union(tars.values()), source)
+    if missing := sorted(path for path in tars.values() if not path.is_file()):
+        raise DataError(f"{source} refers to missing archives: {few(missing)}.")
 
     notes = []
     for tar, path in tars.items():
         targets = {name: target for target, (archive, name) in packed.items() if archive == tar}
         notes += _unpack(path, targets, progress)
-    return Corpus([measured(utterance) for utterance in tracked(utterances, "measuring", progress)], notes)
+    return collected(utterances, notes, progress)
 
 
 def _row(row: manifest.Row, where: str, folder: Path, out: Path) -> tuple[Utterance, tuple[str, str] | None]:

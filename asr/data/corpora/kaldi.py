@@ -5,10 +5,10 @@ import math
 from pathlib import Path
 
 from asr.data import manifest, traits
-from asr.data.corpora import Corpus, check_files, check_split, few, lines, measured
+from asr.data.corpora import Corpus, check_split, collected, few, lines
 from asr.data.manifest import Utterance
 from asr.errors import DataError
-from asr.progress import Progress, silent, tracked
+from asr.progress import Progress, silent
 
 Table = dict[str, tuple[str, str]]
 """First field of a line -> (file and line number, rest of the line)."""
@@ -24,7 +24,7 @@ def read(source: Path, progress: Progress = silent) -> Corpus:
     Raises:
         DataError: a file is missing, has a malformed line, or an id twice; wav.scp has a command; an utterance has no
             recording or no speaker; an audio file is missing.
-        AudioError: an audio file to be measured cannot be read.
+        AudioError: an audio file to be collected cannot be read.
     """
     split = source.absolute().name
     check_split(split, str(source))
@@ -54,10 +54,9 @@ def read(source: Path, progress: Progress = silent) -> Corpus:
         speaker = None if speakers is None else speakers[name]
         speaker_traits = traits.of({"gender": genders.get(speaker or "")})
         utterances.append(Utterance(name, path, duration, transcript, offset, speaker, split, **speaker_traits))
-    check_files((utterance.audio_filepath for utterance in utterances), source / "wav.scp")
     untranscribed = [name for name in audio_segments if name not in texts]
     notes = [f"Skipped recordings without a transcript in {text}: {few(untranscribed)}."] if untranscribed else []
-    return Corpus([measured(utterance) for utterance in tracked(utterances, "measuring", progress)], notes)
+    return collected(utterances, notes, progress)
 
 
 def _table(path: Path) -> Table:
@@ -94,11 +93,14 @@ def _segments(path: Path, recordings: dict[str, Path]) -> dict[str, tuple[Path, 
     segments = {}
     for name, (where, value) in _table(path).items():
         try:
-            recording, begin, end = value.split()
+            recording, begin, end, *channel = value.split()
             begin_s, end_s = float(begin), float(end)
+            if channel not in ([], ["1"], ["A"]):
+                raise ValueError  # noqa: TRY301
         except ValueError as error:
             raise DataError(
-                f'{where}: "{name} {value}" is not of the form UTTERANCE RECORDING BEGIN END, with times in seconds.'
+                f'{where}: "{name} {value}" is not of the form UTTERANCE RECORDING BEGIN END, with times in seconds '
+                "and perhaps channel 1."
             ) from error
         if recording not in recordings:
             raise DataError(f'{where}: wav.scp has no recording "{recording}".')

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr.data import manifest, traits
-from asr.data.corpora import Corpus, check_split, few, lines, measured
+from asr.data.corpora import Corpus, check_split, collected, few, lines
 from asr.data.manifest import Utterance
 from asr.errors import DataError
-from asr.progress import Progress, silent, tracked
+from asr.progress import Progress, silent
 
 PARTS = (
     "train-clean-100",
@@ -33,13 +33,12 @@ def read(source: Path, progress: Progress = silent) -> Corpus:
     the parts, if it exists. Audio files stay where they are.
 
     Raises:
-        DataError: there is no part; a line is not an id and a transcript; an id occurs twice; a transcript has no audio
-            file next to it; the name of a part cannot be the name of a manifest.
-        AudioError: an audio file cannot be read.
+        DataError: there is no part; a line is not an id and a transcript; an id occurs twice; the name of a part cannot
+        be the name of a manifest. AudioError: an audio file cannot be read.
     """
     folders = [source.absolute(), source.absolute() / FOLDER]
-    transcripts = [path for folder in folders for path in sorted(folder.glob("*/*/*/*.trans.txt"))]
-    audio_files = {path for folder in folders for path in folder.glob("*/*/*/*.flac")}
+    transcripts = [path for folder in folders for path in sorted(folder.glob("*/*/*/[!.]*.trans.txt"))]
+    audio_files = {path for folder in folders for path in folder.glob("*/*/*/[!.]*.flac")}
     if not transcripts:
         raise DataError(
             f"{source} has no part of LibriSpeech, no PART/SPEAKER/CHAPTER/*.trans.txt; give the folder that contains "
@@ -48,16 +47,11 @@ def read(source: Path, progress: Progress = silent) -> Corpus:
     seen: dict[str, str] = {}
     genders = _genders(folders)
     utterances = [utterance for path in transcripts for utterance in _chapter(path, seen, genders)]
-    if missing := [utterance.audio_filepath for utterance in utterances if utterance.audio_filepath not in audio_files]:
-        raise DataError(
-            f"{source} has transcripts without an audio file: {few(missing)}; "
-            "add the files, remove the lines, or download the part again."
-        )
     untranscribed = sorted(audio_files - {utterance.audio_filepath for utterance in utterances})
     notes = (
         [f"Skipped audio files without a transcript in a .trans.txt: {few(untranscribed)}."] if untranscribed else []
     )
-    return Corpus([measured(utterance) for utterance in tracked(utterances, "measuring", progress)], notes)
+    return collected(utterances, notes, progress)
 
 
 def _genders(folders: Sequence[Path]) -> dict[str, str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from asr.data import manifest, traits
-from asr.data.corpora import Corpus, check_files, check_split, lines, measured
+from asr.data.corpora import Corpus, check_split, collected, lines
 from asr.data.manifest import Utterance
 from asr.errors import DataError
-from asr.progress import Progress, silent, tracked
+from asr.progress import Progress, silent
 
 DIALECTS: dict[str, dict[str, Any]] = {
     ".csv": {"delimiter": ",", "strict": True},
@@ -40,13 +40,13 @@ def read(source: Path, progress: Progress = silent) -> Corpus:
     """Read a table with one utterance per row; columns not listed in `COLUMNS` or `TRAIT_COLUMNS` are ignored.
 
     Paths of audio files are relative to the table's folder, or to its folder `clips` in Common Voice's layout (columns
-    `path` and `sentence`, and a folder `clips`). Without a duration the audio file is measured.
+    `path` and `sentence`, and a folder `clips`). Without a duration the audio file is collected.
 
     Raises:
         DataError: the table cannot be read or has no rows; a column is missing, duplicate or looks misspelt; a row has
             more or fewer cells than the header, or a cell of the wrong type or range; an id occurs twice; an audio file
             is missing.
-        AudioError: an audio file to be measured cannot be read.
+        AudioError: an audio file to be collected cannot be read.
     """
     records = _records(source)
     where, header = next(records, (f"{source}, line 1", []))
@@ -69,8 +69,7 @@ def read(source: Path, progress: Progress = silent) -> Corpus:
         utterances.append(utterance)
     if not utterances:
         raise DataError(f"{source} has no rows; at least one is needed.")
-    check_files((utterance.audio_filepath for utterance in utterances), source)
-    return Corpus([measured(utterance) for utterance in tracked(utterances, "measuring", progress)], [])
+    return collected(utterances, [], progress)
 
 
 def _records(source: Path) -> Iterator[tuple[str, list[str]]]:

@@ -90,3 +90,12 @@ def test_the_lots_follow_the_seed_and_not_the_neighbours() -> None:
 def test_one_utterance_cannot_be_divided() -> None:
     with pytest.raises(DataError, match="1 utterance cannot be split"):
         hold_out_share(some(1), 0.1)
+
+
+@pytest.mark.parametrize("suffix", ["TextGrid", "json", "srt", "lab", "md", "partial.srt"])
+def test_annotations_beside_the_audio_are_skipped(source: Path, suffix: str) -> None:
+    expected = folder.read(source)
+    put(source / f"hello.{suffix}", "notes")
+    corpus = folder.read(source)
+    assert corpus.utterances == expected.utterances
+    assert corpus.notes == [f"Skipped files that are neither audio nor .txt: {source / f'hello.{suffix}'}."]

@@ -145,8 +145,11 @@ def test_jsonl_two_tars_of_one_name(tmp_path):
             {"audio": "a.wav", "text": "A", "split": ".dev"},
             'the split ".dev" must be a plain file name of letters, di',
         ),
-        ({"audio": "b.wav", "text": "A"}, "rows.jsonl refers to missing files: TMP/b.wav."),
-        ({"audio": "b.wav", "tar": "y.tar", "text": "A"}, "rows.jsonl refers to missing files: TMP/y.tar."),
+        (
+            {"audio": "b.wav", "text": "A"},
+            "None of the 1 audio files can be used. The first: 'TMP/b.wav' does not exist",
+        ),
+        ({"audio": "b.wav", "tar": "y.tar", "text": "A"}, "rows.jsonl refers to missing archives: TMP/y.tar."),
         ({"audio": "b.wav", "tar": "x.tar", "text": "A"}, "x.tar lacks files that are named in the rows: b.wav."),
         ({"audio": "a.wav", "text": "A", "offset": 0.5}, "a.wav has no audio after 0.5 s, where the utterance"),
     ],

@@ -98,8 +98,18 @@ def test_librispeech_broken_lines(source, line, message):
 def test_librispeech_transcript_without_audio(source):
     flac = source / "dev-clean-2" / "84" / "121123" / "84-121123-0000.flac"
     flac.unlink()
-    with pytest.raises(DataError, match=re.escape(f"has transcripts without an audio file: {flac}; add")):
-        librispeech.read(source)
+    corpus = librispeech.read(source)
+    assert "84-121123-0000" not in [utterance.id for utterance in corpus.utterances]
+    assert list(corpus.unusable) == [str(flac)]
+    assert "does not exist" in corpus.unusable[str(flac)]
+
+
+def test_files_that_macos_puts_beside_others_are_skipped(source):
+    expected = librispeech.read(source)
+    chapter = source / "dev-clean-2" / "84" / "121123"
+    for name in ("._84-121123.trans.txt", "._84-121123-0000.flac"):
+        (chapter / name).write_bytes(b"\x00\x05\x16\x07 Mac OS X")
+    assert librispeech.read(source) == expected
 
 
 def test_librispeech_part_whose_name_is_not_a_valid_split(source):
