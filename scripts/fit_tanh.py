@@ -18,7 +18,7 @@ def main() -> None:
     powers = np.vander((x / LIMIT) ** 2, DEGREE + 1, increasing=True)
     target = np.tanh(x) / x
     denominator, weights = np.ones_like(x), np.ones_like(x)
-    best = np.inf
+    best, coefficients = np.inf, list[np.ndarray]()
     for _ in range(ROUNDS):
         scale = np.sqrt(weights) * x / denominator
         system = np.hstack([powers, -target[:, None] * powers[:, 1:]]) * scale[:, None]

@@ -41,9 +41,8 @@ def main(model: str, manifest: Path, gains_db: tuple[float, ...]) -> None:
             adapted = Transcriber(transcriber.model, transcriber.decoder, windowing=windowing)
             gain = np.float32(10 ** (gain_db / 20))
             transcripts = [adapted.transcribe(_file(waveform * gain, rate)) for waveform in waveforms]
-            rates.append(
-                f"{100 * score_transcripts(adapted.model.description, utterances, transcripts).words.rate:.2f}"
-            )
+            words = score_transcripts(adapted.model.description, utterances, transcripts).words
+            rates.append(f"{100 * words.errors / words.reference:.2f}")
         click.echo(f"{gain_db:+.0f} dB: WER {rates[0]} %, without adapting {rates[1]} %")
 
 

@@ -6,22 +6,31 @@ from typing import TYPE_CHECKING
 
 import click
 
+from asr.cli import options
 from asr.errors import DataError
-from asr.transcript.formats import FORMATS
 
 if TYPE_CHECKING:
     from asr.transcript.transcript import Transcript
 
 
 @click.command()
-@click.argument("audio")
-@click.argument("text")
-@click.option("--model", help="An .onnx file or a shipped model.  [default: english]")
+@click.argument("audio", type=options.FileType())
+@click.argument("text", type=options.FileType())
+@options.model
 @click.option(
-    "--format", "format_", type=click.Choice(list(FORMATS)), default="json", show_default=True, help="Output format."
+    "-f",
+    "--format",
+    "format_",
+    type=options.FormatType(several=False),
+    default="json",
+    show_default=True,
+    help="Output format.",
 )
 @click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead of standard output."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this file instead of standard output.",
 )
 def align(audio: str, text: str, model: str | None, format_: str, output: Path | None) -> None:
     """Align a known text with its recording: the time of each word.

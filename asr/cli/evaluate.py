@@ -1,5 +1,6 @@
 """`asr evaluate`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,8 @@ MEDIA = 50
 
 
 @click.command()
-@click.argument("model")
-@click.argument("manifests", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MANIFEST...")
+@click.argument("model", type=options.ModelType(), metavar="[MODEL]")
+@click.argument("manifests", nargs=-1, type=click.Path(path_type=Path), metavar="MANIFEST...")
 @click.option(
     "-o",
     "--output-dir",
@@ -60,8 +61,8 @@ def evaluate(
     """Measure the word and character error rates of a model on manifests.
 
     MODEL is an .onnx file, the name of a shipped model, a run folder or a .safetensors checkpoint (the last two need
-    the extra `train`). Decoding is the same as in `asr transcribe`: with the settings tuned by `asr tune`, otherwise
-    greedy. References are normalised to the model's alphabet.
+    the extra `train`), by default $ASR_MODEL, else english. Decoding is the same as in `asr transcribe`: with the
+    settings tuned by `asr tune`, otherwise greedy. References are normalised to the model's alphabet.
 
     -o writes a report: an HTML page that shows every error and works offline (its spectrograms need the extra
     `report`), a Markdown summary, all results as JSON, and trn files for sclite.
@@ -82,6 +83,7 @@ def evaluate(
     from asr.report import output_folder
     from asr.scoring.summary import render
 
+    model, manifests = _with_default_model(model, manifests)
     if output_dir is not None:
         output_folder.prepare(output_dir)
     loaded = load(model)
@@ -133,6 +135,17 @@ def _hot_word_recall(tokenizer: "Tokenizer", score: "Score", words: "Iterable[st
     hot = recall(score, {tokenizer.normalise(word) for word in words})
     share = f" ({100 * hot.found / hot.said:.1f} %)" if hot.said else ""
     return f"Hot words: {hot.found} of {hot.said} recognised{share}, {hot.false} false alarms."
+
+
+def _with_default_model(model: str, manifests: tuple[Path, ...]) -> tuple[str, tuple[Path, ...]]:
+    """The arguments with the default model if the first one is a manifest."""
+    from asr import models
+
+    if model.endswith(".jsonl"):
+        model, manifests = os.environ.get("ASR_MODEL") or models.DEFAULT, (Path(model), *manifests)
+    if not manifests:
+        raise click.UsageError("There is nothing to evaluate: give a manifest, such as data/test.jsonl.")
+    return model, manifests
 
 
 def load(model: str) -> "LogProbModel":

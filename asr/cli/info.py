@@ -1,15 +1,27 @@
 """`asr info`."""
 
+from typing import Any
+
 import click
+
+from asr.cli import options
+
+
+def _in_short(values: dict[str, Any]) -> str:
+    """Settings on one line."""
+    numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
+    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in numbers.items())
 
 
 @click.command()
-@click.argument("model", required=False)
+@click.argument("model", required=False, type=options.ModelType())
+@click.option("--full", is_flag=True, help="Show everything, including the recipe.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, including the recipe.")
-def info(model: str | None, as_json: bool) -> None:
+def info(model: str | None, full: bool, as_json: bool) -> None:
     """Show what a model file contains: licence, size, scores, decoding settings and recipe.
 
-    MODEL is an .onnx file or the name of a shipped model.  [default: english]
+    MODEL is an .onnx file or the name of a shipped model.  [default: $ASR_MODEL, else english] Without --full, only
+    what fits on a screen is shown.
 
     \b
     Example:
@@ -22,7 +34,7 @@ def info(model: str | None, as_json: bool) -> None:
     from asr.models import card
     from asr.models.session import OnnxModel
 
-    path = models.find(models.DEFAULT if model is None else model)
+    path = models.find(model)
     description = OnnxModel(path).description
     tokenizer = json.loads(description.tokenizer.to_json())
     facts = {
@@ -60,5 +72,9 @@ def info(model: str | None, as_json: bool) -> None:
         lines = textwrap.wrap(str(value), max(40, 110 - width)) or [""]
         click.echo(f"{name:<{width}}  " + f"\n{'':<{width}}  ".join(lines))
     if evaluations:
-        click.echo("\n".join(["", *card.table(evaluations), ""]))
+        shown = evaluations if full else card.in_short(evaluations)
+        click.echo("\n".join(["", *card.table(shown), *([""] if full else [])]))
+    if not full:
+        click.echo(f"\nDecoding: {_in_short(description.decoding.to_dict())}. More, and the recipe: --full.")
+        return
     click.echo(yaml.safe_dump(nested, sort_keys=False, allow_unicode=True, width=110).rstrip())

@@ -2,15 +2,17 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from asr.decoding.options import BOOST, DecodingOptions
 from asr.errors import AsrError, ScoreError
 from asr.scoring.wer import Score
+from asr.transcript.formats import FORMATS
 
 align = click.option(
     "--align",
@@ -19,6 +21,63 @@ align = click.option(
     default="fewest",
     show_default=True,
     help="Word alignment: with the fewest edits, or as `sclite -s` of NIST's SCTK, which tells cases apart.",
+)
+
+
+class FormatType(click.ParamType):
+    """Names of formats: any case, several separated by commas, or `all`."""
+
+    name = "format"
+
+    def __init__(self, *, several: bool) -> None:
+        self.several = several
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return "[" + "|".join([*FORMATS, *(["all"] if self.several else [])]) + "]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        names = {name.lower(): name for name in FORMATS}
+        wanted = [part.strip().lower() for part in value.split(",")] if self.several else [value.lower()]
+        if self.several and "all" in wanted:
+            return list(FORMATS)
+        for part in wanted:
+            if part not in names:
+                self.fail(f"{part!r} is not one of {', '.join(FORMATS)}.", param, ctx)
+        found = list(dict.fromkeys(names[part] for part in wanted))
+        return found if self.several else found[0]
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in FORMATS if name.lower().startswith(incomplete.lower())]
+
+
+class ModelType(click.ParamType):
+    """A model file or the name of a shipped model."""
+
+    name = "model"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from asr import models
+
+        names = [CompletionItem(name) for name in models.shipped() if name.startswith(incomplete)]
+        return [*names, CompletionItem(incomplete, type="file")]
+
+
+class FileType(click.ParamType):
+    """A path that the command itself checks; completed like files."""
+
+    name = "file"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
+
+
+model = click.option(
+    "-m",
+    "--model",
+    type=ModelType(),
+    help="An .onnx file or a shipped model.  [default: $ASR_MODEL, else english]",
 )
 
 normalise = click.option(
@@ -59,7 +118,7 @@ def check_max_wer(score: Score, max_wer: float | None) -> None:
         raise ScoreError(f"The WER of {100 * rate:.2f} % is above the limit of {max_wer:g} % (--max-wer).")
 
 
-def _hot_words(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+def _hot_words(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, float]:
     """Parse WORD or WORD=BOOST into a mapping from word to boost."""
     boosts = {}
     for value in values:
@@ -73,11 +132,26 @@ def _hot_words(context: click.Context, parameter: click.Parameter, values: tuple
     return boosts
 
 
+def _listed_hot_words(context: click.Context, parameter: click.Parameter, path: Path | None) -> dict[str, float]:
+    """Read WORD or WORD=BOOST from the lines of a file; blank lines and those that begin with # are skipped."""
+    if path is None:
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise click.BadParameter(f"'{path}' cannot be read ({error.strerror}).", context, parameter) from None
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"'{path}' is not UTF-8 text.", context, parameter) from None
+    lines = [line.strip() for line in text.splitlines()]
+    return _hot_words(context, parameter, [line for line in lines if line and not line.startswith("#")])
+
+
 def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the decoding options to a command, which receives them as `decoding`, a `DecodingOptions`."""
 
     @functools.wraps(command)
     def with_decoding(*args: Any, **values: Any) -> Any:
+        values["hot_words"] = values.pop("listed_hot_words") | values["hot_words"]
         fields = {field.name: values.pop(field.name) for field in dataclasses.fields(DecodingOptions)}
         return command(*args, decoding=DecodingOptions(**fields), **values)
 
@@ -112,6 +186,14 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="WORD[=BOOST]",
                 help="Word to boost; may be repeated. A higher boost recognises it more often, with more false "
                 "alarms.  [default boost: 12]",
+            ),
+            click.option(
+                "--hot-words",
+                "listed_hot_words",
+                type=click.Path(path_type=Path),
+                callback=_listed_hot_words,
+                metavar="FILE",
+                help="File with one hot word per line, as WORD or WORD=BOOST.",
             ),
             click.option(
                 "--min-confidence",

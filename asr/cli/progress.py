@@ -48,9 +48,9 @@ class Bar:
 
 
 @contextmanager
-def bar(real_time: bool = False) -> Iterator[Bar]:
-    """Show a bar while the block runs; outside a terminal, only printed text is shown."""
-    if not (sys.stderr.isatty() or os.environ.get("FORCE_COLOR")):  # rich is slow to import
+def bar(real_time: bool = False, *, hidden: bool = False) -> Iterator[Bar]:
+    """Show a bar while the block runs; outside a terminal, or if hidden, only printed text is shown."""
+    if hidden or not (sys.stderr.isatty() or os.environ.get("FORCE_COLOR")):  # rich is slow to import
         yield Bar(None, real_time)
         return
     from rich.console import Console

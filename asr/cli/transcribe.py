@@ -1,5 +1,6 @@
 """`asr transcribe`."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,6 @@ from asr.cli.progress import Bar, bar
 from asr.cli.transcripts import Printer, Writer
 from asr.decoding.options import DecodingOptions
 from asr.errors import AsrError
-from asr.transcript.formats import FORMATS
 
 if TYPE_CHECKING:
     from asr.models.session import Device
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from asr.transcription.inputs import Input
     from asr.transcription.transcriber import Channel
     from asr.transcription.workers import OnWords
+
+
+LOG = logging.getLogger("asr")
+
+
+def configure_logging(*, quiet: bool, verbose: bool) -> None:
+    """Print log records on standard error: notes, with `verbose` details, with `quiet` neither."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    LOG.handlers, LOG.propagate = [handler], False
+    LOG.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
 
 
 class ChannelType(click.ParamType):
@@ -36,18 +47,20 @@ class ChannelType(click.ParamType):
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, metavar="INPUTS...")
-@click.option("--model", help="An .onnx file or a shipped model.  [default: english]")
+@click.argument("inputs", nargs=-1, metavar="INPUTS...", type=options.FileType())
+@options.model
 @click.option(
+    "-f",
     "--format",
     "formats",
-    type=click.Choice(list(FORMATS)),
+    type=options.FormatType(several=True),
     multiple=True,
     default=["txt"],
     show_default=True,
-    help="Output format; may be repeated with --output-dir.",
+    help="Output format; with --output-dir it may be repeated, or be a list with commas.",
 )
 @click.option(
+    "-o",
     "--output-dir",
     type=click.Path(path_type=Path, file_okay=False),
     help="Write files to this folder, in the folder structure of the inputs, instead of printing; created if missing.",
@@ -92,12 +105,14 @@ class ChannelType(click.ParamType):
     show_default=True,
     help="Where the model runs; cuda needs onnxruntime-gpu and a float model (not int8).",
 )
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only, besides the text.")
+@click.option("-v", "--verbose", is_flag=True, help="Print details of the audio and the decoding.")
 @options.decoding
 def transcribe(
     inputs: tuple[str, ...],
     *,
     model: str | None,
-    formats: Sequence[str],
+    formats: list[str],
     output_dir: Path | None,
     listed: str | None,
     resume: bool,
@@ -106,6 +121,8 @@ def transcribe(
     processes: int | None,
     times: bool | None,
     device: "Device",
+    quiet: bool,
+    verbose: bool,
     decoding: DecodingOptions,
 ) -> None:
     """Transcribe audio and video files.
@@ -133,6 +150,8 @@ def transcribe(
 
     if not inputs and listed is None:
         raise click.UsageError("There is nothing to transcribe: give files, folders, or a list of paths with --list.")
+    formats = list(dict.fromkeys(name for names in formats for name in names))
+    configure_logging(quiet=quiet, verbose=verbose)
     recordings = expand(inputs, listed)
     if output_dir is None and (resume or len(formats) > 1 or (len(recordings) > 1 and list(formats) != ["txt"])):
         raise click.UsageError(
@@ -144,24 +163,23 @@ def transcribe(
     usable = [recording for recording in recordings if not recording.problem]
     if not usable:
         sys.exit(1)
-    open_model = partial(
-        open_transcriber, models.find(models.DEFAULT if model is None else model), decoding, device=device
-    )
+    open_model = partial(open_transcriber, models.find(model), decoding, device=device)
     transcriber = open_model(threads=cores())
-    if transcriber.decoder.remark:
+    if transcriber.decoder.remark and not quiet:
         click.echo(f"Note: {transcriber.decoder.remark}", err=True)
+    LOG.info("Model: %s. Decoding: %s.", transcriber.model.description.name, transcriber.decoder.about)
     if output_dir is not None:
         output_dir.mkdir(parents=True, exist_ok=True)
     pending = [r for r in usable if not (resume and output_dir and outputs.is_done(r, output_dir, formats))]
     sources = [recording.source for recording in pending]
-    with bar(real_time=True) as shown:
+    with bar(real_time=True, hidden=quiet) as shown:
         sink: Printer | Writer
         if output_dir is None:
             label, live = len(recordings) > 1, channel != "split"
             sink = Printer(shown, pending, formats[0], label=label, times=times, live=live)
         else:
             sink = Writer(shown, pending, formats, output_dir, transcriber.model.description.name)
-        sink.min_confidence = transcriber.decoder.min_confidence
+        sink.min_confidence = 0.0 if quiet else transcriber.decoder.min_confidence
         selection: dict[str, Any] = {"channel": channel, "track": track}
         on_words = _with_progress(sink.add, pending, shown)
         if processes == 1 or not _is_worth_processes(sources):
@@ -170,7 +188,7 @@ def transcribe(
             load, count = partial(open_model, threads=1), processes or cores()
             results = workers.transcribe_all(sources, load, workers=count, **selection, on_words=on_words)
         sink.run(results)
-    if len(recordings) > 1:
+    if len(recordings) > 1 and not quiet:
         click.echo(sink.summary(skipped=len(usable) - len(pending), failed=len(failed)), err=True)
     if failed or sink.failed:
         sys.exit(1)

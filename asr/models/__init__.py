@@ -1,11 +1,12 @@
 """The models shipped with the package."""
 
+import os
 from pathlib import Path
 
 from asr.errors import ModelError
 
 DEFAULT = "english"
-"""Name of the model to use if none is given."""
+"""Name of the model to use if none is given, not even by the environment variable ASR_MODEL."""
 
 
 def shipped() -> dict[str, Path]:
@@ -13,8 +14,13 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.onnx"))}
 
 
-def find(model: str) -> Path:
-    """Find a model file by the name of a shipped model, which takes precedence, or by path. Raises ModelError."""
+def find(model: str | None = None) -> Path:
+    """Find a model file by the name of a shipped model, which takes precedence, or by path.
+
+    None means the one that the environment variable ASR_MODEL names, else the default. Raises ModelError.
+    """
+    if model is None:
+        model = os.environ.get("ASR_MODEL") or DEFAULT
     files = shipped()
     if model in files:
         return files[model]

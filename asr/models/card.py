@@ -1,5 +1,6 @@
 """The scores on a model's card: how evaluations store them in the model file, and how they are printed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,22 @@ def table(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def in_short(evaluations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The best evaluation of each corpus, without its groups of speakers and with a short name of the decoding."""
+    best: dict[str, Mapping[str, Any]] = {}
+    for evaluation in evaluations:
+        if evaluation["wer"] < best.get(evaluation["corpus"], {"wer": float("inf")})["wer"]:
+            best[evaluation["corpus"]] = evaluation
+    return [
+        {**evaluation, "groups": [], "decoding": _first_words(evaluation["decoding"])} for evaluation in best.values()
+    ]
+
+
+def _first_words(decoding: str) -> str:
+    """The description of a decoding without what is in parentheses."""
+    return re.sub(r" *\([^)]*\)", "", decoding)
 
 
 def _cells(rates: Mapping[str, Any]) -> tuple[str, str, str, str]:

@@ -6,6 +6,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from asr.transcript.subtitles import cues
 from asr.transcript.words import TimedText, Word, label, sentences, to_ms, turns
@@ -30,10 +31,11 @@ def to_json(transcript: TimedText) -> str:
 
     Each word is an object with `text`, `start_s`, `end_s`, `confidence` and, if it has one, `channel`. Times are in
     seconds with at most 3 decimals, confidence is in [0, 1] with at most 4; `source`, `model` and `confidence` may be
-    null. Where sentences are known, as in an aligned text, there are `sentences`, too: `text`, `start_s`, `end_s`.
+    null. `segments` are the phrases in the form of Whisper's JSON, for programs that read that. Where sentences are
+    known, as in an aligned text, there are `sentences`, too: `text`, `start_s`, `end_s`.
     """
     confidence = transcript.confidence
-    fields = {
+    fields: dict[str, Any] = {
         "text": transcript.text,
         "duration_s": round(transcript.duration_s, 3),
         "source": transcript.source,
@@ -50,6 +52,25 @@ def to_json(transcript: TimedText) -> str:
             for word in transcript.words
         ],
     }
+    fields["segments"] = [
+        {
+            "id": number,
+            "start": round(phrase[0].start_s, 3),
+            "end": round(phrase[-1].end_s, 3),
+            "text": " " + " ".join(word.text for word in phrase),
+            "words": [
+                {
+                    "word": f" {word.text}",
+                    "start": round(word.start_s, 3),
+                    "end": round(word.end_s, 3),
+                    "probability": round(word.confidence, 4),
+                }
+                for word in phrase
+            ],
+        }
+        | ({} if phrase[0].channel is None else {"speaker": str(phrase[0].channel)})
+        for number, phrase in enumerate(turns(transcript.words))
+    ]
     if found := sentences(transcript.words):
         fields["sentences"] = [
             {
@@ -107,6 +128,16 @@ def to_ctm(transcript: TimedText) -> str:
     return "".join(line for *_, line in sorted(rows, key=lambda row: row[:2]))
 
 
+def to_audacity(transcript: TimedText) -> str:
+    """Audacity's label track: start, end and text of each phrase, separated by tabs."""
+    rows = (
+        f"{phrase[0].start_s:.6f}\t{phrase[-1].end_s:.6f}\t{label(phrase[0].channel)}"
+        + " ".join(word.text for word in phrase)
+        for phrase in turns(transcript.words)
+    )
+    return "".join(f"{row}\n" for row in rows)
+
+
 def to_textgrid(transcript: TimedText) -> str:
     """Praat's TextGrid (its manual, "TextGrid file formats"): one tier of words, or one per channel that has words.
 
@@ -159,5 +190,9 @@ FORMATS: dict[str, Callable[[TimedText], str]] = {
     "tsv": to_tsv,
     "ctm": to_ctm,
     "TextGrid": to_textgrid,
+    "audacity": to_audacity,
 }
-"""Name -> writer; the name is also the usual file extension."""
+"""Name -> writer."""
+
+EXTENSIONS = {name: name for name in FORMATS} | {"audacity": "labels.txt"}
+"""Name -> extension of the files."""

@@ -28,6 +28,9 @@ class Transcript:
         """The words joined by spaces."""
         return " ".join(word.text for word in self.words)
 
+    def __str__(self) -> str:
+        return self.text
+
     @property
     def confidence(self) -> float | None:
         """Mean word confidence; None if there are no words."""

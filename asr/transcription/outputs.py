@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr.errors import AsrError
+from asr.transcript.formats import EXTENSIONS
 from asr.transcript.transcript import Transcript, write
 from asr.transcript.words import Word
 from asr.transcription.inputs import Input
@@ -22,7 +23,7 @@ PAUSE_S = 1.0
 def targets(recording: Input, output_dir: Path, formats: Sequence[str], *, partial: bool = False) -> dict[str, Path]:
     """Map each format to its output file, or to that of an unfinished transcript."""
     name = recording.name + (".partial" if partial else "")
-    return {format_: output_dir / f"{name}.{format_}" for format_ in formats}
+    return {format_: output_dir / f"{name}.{EXTENSIONS[format_]}" for format_ in formats}
 
 
 def is_done(recording: Input, output_dir: Path, formats: Sequence[str]) -> bool:

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from asr.decoding import build
 from asr.decoding.decoder import Decoder
 from asr.decoding.options import DecodingOptions
 from asr.decoding.tokens_to_words import to_words
-from asr.errors import AudioError
+from asr.errors import ArgumentTypeError, AudioError
 from asr.models.session import Device, LogProbModel, OnnxModel
 from asr.transcript.transcript import Transcript, merged
 from asr.transcript.words import Word
@@ -43,6 +44,17 @@ class Transcriber:
     ) -> None:
         """Decode greedily if `decoder` is None. `threads` windows of a long recording run in parallel."""
         self.model, self.decoder, self.threads, self.windowing = model, decoder or Decoder(), threads, windowing
+        self.reopen: Callable[[], Transcriber] | None = None
+        """Opens the same model with the same options in another process."""
+
+    def __repr__(self) -> str:
+        return f"<Transcriber: model {self.model.description.name!r}, {self.decoder.about}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the path of the model and the options, which the other process opens again."""
+        if self.reopen is None:
+            raise ArgumentTypeError("Only a Transcriber that was opened by `asr.load` can be pickled.")
+        return self.reopen, ()
 
     def transcribe(
         self,
@@ -185,4 +197,6 @@ def open_transcriber(
         AsrError: the options do not fit the model.
     """
     onnx_model = OnnxModel(model, threads=1, device=device)
-    return Transcriber(onnx_model, build.make(onnx_model.description, options), threads)
+    transcriber = Transcriber(onnx_model, build.make(onnx_model.description, options), threads)
+    transcriber.reopen = partial(open_transcriber, Path(model).absolute(), options, threads=threads, device=device)
+    return transcriber
