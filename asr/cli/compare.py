@@ -58,3 +58,5 @@ def compare(a: Path, b: Path, *, output_dir: Path | None, rule: Rule | None, as_
         click.echo(json.dumps(comparison.to_dict(), ensure_ascii=False))
     else:
         click.echo(markdown(comparison) if as_markdown else render(comparison))
+        if output_dir is not None:
+            click.echo(f"Page: {output_dir / 'index.html'}", err=as_markdown)

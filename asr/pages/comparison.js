@@ -27,15 +27,16 @@ function drawSummary() {
   const uncertainty = ends ? `95 % interval ${points(ends.low)} to ${points(ends.high)} points` : "no interval";
   const verdict = (significant, better) => (significant ? `${better} is better` : "no significant difference");
   byId("summary-body").append(
+    el("p", { class: "conclusion" }, comparison.conclusion.replace("->", "→")),
     el("dl", { class: "figures" },
-      figure(difference ? `${points(difference.rate)} points` : "–", "change in WER (B minus A)", uncertainty),
+      figure(difference ? `${points(difference.rate)} points` : "–", "change in WER (B − A)", uncertainty),
       figure(percent(rates[0].rate), "WER of A", `95 % interval ${range(rates[0].interval)}`),
       figure(percent(rates[1].rate), "WER of B", `95 % interval ${range(rates[1].interval)}`)),
     el("div", { class: "split" }, charts(rates, difference), systems(summaries)),
     facts([
-      ["improvement", difference && `B is better in ${percent(difference.better, 1)} of the bootstrap samples, worse in ${percent(difference.worse, 1)}`],
-      ["MAPSSWE", mapsswe && `Z = ${mapsswe.z.toFixed(3)}, p = ${chance(mapsswe.p)}, ${plural(mapsswe.segments, "segment")}: ${verdict(mapsswe.significant, mapsswe.z < 0 ? "A" : "B")}`],
-      ["sign test", `A is better in ${plural(sign.a_better, "utterance")}, B in ${count(sign.b_better)}, p = ${chance(sign.p)}, ${count(sign.equal)} ties ignored: ${verdict(sign.significant, sign.a_better > sign.b_better ? "A" : "B")}`],
+      ["improvement", difference && `B is better in ${percent(difference.better, 1)} of the bootstrap samples, worse in ${percent(difference.worse, 1)}: how often B would win on other speech of this kind`],
+      ["MAPSSWE", mapsswe && `Z = ${mapsswe.z.toFixed(3)}, p = ${chance(mapsswe.p)}, ${plural(mapsswe.segments, "segment")}: ${verdict(mapsswe.significant, mapsswe.z < 0 ? "A" : "B")}. It compares the errors segment by segment; p is the probability of such a difference by chance`],
+      ["sign test", `A is better in ${plural(sign.a_better, "utterance")}, B in ${count(sign.b_better)}, p = ${chance(sign.p)}, ${count(sign.equal)} ties ignored: ${verdict(sign.significant, sign.a_better > sign.b_better ? "A" : "B")}. It only counts which system wins an utterance`],
       ["interval", ends && `paired bootstrap by ${ends.by}, ${count(ends.draws)} samples of ${plural(ends.units, ends.by)}`],
       ["word alignment", `${comparison.rule_name}; for MAPSSWE always ${comparison.mapsswe_rule_name}`],
     ]));
@@ -48,8 +49,8 @@ function charts(rates, difference) {
     { label: `WER of A ${percent(rates[0].rate)}, of B ${percent(rates[1].rate)}` });
   if (!difference) return both;
   const low = Math.min(0, difference.rate, difference.interval?.low ?? 0);
-  return el("div", {}, both, intervals([{ label: "B minus A", rate: difference.rate, ends: difference.interval }],
-    { label: `B minus A: ${points(difference.rate)} points`, low, unit: "pt", zero: true }));
+  return el("div", {}, both, intervals([{ label: "B − A", rate: difference.rate, ends: difference.interval }],
+    { label: `Change in WER (B − A): ${points(difference.rate)} points`, low, unit: "pt", zero: true }));
 }
 
 function systems(summaries) {
@@ -88,7 +89,7 @@ function drawSpeakers() {
       { name: "words", label: "words", number: true, value: (sums) => sums.words },
       { name: "a", label: "A", number: true, value: rate(0), show: (sums) => percent(rate(0)(sums)) },
       { name: "b", label: "B", number: true, value: rate(1), show: (sums) => percent(rate(1)(sums)) },
-      { name: "change", label: "B minus A, points", number: true, value: change, show: (sums) => (change(sums) === null ? "–" : points(change(sums))) },
+      { name: "change", label: "B − A, points", number: true, value: change, show: (sums) => (change(sums) === null ? "–" : points(change(sums))) },
     ],
   });
 }
@@ -132,9 +133,9 @@ const open = (row) => comparison.links.map((link, place) => link && el("a", { hr
 const table = new Table(byId("utterances-body"), {
   caption: "Utterances of both systems", rows, nothing: "No utterance matches the search and the filter.",
   columns: [
-    { name: "id", label: "utterance", value: (row) => row.id, class: "name" },
+    { name: "id", label: "utterance", value: (row) => row.id, show: (row) => el("bdi", {}, row.id), class: "name" },
     { name: "text", label: "reference and hypotheses of A and B", value: (row) => row.reference.join(" "), show: sideBySide, class: "text" },
-    { name: "speaker", label: "speaker", value: (row) => row.speaker, show: (row) => row.speaker ?? "–" },
+    { name: "speaker", label: "speaker", value: (row) => row.speaker, show: (row) => el("bdi", {}, row.speaker ?? "–") },
     { name: "a", label: "errors A", number: true, value: (row) => row.errors[0] },
     { name: "b", label: "errors B", number: true, value: (row) => row.errors[1] },
     { name: "change", label: "change", number: true, value: (row) => row.change, show: (row) => signed(row.change, 0) },

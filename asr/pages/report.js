@@ -42,7 +42,7 @@ function drawSummary() {
     el("tbody", {}, kinds.map(([name, counts]) => el("tr", {}, el("th", { scope: "row" }, name), cells(counts))),
       el("tr", {}, el("th", { scope: "row" }, "sentences"), el("td", { class: "number" }, count(sentences.total)),
         el("td", { class: "number" }, count(sentences.errors)), el("td"), el("td"), el("td")))));
-  byId("summary-body").append(
+  byId("summary-body").append(el("p", { class: "conclusion" }, conclusion(words)),
     el("dl", { class: "figures" }, figure(words.rate, "word error rate", interval),
       figure(characters.rate, "character error rate", characters.interval), figure(sentences.rate, "sentences with an error", null)),
     el("div", { class: "split" },
@@ -52,6 +52,14 @@ function drawSummary() {
     el("p", { class: "soft small" }, report.summary.remarks.join(" ")));
   byId("subtitle").textContent = `${plural(utterances, "utterance")}, ${count(words.reference)} words, ${minutes(report.speed.duration_s)} of audio · ` +
     `${report.decoding} · ${report.origin.created.slice(0, 10)}`;
+}
+
+/** What the word error rate and its interval mean, for someone who has never seen one. */
+function conclusion({ rate, errors, reference, interval }) {
+  if (rate === null) return "The references contain no words, so there is no word error rate.";
+  const wrong = `${count(errors)} word errors in ${plural(reference, "word")} that were said: a word error rate (WER) of ${percent(rate)}`;
+  if (!interval) return `${wrong}. There are too few utterances to say how exact that is.`;
+  return `${wrong}, about one in ${(1 / rate).toFixed(rate > 0.2 ? 1 : 0)}. On other speech of this kind it would be between ${percent(interval.low, 1)} and ${percent(interval.high, 1)} (95 % interval).`;
 }
 
 const minutes = (seconds) => (seconds < 90 ? `${seconds.toFixed(0)} s` : seconds < 5400 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`);
@@ -74,18 +82,18 @@ function drawParts() {
     const isRange = key === "duration" || key === "speaking_rate";
     const highs = parts.map((part) => part.words.interval?.high ?? part.words.rate ?? 0);
     const most = Math.min(Math.max(...highs), 3 * Math.max(...parts.map((part) => part.words.rate ?? 0)));
-    const narrow = (part) => el("button", { type: "button", class: "link", title: "Show these utterances", onclick: () => narrowTo(isRange ? `${part.name} ${label === "seconds" ? "s" : "words/s"}` : `${label} ${part.name}`, test(part)) }, part.name);
+    const narrow = (part) => el("button", { type: "button", class: "link", title: "Show these utterances", onclick: () => narrowTo(isRange ? `${part.name} ${label === "seconds" ? "s" : "words/s"}` : `${label} ${part.name}`, test(part)) }, el("bdi", {}, part.name));
     const words = (name, text) => ({ name, label: text, number: true, value: (part) => part.words[name] });
     const host = el("div", { class: "block" });
     byId("parts-body").append(host);
     new Table(host, {
-      caption, rows: parts, size: 15,
+      caption, rows: parts, size: 15, dim: (part) => part.utterances < 4,
       sort: isRange ? null : ["rate", -1],
       columns: [
         { name: "name", label, value: (part) => (isRange ? part.low ?? -1 : part.name), show: narrow },
+        { name: "rate", label: "WER", number: true, value: (part) => part.words.rate, show: (part) => percent(part.words.rate) },
         { name: "utterances", label: "utterances", number: true, value: (part) => part.utterances },
         words("reference", "words"), words("substitutions", "substituted"), words("deletions", "deleted"), words("insertions", "inserted"),
-        { name: "rate", label: "WER", number: true, value: (part) => part.words.rate, show: (part) => percent(part.words.rate) },
         { name: "ends", label: "95 % interval", fixed: true, value: () => 0, show: (part) => smallInterval(part.words.rate, part.words.interval, most) },
       ],
     });
@@ -168,25 +176,43 @@ function reliability(calibration) {
 const table = new Table(byId("utterances-body"), {
   caption: "Utterances with their alignment", rows, sort: ["errors", -1], detail, nothing: "No utterance matches the search and the filters.",
   columns: [
-    { name: "id", label: "utterance", value: (row) => row.id, show: (row, own) => own.opener(row, row.id), class: "name" },
+    { name: "id", label: "utterance", value: (row) => row.id, show: (row, own) => own.opener(row, el("bdi", {}, row.id)), class: "name" },
+    { name: "rate", label: "WER", number: true, value: (row) => row.rate, show: (row) => percent(row.rate, 0) },
     { name: "text", label: "reference and hypothesis", value: (row) => row.texts[0], show: (row) => inline(row.pairs), class: "text" },
-    { name: "speaker", label: "speaker", value: (row) => row.speaker, show: (row) => row.speaker ?? "–" },
+    { name: "speaker", label: "speaker", value: (row) => row.speaker, show: (row) => el("bdi", {}, row.speaker ?? "–") },
     { name: "duration", label: "duration", number: true, value: (row) => row.duration, show: (row) => `${row.duration.toFixed(1)} s` },
     { name: "errors", label: "errors", number: true, value: (row) => row.errors },
-    { name: "rate", label: "WER", number: true, value: (row) => row.rate, show: (row) => percent(row.rate, 0) },
+    { name: "corpus", label: "corpus", value: (row) => row.corpus, show: (row) => el("bdi", {}, row.corpus) },
     { name: "confidence", label: "confidence", number: true, value: (row) => row.confidence, show: (row) => percent(row.confidence, 0) },
     { name: "audio", label: "audio", value: (row) => (row.media ? 0 : 1), show: (row) => (row.media ? "yes" : el("span", { class: "soft" }, "no")) },
-  ].filter((column) => column.name !== "speaker" || rows.some((row) => row.speaker !== null)),
+  ].filter((column) => (column.name !== "speaker" || rows.some((row) => row.speaker !== null)) && (column.name !== "corpus" || report.corpora.length > 1)),
+});
+
+const SHOWN = {
+  all: () => true, wrong: (row) => row.errors > 0, right: (row) => row.errors === 0, audio: (row) => row.media,
+  substitution: (row) => row.substitution, deletion: (row) => row.deletion, insertion: (row) => row.insertion,
+};
+for (const option of byId("show").options) option.textContent += ` (${count(rows.filter(SHOWN[option.value]).length)})`;
+
+/** Keys: n and p open the next and previous utterance with errors, e opens all of this page, space plays. */
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  const wrong = (row) => row.errors > 0;
+  const audio = document.querySelector("td.detail audio");
+  if (event.key === "n") table.step(1, wrong);
+  else if (event.key === "p") table.step(-1, wrong);
+  else if (event.key === "e") table.openAll();
+  else if (event.key === " " && audio && !/^(BUTTON|AUDIO|A)$/.test(event.target.tagName)) {
+    event.preventDefault();
+    if (audio.paused) audio.play();
+    else audio.pause();
+  }
 });
 
 function visible() {
   const query = byId("search").value.trim().toLowerCase().split(/\s+/).join(" ");
   const show = byId("show").value;
-  const matches = {
-    all: () => true, wrong: (row) => row.errors > 0, right: (row) => row.errors === 0, audio: (row) => row.media,
-    substitution: (row) => row.substitution, deletion: (row) => row.deletion, insertion: (row) => row.insertion,
-  }[show];
-  return rows.filter((row) => matches(row) && row.searchText.includes(query) && (!focus || focus.test(row)));
+  return rows.filter((row) => SHOWN[show](row) && row.searchText.includes(query) && (!focus || focus.test(row)));
 }
 
 const refresh = () => table.setRows(visible());

@@ -35,8 +35,8 @@ function compareValues(a, b, sign) {
  * `detail(row)` returns the nodes that open below a row.
  */
 class Table {
-  constructor(host, { caption, columns, rows, size = 25, sort = null, detail = null, nothing = "Nothing to show." }) {
-    Object.assign(this, { columns, size, detail, nothing, caption });
+  constructor(host, { caption, columns, rows, size = 25, sort = null, detail = null, nothing = "Nothing to show.", dim = () => false }) {
+    Object.assign(this, { columns, size, detail, nothing, caption, dim });
     this.opened = new Map();
     this.page = 0;
     this.heads = new Map(columns.map((column) => [column.name, this.head(column)]));
@@ -104,7 +104,7 @@ class Table {
     const cells = this.columns.map((column, place) =>
       el(place ? "td" : "th", { scope: place ? null : "row", dir: column.class === "text" ? "auto" : null, class: [column.number && "number", column.class].filter(Boolean).join(" ") || null },
         column.show ? column.show(row, this) : column.number ? count(column.value(row)) : column.value(row)));
-    return el("tr", {}, cells);
+    return el("tr", { class: this.dim(row) ? "dim" : null }, cells);
   }
 
   /** A button that opens and closes the details of its row. */
@@ -127,6 +127,20 @@ class Table {
       turn.textContent = isOpen ? "▸" : "▾";
     });
     return button;
+  }
+
+  /** Open the next row, or the previous one, that fulfils a condition; the others are closed. */
+  step(by, test) {
+    const current = [...this.opened.keys()].at(-1);
+    let place = current === undefined ? (by > 0 ? -1 : this.rows.length) : this.rows.indexOf(current);
+    do place += by; while (this.rows[place] && !test(this.rows[place]));
+    if (this.rows[place]) this.reveal(this.rows[place]);
+  }
+
+  /** Open the details of all rows on this page, or close them. */
+  openAll() {
+    const closed = [...this.body.querySelectorAll("[aria-expanded=false]")];
+    for (const button of closed.length ? closed : this.body.querySelectorAll("[aria-expanded=true]")) button.click();
   }
 
   /** Go to the page of a row and open its details. */
@@ -199,7 +213,7 @@ function ticks(low, high, target = 5) {
 function intervals(rows, { label, low = 0, unit = "%", zero = false }) {
   const left = 130, width = 480, top = 6, step = 40, right = width - 26;
   const values = rows.flatMap((row) => [row.rate, row.ends?.low, row.ends?.high]).filter((value) => Number.isFinite(value));
-  const minimum = Math.min(low, ...values), maximum = Math.max(...values, minimum + 0.001);
+  const minimum = Math.min(low, ...values), maximum = Math.max(...values, zero ? 0 : -Infinity, minimum + 0.001);
   const margin = (maximum - minimum) * 0.06, from = minimum === 0 ? 0 : minimum - margin, to = maximum + margin;
   const x = (value) => left + ((value - from) / (to - from)) * (right - left);
   const bottom = top + step * rows.length;

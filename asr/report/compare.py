@@ -12,7 +12,7 @@ from asr.report.output_folder import write_files
 from asr.scoring.alignment import RULES
 from asr.scoring.compare import Comparison
 from asr.scoring.summary import report
-from asr.scoring.verdict import markdown
+from asr.scoring.verdict import conclusion, markdown
 
 FORMAT = 1
 """Format version of comparison.json."""
@@ -52,6 +52,7 @@ def _data(comparison: Comparison, links: list[str | None]) -> dict[str, Any]:
     """The data for comparison.js: `to_dict`, the summaries of both systems, and all utterances with both alignments."""
     results = comparison.to_dict()
     return {
+        "conclusion": conclusion(comparison),
         "names": comparison.names,
         "links": links,
         "rule_name": RULES[comparison.a.rule],

@@ -17,12 +17,15 @@ def render(comparison: Comparison) -> str:
     for a, b in comparison.changes[:MAX_CHANGES]:
         lines += ["", f"{a.id}: {a.words.errors} -> {b.words.errors} errors", f"  reference  {a.reference}"]
         lines += [f"  A          {a.hypothesis}", f"  B          {b.hypothesis}"]
+    lines += ["", conclusion(comparison)]
     return "\n".join(line.rstrip() for line in lines)
 
 
 def markdown(comparison: Comparison) -> str:
     """Render as Markdown; no newline at the end."""
     lines = [
+        f"**{_escaped(conclusion(comparison))}**",
+        "",
         "| system | WER | errors | substituted | deleted | inserted | reference |",
         "|---|--:|--:|--:|--:|--:|--:|",
         *(f"| {' | '.join(map(_escaped, row))} |" for row in _rows(comparison)),
@@ -35,6 +38,23 @@ def markdown(comparison: Comparison) -> str:
             cells = a.id, f"{a.words.errors} -> {b.words.errors}", a.reference, a.hypothesis, b.hypothesis
             lines.append(f"| {' | '.join(map(_escaped, cells))} |")
     return "\n".join(lines)
+
+
+def conclusion(comparison: Comparison) -> str:
+    """Say in one sentence which system is better, or that this cannot be said, by MAPSSWE, else by the sign test."""
+    a, b = comparison.a.words, comparison.b.words
+    if comparison.difference is None:
+        return "The references contain no words, so neither system can be said to be better."
+    test = comparison.mapsswe or comparison.sign
+    if a.errors == b.errors or not test.significant:
+        return (
+            f"No difference can be shown: A makes {a.errors:,} word errors and B {b.errors:,}, and chance alone makes a "
+            f"difference as large or larger with a probability of {_p(test.p)}."
+        )
+    better, most, least = ("B", a.errors, b.errors) if b.errors < a.errors else ("A", b.errors, a.errors)
+    share = f"{100 * (most - least) / most:.0f} % fewer word errors"
+    certainty = "p < 0.001" if test.p < 0.001 else f"p = {_p(test.p)}"
+    return f"{better} is better: {share} ({most:,} -> {least:,}); a difference this large is not chance ({certainty})."
 
 
 def _escaped(text: str) -> str:
@@ -58,7 +78,7 @@ def _findings(comparison: Comparison) -> list[str]:
     change, test, sign = comparison.difference, comparison.mapsswe, comparison.sign
     lines = []
     if change is None:
-        lines.append("WER of B minus A: undefined because the references contain no words.")
+        lines.append("Change in WER (B - A): undefined because the references contain no words.")
     else:
         interval = change.interval
         interval_text = f"no interval, which takes at least {MIN_UNITS} utterances and a difference"
@@ -68,7 +88,7 @@ def _findings(comparison: Comparison) -> list[str]:
                 f"(bootstrap, {interval.draws:,} draws of {interval.units:,} {interval.by}s)"
             )
         lines += [
-            f"WER of B minus A: {100 * change.rate:+.2f} points, {interval_text}.",
+            f"Change in WER (B - A): {100 * change.rate:+.2f} points, {interval_text}.",
             f"Probability of improvement: B is better in {100 * change.better:.1f} % of the draws, "
             f"worse in {100 * change.worse:.1f} %.",
         ]
