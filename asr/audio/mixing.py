@@ -21,8 +21,8 @@ def mix(block: np.ndarray) -> np.ndarray:
     if count == 1:
         return block[:, 0].copy()
     signs = _signs(block) if len(block) >= MIN_SAMPLES else np.ones(count)
-    weights = (signs / count).astype(block.dtype)
-    return reduce(np.add, (column * weight for column, weight in zip(block.T, weights, strict=True)))
+    divisors = (signs * count).astype(block.dtype)
+    return reduce(np.add, (column / divisor for column, divisor in zip(block.T, divisors, strict=True)))
 
 
 def _signs(block: np.ndarray) -> np.ndarray:

@@ -68,6 +68,8 @@ def _network_weights(constants: Mapping[str, np.ndarray], kinds: Sequence[CellKi
     def put(name: str, array: np.ndarray) -> None:
         weights[name] = torch.from_numpy(np.array(array, dtype=np.float32))
 
+    if len(kinds) != len(_indices(constants, "context.layers.{}.B")):
+        raise ValueError("recurrent layers and their weights differ in number")
     put("features.mean", constants["features.mean"])
     put("features.std", 1 / constants["features.inverse_std"])
     for name in ("weight", "bias"):

@@ -48,8 +48,8 @@ def conclusion(comparison: Comparison) -> str:
     test = comparison.mapsswe or comparison.sign
     if a.errors == b.errors or not test.significant:
         return (
-            f"No difference can be shown: A makes {a.errors:,} word errors and B {b.errors:,}, and chance alone makes a "
-            f"difference as large or larger with a probability of {_p(test.p)}."
+            f"No difference can be shown: A makes {a.errors:,} word errors and B {b.errors:,}, and chance alone makes "
+            f"such a difference or a larger one with a probability of {_p(test.p)}."
         )
     better, most, least = ("B", a.errors, b.errors) if b.errors < a.errors else ("A", b.errors, a.errors)
     share = f"{100 * (most - least) / most:.0f} % fewer word errors"

@@ -10,13 +10,20 @@ from asr.data.manifest import Utterance
 from asr.evaluation.recognition import BATCH, evaluate, recognise
 from asr.models.description import AcousticDescription
 from asr.text import CharTokenizer
+from asr.transcription import windows
 from asr.transcription.transcriber import Transcriber
 
 TOKENIZER = CharTokenizer(" abcdefghij")
 
 
+@pytest.fixture(autouse=True)
+def samples_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without adapting the level, because the fake model reads numbers from samples."""
+    monkeypatch.setattr(windows.Leveller, "__call__", lambda _self, waveform: (waveform, False))
+
+
 class Parrot:
-    """A fake model whose log-probs spell the digits of the first sample of the waveform: 12 -> "bc"."""
+    """A fake model whose log-probs spell the digits of the waveform's first sample in thousandths: 0.012 -> "bc"."""
 
     description = AcousticDescription(name="parrot", sample_rate=1000, frame_shift_s=0.01, tokenizer=TOKENIZER)
 
@@ -25,7 +32,7 @@ class Parrot:
 
     def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
         self.batches.append(len(waveforms))
-        return [self._spell(f"{int(w[0])}") for w in waveforms]
+        return [self._spell(f"{round(1000 * float(w[0]))}") for w in waveforms]
 
     def _spell(self, digits: str) -> np.ndarray:
         tokens = [t for digit in digits for t in (TOKENIZER.alphabet.index("abcdefghij"[int(digit)]) + 1, 0)]
@@ -52,7 +59,7 @@ def test_each_hypothesis_is_paired_with_its_reference(count: int) -> None:
     def report(task: str, done: float, total: float | None) -> None:
         reported.append((done, total))
 
-    score = evaluate(model, utterances, read=lambda u: np.array([float(str(u.audio_filepath))]), progress=report)
+    score = evaluate(model, utterances, read=lambda u: np.array([float(str(u.audio_filepath)) / 1000]), progress=report)
     assert [u.hypothesis for u in score.utterances] == [letters(n) for n in numbers]
     assert score.sentence_errors == count // 3
     assert len(reported) == count
@@ -74,7 +81,7 @@ def test_long_utterances_run_in_windows_and_in_their_own_batch() -> None:
                 for rows, waveform in zip(super().log_probs(waveforms), waveforms, strict=True)
             ]
 
-    waveforms = {"long": np.full(200_000, 12.0), "short": np.full(3_000, 34.0)}  # at 1 kHz: 200 s and 3 s
+    waveforms = {"long": np.full(200_000, 0.012), "short": np.full(3_000, 0.034)}  # at 1 kHz: 200 s and 3 s
     utterances = [Utterance(name, Path(name), len(w) / 1000, "") for name, w in waveforms.items()]
     model = Counting()
     score = evaluate(model, utterances, read=lambda u: waveforms[u.id])
@@ -90,7 +97,7 @@ def test_words_have_the_same_times_and_confidence_as_in_transcription() -> None:
     model = Parrot()
 
     def read(utterance: Utterance) -> np.ndarray:
-        return np.full(round(1000 * utterance.duration), float(utterance.id))
+        return np.full(round(1000 * utterance.duration), float(utterance.id) / 1000)
 
     transcripts = recognise(model, utterances, read=read)
     for utterance, transcript in zip(utterances, transcripts, strict=True):

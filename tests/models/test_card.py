@@ -31,7 +31,7 @@ def test_an_evaluation_stores_its_scores(smoke_model: Path, smoke_corpus: Path, 
     assert (greedy["wer"], greedy["words"]) == (words["rate"], words["reference"])
     assert greedy["cer"] == report["summary"]["characters"]["rate"]
     assert greedy["duration_s"] == report["speed"]["duration_s"]
-    shown = call("info", path)
+    shown = call("info", path, "--full")
     assert f"{100 * words['rate']:.2f} %" in shown and greedy["corpus"] in shown
 
 
@@ -48,7 +48,7 @@ def test_groups_of_speakers_with_enough_words_are_stored(smoke_model: Path, smok
     groups = json.loads(call("info", path, "--json"))["scores"]["evaluations"][0]["groups"]
     assert [group["value"] for group in groups] == ["female", "male", "common"]  # "rare" has too few words
     assert sum(group["words"] for group in groups[:2]) == report["summary"]["words"]["reference"]
-    shown = call("info", path)
+    shown = call("info", path, "--full")
     assert "\n  female " in shown and "\n  accent common " in shown
 
 

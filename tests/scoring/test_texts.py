@@ -179,7 +179,7 @@ def test_trn_and_ctm_are_matched_by_file() -> None:
             REF_CTM,
             "f1 A 1.5 -0.1 hello\n",
             (".ctm", ".ctm"),
-            "hyp.ctm, line 1: the start 1.5 and the duration -0.1 must not be negative; correct them, or leave the "
+            "hyp.ctm, line 1: the start 1.5 and the duration -0.1 must not be negative: correct them, or leave the "
             "line "
             "out.",
         ),

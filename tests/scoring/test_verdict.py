@@ -24,7 +24,8 @@ def test_text() -> None:
         "A: old_run  16.67 %       2            1        1         0         12\n"
         "B: new      16.67 %       2            1        1         0         12\n"
         "\n"
-        f"WER of B minus A: +0.00 points, 95 % interval {low} to {high} (bootstrap, 10,000 draws of 4 utterances).\n"
+        f"Change in WER (B - A): +0.00 points, 95 % interval {low} to {high} (bootstrap, 10,000 draws of 4 "
+        "utterances).\n"
         f"Probability of improvement: B is better in {100 * change.better:.1f} % of the draws, "
         f"worse in {100 * change.worse:.1f} %.\n"
         "Warning: with only 4 utterances the interval is imprecise.\n"
@@ -46,13 +47,18 @@ def test_text() -> None:
         "3: 1 -> 0 errors\n"
         "  reference  good morning\n"
         "  A          good\n"
-        "  B          good morning"
+        "  B          good morning\n"
+        "\n"
+        "No difference can be shown: A makes 2 word errors and B 2, and chance alone makes such a difference or a "
+        "larger "
+        "one with a probability of 1.000."
     )
 
 
 def test_markdown() -> None:
     lines = markdown(COMPARISON).splitlines()
-    assert lines[:4] == [
+    assert lines[0].startswith("**No difference can be shown: ")
+    assert lines[2:6] == [
         "| system | WER | errors | substituted | deleted | inserted | reference |",
         "|---|--:|--:|--:|--:|--:|--:|",
         "| A: old\\_run | 16.67 % | 2 | 1 | 1 | 0 | 12 |",
@@ -70,6 +76,10 @@ def test_the_better_system_is_named_if_significant() -> None:
     text = render(compare(worse, right))
     assert text.count(": B is better.") == 2
     assert "no significant difference" not in text
+    assert text.endswith(
+        f"B is better: 100 % fewer word errors ({worse.words.errors} -> 0); a difference this large is not chance "
+        "(p < 0.001)."
+    )
     swapped = render(compare(right, worse))
     assert swapped.count(": A is better.") == 2
     assert "equal in 0 (ignored), p = 1.8e-12: " in swapped  # 2 / 2 ** 40
@@ -77,11 +87,12 @@ def test_the_better_system_is_named_if_significant() -> None:
 
 def test_without_a_reference_word() -> None:
     empty = score([""], ["uh"])
-    assert "WER of B minus A: undefined because the references contain no words." in render(compare(empty, empty))
+    assert "Change in WER (B - A): undefined because the references contain no words." in render(compare(empty, empty))
 
 
 def test_without_an_interval() -> None:
     same = replace(COMPARISON.a)
     text = render(compare(same, same))
     assert "+0.00 points, no interval, which takes at least 4 utterances and a difference." in text
-    assert text.endswith("weights (4, 3, 3).")  # no utterance changed
+    assert "No difference can be shown" in text
+    assert " -> " not in text, "no utterance changed"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from made_transcripts import SMALL, by_channel, transcripts
 
-from asr.transcript.formats import to_ctm, to_json, to_srt, to_textgrid, to_tsv, to_txt, to_vtt
+from asr.transcript.formats import to_audacity, to_ctm, to_json, to_srt, to_textgrid, to_tsv, to_txt, to_vtt
 from asr.transcript.transcript import Transcript, merged
 from asr.transcript.words import PAUSE_MS, Word, to_ms
 
@@ -119,7 +119,7 @@ def test_json_round_trips_the_words(transcript: Transcript) -> None:
     content = to_json(transcript)
     assert content.endswith("}\n")
     parsed = json.loads(content)
-    assert list(parsed) == ["text", "duration_s", "source", "model", "confidence", "words"]
+    assert list(parsed) == ["text", "duration_s", "source", "model", "confidence", "words", "segments"]
     assert parsed["text"] == " ".join(word.text for word in transcript.words)
     assert parsed["duration_s"] == pytest.approx(transcript.duration_s, abs=0.00051)
     assert len(parsed["words"]) == len(transcript.words)
@@ -129,6 +129,12 @@ def test_json_round_trips_the_words(transcript: Transcript) -> None:
         assert entry["start_s"] == pytest.approx(word.start_s, abs=0.00051)
         assert entry["end_s"] == pytest.approx(word.end_s, abs=0.00051)
         assert entry["confidence"] == pytest.approx(word.confidence, abs=0.000051)
+    of_segments = [entry for segment in parsed["segments"] for entry in segment["words"]]
+    assert [entry["word"] for entry in of_segments] == [f" {word.text}" for word in transcript.words]
+    assert [segment["id"] for segment in parsed["segments"]] == list(range(len(parsed["segments"])))
+    for segment in parsed["segments"]:
+        assert segment["text"] == "".join(entry["word"] for entry in segment["words"])
+        assert (segment["start"], segment["end"]) == (segment["words"][0]["start"], segment["words"][-1]["end"])
 
 
 def test_merged_keeps_the_source_and_the_turns_of_a_call() -> None:
@@ -177,43 +183,28 @@ def test_txt_golden() -> None:
 
 
 def test_json_golden() -> None:
-    assert (
-        to_json(SMALL)
-        == """{
-  "text": "so <ah> q&a für",
-  "duration_s": 3663.0,
-  "source": "talk.wav",
-  "model": "small.onnx",
-  "confidence": 0.6844,
-  "words": [
-    {
-      "text": "so",
-      "start_s": 0.08,
-      "end_s": 0.24,
-      "confidence": 0.9877
-    },
-    {
-      "text": "<ah>",
-      "start_s": 0.24,
-      "end_s": 0.5,
-      "confidence": 0.5
-    },
-    {
-      "text": "q&a",
-      "start_s": 1.2,
-      "end_s": 1.4,
-      "confidence": 1.0
-    },
-    {
-      "text": "für",
-      "start_s": 3661.001,
-      "end_s": 3662.5,
-      "confidence": 0.25
+    """The layout; numbers are rounded."""
+    parsed = json.loads(to_json(SMALL))
+    assert parsed.pop("words")[1] == {"text": "<ah>", "start_s": 0.24, "end_s": 0.5, "confidence": 0.5}
+    segments = parsed.pop("segments")
+    assert len(segments) == 3
+    assert segments[0] == {
+        "id": 0,
+        "start": 0.08,
+        "end": 0.5,
+        "text": " so <ah>",
+        "words": [
+            {"word": " so", "start": 0.08, "end": 0.24, "probability": 0.9877},
+            {"word": " <ah>", "start": 0.24, "end": 0.5, "probability": 0.5},
+        ],
     }
-  ]
-}
-"""
-    )
+    assert parsed == {
+        "text": "so <ah> q&a für",
+        "duration_s": 3663.0,
+        "source": "talk.wav",
+        "model": "small.onnx",
+        "confidence": 0.6844,
+    }
 
 
 def test_srt_golden() -> None:
@@ -258,6 +249,7 @@ def test_empty() -> None:
         "source": None,
         "model": None,
         "confidence": None,
+        "segments": [],
         "words": [],
     }
 
@@ -343,3 +335,9 @@ def test_textgrid_has_a_tier_for_each_channel() -> None:
         "channel 1": [(0.0, 1.0, "and")],
         "channel 2": [(0.0, 0.2, ""), (0.2, 0.4, "yes"), (0.4, 1.0, "")],
     }
+
+
+def test_audacity_has_one_label_per_phrase() -> None:
+    assert to_audacity(SMALL) == (
+        "0.080000\t0.500000\tso <ah>\n1.200000\t1.400000\tq&a\n3661.000600\t3662.500000\tfür\n"
+    )

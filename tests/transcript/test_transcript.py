@@ -38,7 +38,7 @@ def test_confidence_is_the_mean_over_words() -> None:
 
 
 def test_unknown_format(tmp_path: Path) -> None:
-    message = "Unknown transcript format 'doc': choose one of txt, json, srt, vtt, tsv, ctm, TextGrid\\."
+    message = "Unknown transcript format 'doc': choose one of txt, json, srt, vtt, tsv, ctm, TextGrid, audacity\\."
     with pytest.raises(AsrError, match=message):
         SMALL.to("doc")
     with pytest.raises(AsrError, match=message):
