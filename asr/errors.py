@@ -5,6 +5,18 @@ remedy; the command line prints it and exits with a non-zero status. Any other e
 traceback.
 """
 
+import re
+
+
+def printable(text: str) -> str:
+    """Escape control characters, with which a name could forge lines or steer a terminal.
+
+    A line break stays if the next line is indented, as in lists.
+    """
+    return re.sub(
+        r"\n(?!  )|[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]", lambda match: ascii(match[0])[1:-1], text
+    )
+
 
 class AsrError(Exception):
     """An error in the input, explained in one sentence."""

@@ -68,6 +68,8 @@ LEADING = frozenset(
 """Words that begin with an apostrophe; before any other it is a quotation mark."""
 TRAILING = frozenset(["an'", "don'", "fo'", "jes'", "las'", "mo'", "o'", "ol'", "po'", "th'", "wi'", "wid'", "yo'"])
 """Words that end with an apostrophe, besides plural possessives (the boys' room) and those in -in' (going)."""
+MAX_CHARACTERS = 20_000
+"""Of an alphabet in a file."""
 EDGE = re.compile(r"(?<![a-z])'|'(?![a-z])")
 """An apostrophe at the edge of a word."""
 WORD_START = "\u2581"
@@ -283,18 +285,37 @@ def train_subwords(texts: Iterable[str], alphabet: str, size: int) -> SubwordTok
 
 def tokenizer_from_json(text: str) -> Tokenizer:
     """Restore the tokenizer from a model file. Raises ModelError for an unknown type."""
-    description = json.loads(text)
+    try:
+        description = json.loads(text)
+    except RecursionError:
+        raise ModelError("The tokenizer in its metadata is nested too deeply: export it again.") from None
+    if not isinstance(description, dict):
+        raise ModelError("The tokenizer in its metadata is not a JSON object: export it again.")
     match description.get("type"):
         case "characters":
-            return CharTokenizer(description["alphabet"])
+            return CharTokenizer(_tokens(description["alphabet"], "alphabet"))
         case "subwords":
             model = base64.b64decode(description["model"], validate=True)
-            return SubwordTokenizer(description["alphabet"], tuple(description["pieces"]), model)
+            pieces = description["pieces"]
+            if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
+                raise ModelError("The sub-words of the tokenizer in its metadata are not a list of texts.")
+            for piece in pieces:
+                _tokens(piece, "sub-word")
+            return SubwordTokenizer(_tokens(description["alphabet"], "alphabet"), tuple(pieces), model)
         case other:
             raise ModelError(
                 f"The model's tokenizer is of type {other!r}, but this version of asr only knows 'characters' and "
                 "'subwords': install the version that wrote the model, or a newer one."
             )
+
+
+def _tokens(text: Any, what: str) -> str:
+    """Check the text of tokens from a file: not empty, of limited length, and without control characters."""
+    if not isinstance(text, str) or not 0 < len(text) <= MAX_CHARACTERS:
+        raise ModelError(f"The {what} of the tokenizer in its metadata must have 1 to {MAX_CHARACTERS:,} characters.")
+    if bad := [c for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")]:
+        raise ModelError(f"The {what} of the tokenizer in its metadata contains the control character U+{ord(bad[0]):04X}.")
+    return text
 
 
 def _check_alphabet(text: str, alphabet: str) -> None:

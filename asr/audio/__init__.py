@@ -15,13 +15,11 @@ import numpy as np
 from asr.audio.decoders import SLACK_S, AudioReader, open_audio
 from asr.audio.headers import libsndfile_reads_all, skip_id3
 from asr.audio.mixing import mix
+from asr.audio.rates import MAX_RATE, MIN_RATE
 from asr.audio.sources import Source, buffered, name_of, seekable
 from asr.errors import AudioError
 
 __all__ = ["MAX_RATE", "MIN_RATE", "Source", "blocks", "buffered", "channels", "duration_s", "load"]
-
-MIN_RATE, MAX_RATE = 1_000, 768_000
-"""Range of accepted sample rates in Hz; a header with a rate outside it is considered damaged."""
 
 MAX_SAMPLE = 1e10
 """Largest accepted absolute sample value: far beyond 32-bit integers, and its square is well within a float32."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from asr.errors import AsrError, MissingExtra
+from asr.errors import AsrError, MissingExtra, printable
 from asr.version import __version__
 
 COMMANDS = {
@@ -86,7 +86,7 @@ class LazyGroup(click.Group):
 def _as_click_error(error: Exception, what: str) -> Exception:
     """Convert a domain error into a click error; the only place that does."""
     if isinstance(error, AsrError):
-        return click.ClickException(str(error))
+        return click.ClickException(printable(str(error)))
     if isinstance(error, BrokenPipeError):
         return error  # click exits quietly on a closed pipe
     if isinstance(error, ModuleNotFoundError):

@@ -12,7 +12,7 @@ from asr.cli import options
 from asr.cli.progress import Bar, bar
 from asr.cli.transcripts import Printer, Writer
 from asr.decoding.options import DecodingOptions
-from asr.errors import AsrError
+from asr.errors import AsrError, printable
 
 if TYPE_CHECKING:
     from asr.models.session import Device
@@ -159,7 +159,7 @@ def transcribe(
         )
     failed = [recording for recording in recordings if recording.problem]
     for recording in failed:
-        click.echo(f"Error: {recording.problem}", err=True)
+        click.echo(f"Error: {printable(recording.problem)}", err=True)
     usable = [recording for recording in recordings if not recording.problem]
     if not usable:
         sys.exit(1)

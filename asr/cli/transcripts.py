@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from asr.cli.progress import Bar
-from asr.errors import AsrError
+from asr.errors import AsrError, printable
 
 if TYPE_CHECKING:
     from asr.transcript.transcript import Transcript
@@ -56,12 +56,12 @@ class _Sink(ABC):
 
     def name(self, index: int) -> str:
         """The recording's name for messages."""
-        return click.format_filename(self.recordings[index].source)
+        return printable(click.format_filename(self.recordings[index].source))
 
     def fail(self, error: AsrError) -> None:
         """Report an error."""
         self.failed += 1
-        self.shown.print(f"Error: {error}\n", err=True)
+        self.shown.print(f"Error: {printable(str(error))}\n", err=True)
 
     def count(self, index: int, transcript: "Transcript") -> None:
         """Count a finished transcript, and say why one is empty."""
@@ -228,7 +228,7 @@ class Writer(_Sink):
             if error is not None:
                 raise error
             for path in outputs.finish(result):
-                self.shown.print(f"{click.format_filename(path)}\n")
+                self.shown.print(f"{printable(click.format_filename(path))}\n")
             self.count(index, result)
         except AsrError as problem:
             self.fail(problem)

@@ -1,11 +1,14 @@
 """Default decoding settings of a model, as found by `asr tune` and stored in the model file."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from asr.errors import AsrError
+from asr.models import metadata as checks
+
+MAX_BEAM = 10_000
+"""Widest beam, as on the command line."""
 
 OLD_NAMES = {"least_confidence": "min_confidence"}
 """Names in files of format version 1 -> current names."""
@@ -57,11 +60,15 @@ class Settings:
             rescoring = fields.pop("rescoring", None)
             fields["lm_size"] = tuple(fields.get("lm_size", ()))
             settings = Settings(**fields, rescoring=Rescoring(**rescoring) if rescoring else None)
-            numbers = [settings.lm_weight, settings.word_bonus, settings.temperature, *(rescoring or {}).values()]
-            is_valid = all(map(math.isfinite, numbers)) and settings.temperature > 0 and settings.beam >= 0
-            is_valid = is_valid and 0 <= settings.min_confidence <= 1
-        except TypeError as error:
-            raise AsrError(f"the decoding settings are damaged ({error})") from None
-        if not is_valid:
-            raise AsrError("the decoding settings are damaged (a value is out of range)")
+            checks.integer(settings.beam, "beam", 0, MAX_BEAM)
+            checks.real(settings.temperature, "temperature", 1e-3, 1e3)
+            checks.real(settings.min_confidence, "min_confidence", 0.0, 1.0)
+            for key in ("lm_weight", "word_bonus"):
+                checks.real(getattr(settings, key), key, -1e6, 1e6)
+            for key, value in (rescoring or {}).items():
+                checks.real(value, key, -1e6, 1e6)
+            for count in settings.lm_size:
+                checks.integer(count, "lm_size", 0, 10**12)
+        except (TypeError, ValueError) as error:
+            raise AsrError(f"the decoding settings are damaged: {error}") from None
         return settings

@@ -1,14 +1,18 @@
 """The metadata of a model file, written by export and read by everything else."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from asr.audio.rates import MAX_RATE, MIN_RATE
 from asr.errors import AsrError, DataError, ModelError
+from asr.models import metadata as checks
 from asr.models.decoding_settings import Settings
 from asr.text import Tokenizer, tokenizer_from_json
+
+MAX_DIGITS = 9
+"""Of a format version."""
 
 FORMAT_VERSION = 2
 """Incremented when older versions of asr could no longer run newer files correctly."""
@@ -92,22 +96,22 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> AcousticDescriptio
     """Parse the metadata of an acoustic model. Raises ModelError if it is foreign, damaged, or too new."""
     common = _common(metadata, where, AcousticDescription.kind)
     try:
-        sample_rate, frame_shift_s = int(metadata["sample_rate"]), float(metadata["frame_shift_s"])
-    except (KeyError, ValueError) as error:
+        sample_rate = checks.integer(metadata["sample_rate"], "sample_rate", MIN_RATE, MAX_RATE)
+        frame_shift_s = checks.real(metadata["frame_shift_s"], "frame_shift_s", 0.001, 1.0)
+        precision = checks.string(metadata.get("precision", "float"), "precision", 100)
+        decoding = Settings.from_dict(checks.parse_object(metadata.get("decoding", "{}"), "decoding"))
+    except (KeyError, ValueError, AsrError) as error:
         raise ModelError(f"Model {where} has damaged metadata ({error}): export it again.") from None
-    if not (sample_rate > 0 and 0 < frame_shift_s < math.inf):
-        raise ModelError(f"Model {where} has damaged metadata (a value is out of range): export it again.")
-    try:
-        decoding = Settings.from_dict(json.loads(metadata.get("decoding", "{}")))
-    except (ValueError, AttributeError, AsrError) as error:
-        raise ModelError(f"Model {where} has damaged metadata ({error}): tune or export it again.") from None
+    language_model = metadata.get("language_model", "")
+    if not language_model.isascii():
+        raise ModelError(f"Model {where} has a damaged language model, which is not base64: tune it again.")
     return AcousticDescription(
         **common,
         sample_rate=sample_rate,
         frame_shift_s=frame_shift_s,
-        precision=metadata.get("precision", "float"),
+        precision=precision,
         decoding=decoding,
-        language_model=metadata.get("language_model", ""),
+        language_model=language_model,
     )
 
 
@@ -119,34 +123,30 @@ def language_from_metadata(metadata: Mapping[str, str], where: str) -> LanguageD
 def _common(metadata: Mapping[str, str], where: str, kind: str) -> dict[str, Any]:
     """Parse the fields that all kinds of models share."""
     version = metadata.get("format_version", "")
-    if not version.isdecimal():
+    if not (version.isascii() and version.isdecimal()):
         raise ModelError(
             f"Model {where} has no asr format version in its metadata: give a file written by `asr export`."
         )
-    if int(version) > FORMAT_VERSION:
+    if len(version) > MAX_DIGITS or int(version) > FORMAT_VERSION:
         raise ModelError(
-            f"Model {where} has format version {version}, but this version of asr only reads up to {FORMAT_VERSION}: "
+            f"Model {where} has format version {checks.short(version)}, but this version of asr only reads up to {FORMAT_VERSION}: "
             "upgrade asr."
         )
     actual_kind = metadata.get("kind", AcousticDescription.kind)  # the first files had no kind
     if actual_kind != kind:
-        raise ModelError(f"Model {where} is of the kind `{actual_kind}`, but a model of the kind `{kind}` is needed.")
+        raise ModelError(f"Model {where} is of the kind {checks.short(actual_kind)}, but a model of the kind `{kind}` is needed.")
     try:
-        fields = {
-            "name": metadata["name"],
+        texts = {key: checks.string(metadata[key], key) for key in ("name", "about", "licence", "made_with", "created")}
+        scores = checks.parse_object(metadata["scores"], "scores")
+        checks.evaluations(scores)
+        return {
+            **texts,
             "tokenizer": tokenizer_from_json(metadata["tokenizer"]),
-            "about": metadata["about"],
-            "licence": metadata["licence"],
-            "parameters": int(metadata["parameters"]),
-            "made_with": metadata["made_with"],
-            "created": metadata["created"],
-            "scores": json.loads(metadata["scores"]),
-            "recipe": json.loads(metadata["recipe"]),
+            "parameters": checks.integer(metadata["parameters"], "parameters", 0, 10**12),
+            "scores": scores,
+            "recipe": checks.parse_object(metadata["recipe"], "recipe"),
         }
     except ModelError as error:
         raise ModelError(f"Model {where}: {error}") from None
     except (KeyError, ValueError, TypeError, AttributeError, DataError) as error:
         raise ModelError(f"Model {where} has damaged metadata ({error}): export it again.") from None
-    if not (isinstance(fields["recipe"], dict) and isinstance(fields["scores"], dict)):
-        raise ModelError(f"Model {where} has damaged metadata (a value is out of range): export it again.")
-    return fields

@@ -80,7 +80,11 @@ class OnnxModel:
             )
 
         outputs = {output.name: output.shape for output in self._session.get_outputs()}
+        inputs = {node.name for node in self._session.get_inputs()}
         tokens = self.description.tokenizer.size
+        self._path = path
+        if inputs != {"waveform", "lengths"}:
+            raise ModelError(f"Model '{path}' does not have the inputs `waveform` and `lengths`: export it again.")
         if "output_lengths" not in outputs or outputs.get("log_probs", [0])[-1] != tokens:
             raise ModelError(f"Model '{path}' has no output log_probs for its {tokens} tokens: export it again.")
 
@@ -90,6 +94,24 @@ class OnnxModel:
         padded = np.zeros((len(waveforms), lengths.max()), dtype=np.float32)
         for row, waveform in zip(padded, waveforms, strict=True):
             row[: len(waveform)] = waveform
-        outputs = self._session.run(["log_probs", "output_lengths"], {"waveform": padded, "lengths": lengths})
+        try:
+            outputs = self._session.run(["log_probs", "output_lengths"], {"waveform": padded, "lengths": lengths})
+        except Exception as error:  # onnxruntime's exceptions have no other common base class
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise ModelError(f"Model '{self._path}' cannot be run ({reason}): export it again.") from None
         log_probs, frames = map(np.asarray, outputs)
+        self._check(log_probs, frames, len(waveforms))
         return [rows[:count] for rows, count in zip(log_probs, frames, strict=True)]
+
+    def _check(self, log_probs: np.ndarray, frames: np.ndarray, batch: int) -> None:
+        """Raise ModelError for outputs that no exported model gives."""
+        is_right = log_probs.ndim == 3 and len(log_probs) == batch  # noqa: PLR2004
+        is_right = is_right and log_probs.shape[2] == self.description.tokenizer.size
+        is_right = is_right and frames.shape == (batch,) and frames.min() >= 0 and frames.max() <= log_probs.shape[1]
+        if not is_right:
+            raise ModelError(
+                f"Model '{self._path}' returns arrays of the shapes {log_probs.shape} and {frames.shape} for {batch} "
+                "waveforms, which are not log-probs of its tokens: export it again."
+            )
+        if np.isnan(log_probs).any() or np.isposinf(log_probs).any():
+            raise ModelError(f"Model '{self._path}' returns values that are not numbers: train or export it again.")
