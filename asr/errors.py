@@ -13,9 +13,7 @@ def printable(text: str) -> str:
 
     A line break stays if the next line is indented, as in lists.
     """
-    return re.sub(
-        r"\n(?!  )|[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]", lambda match: ascii(match[0])[1:-1], text
-    )
+    return re.sub(r"\n(?!  )|[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]", lambda match: ascii(match[0])[1:-1], text)
 
 
 class AsrError(Exception):

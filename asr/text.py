@@ -145,6 +145,8 @@ class CharTokenizer:
                 f"The alphabet contains {_quoted(unreachable)}, which normalised text never does: "
                 "write it in lower case and in Unicode's composed form (NFKC)."
             )
+        if controls := [c for c in self.alphabet if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")]:
+            raise DataError(f"The alphabet contains the control characters {_quoted(controls)}: remove them.")
 
     @property
     def size(self) -> int:
@@ -284,13 +286,13 @@ def train_subwords(texts: Iterable[str], alphabet: str, size: int) -> SubwordTok
 
 
 def tokenizer_from_json(text: str) -> Tokenizer:
-    """Restore the tokenizer from a model file. Raises ModelError for an unknown type."""
+    """Restore the tokenizer from a model file. Raises ModelError for an unknown type, ValueError for a damaged one."""
     try:
         description = json.loads(text)
     except RecursionError:
-        raise ModelError("The tokenizer in its metadata is nested too deeply: export it again.") from None
+        raise ValueError("the tokenizer is nested too deeply") from None
     if not isinstance(description, dict):
-        raise ModelError("The tokenizer in its metadata is not a JSON object: export it again.")
+        raise ValueError("the tokenizer is not a JSON object")  # noqa: TRY004
     match description.get("type"):
         case "characters":
             return CharTokenizer(_tokens(description["alphabet"], "alphabet"))
@@ -298,7 +300,7 @@ def tokenizer_from_json(text: str) -> Tokenizer:
             model = base64.b64decode(description["model"], validate=True)
             pieces = description["pieces"]
             if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
-                raise ModelError("The sub-words of the tokenizer in its metadata are not a list of texts.")
+                raise ValueError("the sub-words of the tokenizer are not a list of texts")
             for piece in pieces:
                 _tokens(piece, "sub-word")
             return SubwordTokenizer(_tokens(description["alphabet"], "alphabet"), tuple(pieces), model)
@@ -312,9 +314,9 @@ def tokenizer_from_json(text: str) -> Tokenizer:
 def _tokens(text: Any, what: str) -> str:
     """Check the text of tokens from a file: not empty, of limited length, and without control characters."""
     if not isinstance(text, str) or not 0 < len(text) <= MAX_CHARACTERS:
-        raise ModelError(f"The {what} of the tokenizer in its metadata must have 1 to {MAX_CHARACTERS:,} characters.")
+        raise ValueError(f"the {what} of the tokenizer must have 1 to {MAX_CHARACTERS:,} characters")
     if bad := [c for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")]:
-        raise ModelError(f"The {what} of the tokenizer in its metadata contains the control character U+{ord(bad[0]):04X}.")
+        raise ValueError(f"the {what} of the tokenizer contains the control character U+{ord(bad[0]):04X}")
     return text
 
 

@@ -28,7 +28,12 @@ SCRIPTS = [
 def is_valid_in_an_alphabet(character: str) -> bool:
     """Checks, independently of the code under test: composed, lower case, no white space, no second apostrophe."""
     lower = unicodedata.normalize("NFKC", character.lower())
-    return lower == character and not character.isspace() and character not in "\u02bc\u02b9"
+    return (
+        unicodedata.category(character) != "Cc"
+        and lower == character
+        and not character.isspace()
+        and character not in "\u02bc\u02b9"
+    )
 
 
 characters = st.one_of(

@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import stat
 import time
+from pathlib import Path
 
 import platformdirs
 
@@ -14,24 +16,38 @@ MAX_AGE_S = 30 * 24 * 3600
 """Files that have not been opened for this long are deleted."""
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether a file, if it is there, and its folder belong to this user and nobody else may write them."""
+    for place in (path.parent, path):
+        if not place.exists() or not hasattr(os, "getuid"):
+            continue
+        status = place.stat()
+        if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return False
+    return True
+
+
 def open_unpacked(data: bytes, where: str) -> Ngram:
     """Open the contents of a packed file, memory-mapped if they can be cached; `where` names them in error messages.
 
     Raises:
         ModelError: the contents are truncated or damaged.
     """
-    path = platformdirs.user_cache_path("asr") / f"{hashlib.sha256(data).hexdigest()[:32]}.ngram"
+    digest = hashlib.sha256(data).hexdigest()
+    path = platformdirs.user_cache_path("asr") / f"{digest[:32]}.ngram"
     try:
+        if not _is_ours(path):
+            return packed.loads(data, where)
         os.utime(path)
-        return packed.load(path)
+        return packed.load(path, source=digest)
     except (OSError, AsrError):
         ngram = packed.loads(data, where)  # not cached yet, or damaged
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        packed.save(ngram, path)
+        packed.save(ngram, path, source=digest)
         for file in path.parent.glob("*.ngram"):
             if time.time() - file.stat().st_mtime > MAX_AGE_S:
                 file.unlink()
-        return packed.load(path)
+        return packed.load(path, source=digest)
     except OSError:  # no home folder, disk full or no permission: unpack every time
         return ngram

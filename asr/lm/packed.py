@@ -22,18 +22,32 @@ from asr.errors import ModelError
 from asr.files import replacing
 from asr.lm import arpa
 from asr.lm.ngram import Ngram
-from asr.lm.trie import Trie, frozen, keys_of, link, renumbered
+from asr.lm.trie import Trie, check, frozen, keys_of, link, renumbered
+from asr.models.metadata import integer, parse_object
 
 MAGIC = b"asr n-gram 1\n"
 ALIGNMENT = 64
+MAX_ORDER = 20
 STEPS = 16
 """Steps per unit to which the small form rounds natural logarithms: an error of at most 3 % of a probability."""
 
 Form = Literal["mapped", "small"]
 
 
-def load(path: Path | str) -> Ngram:
-    """Open an n-gram model: a packed file, or an ARPA file (plain, gzip or xz).
+MAX_HEADER_BYTES = 1 << 16
+"""Longest header."""
+MAX_UNPACKED_BYTES = 1 << 30
+"""Most that the arrays of the small form may take when unpacked."""
+DTYPES = frozenset(("|u1", "<i2", "<i4", "<u4", "<f4"))
+"""Types of arrays."""
+
+
+def load(path: Path | str, source: str = "") -> Ngram:
+    """Open an n-gram model: a packed file, or an ARPA file (plain, gzip, bzip2 or xz).
+
+    Args:
+        path: the file.
+        source: what a packed file must say that it was made from, if given.
 
     Raises:
         DataError: the file cannot be read, or is neither a packed file nor a valid ARPA file.
@@ -43,7 +57,7 @@ def load(path: Path | str) -> Ngram:
     try:
         with path.open("rb") as file:
             if file.read(len(MAGIC)) == MAGIC:
-                return _read(str(path), mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+                return _read(str(path), mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), source)
     except OSError:
         pass  # the ARPA reader fails in the same way, with a proper error message
     return arpa.read(path)
@@ -60,10 +74,13 @@ def loads(data: bytes, where: str) -> Ngram:
     return _read(where, data)
 
 
-def save(ngram: Ngram, path: Path, form: Form = "mapped") -> None:
-    """Write a packed file atomically; `small` is a tenth of the size, slower to open, and rounded."""
+def save(ngram: Ngram, path: Path, form: Form = "mapped", source: str = "") -> None:
+    """Write a packed file atomically; `small` is a tenth of the size, slower to open, and rounded.
+
+    `source` names what it was made from, for `load`.
+    """
     with replacing(path) as file:
-        _write(ngram, file, form)
+        _write(ngram, file, form, source)
 
 
 def dumps(ngram: Ngram, form: Form = "small") -> bytes:
@@ -73,7 +90,7 @@ def dumps(ngram: Ngram, form: Form = "small") -> bytes:
     return file.getvalue()
 
 
-def _write(ngram: Ngram, file: IO[bytes], form: Form) -> None:
+def _write(ngram: Ngram, file: IO[bytes], form: Form, source: str = "") -> None:
     words, columns = (ngram.words, ngram.trie._asdict()) if form == "mapped" else _shrink(ngram)
     arrays = {"words": np.frombuffer("\n".join(words).encode(), np.uint8)} | columns
     if form == "mapped":
@@ -81,6 +98,7 @@ def _write(ngram: Ngram, file: IO[bytes], form: Form) -> None:
     else:
         contents = {name: lzma.compress(_planes(array), preset=9) for name, array in arrays.items()}
     header: dict[str, Any] = {"order": ngram.order, "counts": ngram.counts, "form": form, "steps": STEPS}
+    header |= {"source": source} if source else {}
     header["arrays"] = [
         {"name": name, "dtype": array.dtype.str, "items": len(array), "bytes": len(contents[name])}
         for name, array in arrays.items()
@@ -91,16 +109,28 @@ def _write(ngram: Ngram, file: IO[bytes], form: Form) -> None:
         file.write(content)
 
 
-def _read(where: str, data: bytes | mmap.mmap) -> Ngram:
+def _read(where: str, data: bytes | mmap.mmap, source: str = "") -> Ngram:
     try:
-        end = data.find(b"\n", len(MAGIC)) + 1
-        header = json.loads(data[len(MAGIC) : end])
-        arrays, start = {}, end
+        end = data.find(b"\n", len(MAGIC), len(MAGIC) + MAX_HEADER_BYTES) + 1
+        header = parse_object(bytes(data[len(MAGIC) : end]).decode(), "header")
+        if source and header.get("source") != source:
+            raise ValueError("it was made from something else")  # noqa: TRY301
+        order = integer(header["order"], "order", 1, MAX_ORDER)
+        counts = [integer(count, "counts", 0, 2**31 - 2) for count in header["counts"]]
+        if len(counts) != order:
+            raise ValueError("its counts do not fit its order")  # noqa: TRY301
+        arrays, start, unpacked = {}, end, 0
         for entry in header["arrays"]:
             start += -start % ALIGNMENT
-            dtype, items = np.dtype(entry["dtype"]), entry["items"]
+            if entry["dtype"] not in DTYPES:
+                raise ValueError("an array has an unknown type")  # noqa: TRY301
+            dtype, items = np.dtype(entry["dtype"]), integer(entry["items"], "items", 0, 2**31 - 1)
+            integer(entry["bytes"], "bytes", 0, len(data))
             if header["form"] == "small":
-                content = lzma.decompress(data[start : start + entry["bytes"]])
+                unpacked += items * dtype.itemsize
+                if unpacked > MAX_UNPACKED_BYTES:
+                    raise ValueError(f"it would take more than {MAX_UNPACKED_BYTES >> 20} MB unpacked")  # noqa: TRY301
+                content = _decompressed(data[start : start + entry["bytes"]], items * dtype.itemsize)
                 arrays[entry["name"]] = _unplanes(content, dtype, items)
             else:
                 arrays[entry["name"]] = np.frombuffer(data, dtype, items, start)
@@ -109,14 +139,24 @@ def _read(where: str, data: bytes | mmap.mmap) -> Ngram:
             raise ValueError(f"{len(data):,} bytes instead of {start:,}")  # noqa: TRY301
         words = bytes(arrays.pop("words")).decode().split("\n")
         if header["form"] == "small":
-            words, trie = _expand(words, header["counts"], header["steps"], arrays)
+            words, trie = _expand(words, counts, integer(header["steps"], "steps", 1, 1 << 16), arrays)
         else:
             trie = frozen(Trie(**arrays))
         if any(map(operator.ge, words, words[1:])):
             raise ValueError("its words are not sorted")  # noqa: TRY301
-        return Ngram(header["order"], words, trie)
-    except (ValueError, KeyError, TypeError, IndexError, lzma.LZMAError) as error:
+        check(trie, len(words))
+        return Ngram(order, words, trie)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, MemoryError, lzma.LZMAError) as error:
         raise ModelError(f"{where} is a damaged n-gram model ({error}): pack it again with `asr lm pack`.") from error
+
+
+def _decompressed(data: bytes, size: int) -> bytes:
+    """Decompress xz data that must have a certain size, without ever unpacking more."""
+    decompressor = lzma.LZMADecompressor(memlimit=MAX_UNPACKED_BYTES)
+    content = decompressor.decompress(data, max_length=size + 1)
+    if len(content) != size:
+        raise ValueError(f"{len(content):,} bytes instead of {size:,}")
+    return content
 
 
 def _shrink(ngram: Ngram) -> tuple[list[str], dict[str, np.ndarray]]:

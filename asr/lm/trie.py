@@ -56,6 +56,36 @@ def bounds(trie: Trie, order: int) -> list[int]:
     return [*firsts, len(trie.word)]
 
 
+def check(trie: Trie, num_words: int) -> None:
+    """Raise ValueError where compiled code, which checks nothing, could leave the arrays or never come to an end.
+
+    Suffixes and children have to lie within the arrays, a suffix before its node and children after it.
+    """
+    nodes, contexts = len(trie.word), len(trie.backoff)
+    if not 0 < num_words < nodes or not num_words < contexts + num_words or contexts > nodes:
+        raise ValueError("its arrays do not fit together")
+    for name, array, dtype, length in (
+        ("word", trie.word, np.int32, nodes),
+        ("log_prob", trie.log_prob, np.float32, nodes),
+        ("suffix", trie.suffix, np.int32, nodes),
+        ("backoff", trie.backoff, np.float32, contexts),
+        ("first_child", trie.first_child, np.int32, contexts + 1),
+    ):
+        if array.dtype != dtype or array.shape != (length,):
+            raise ValueError(f"its array `{name}` has the wrong type or length")
+    numbers = np.arange(nodes, dtype=np.int32)
+    if trie.word[0] != -1 or (trie.word[1:] < 0).any() or (trie.word[1:] >= num_words).any():
+        raise ValueError("a word number is out of range")
+    if trie.suffix[0] != 0 or (trie.suffix < 0).any() or (trie.suffix[1:] >= numbers[1:]).any():
+        raise ValueError("a suffix is out of range")
+    first = trie.first_child
+    is_inside = first[0] == 1 and first[-1] <= nodes and (first[1:] >= first[:-1]).all()
+    if not is_inside or (first[:-1] <= numbers[:contexts]).any():
+        raise ValueError("children are out of range")
+    if not (np.isfinite(trie.log_prob).all() and np.isfinite(trie.backoff).all()):
+        raise ValueError("a number is not finite")
+
+
 def build(levels: Sequence[Level]) -> Trie:
     """Build the trie from n-grams of the orders 1, 2, ...; the 1-gram of word w must be the w-th.
 

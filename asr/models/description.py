@@ -129,12 +129,15 @@ def _common(metadata: Mapping[str, str], where: str, kind: str) -> dict[str, Any
         )
     if len(version) > MAX_DIGITS or int(version) > FORMAT_VERSION:
         raise ModelError(
-            f"Model {where} has format version {checks.short(version)}, but this version of asr only reads up to {FORMAT_VERSION}: "
+            f"Model {where} has format version {version[:20]}, but this version of asr only reads up to "
+            f"{FORMAT_VERSION}: "
             "upgrade asr."
         )
     actual_kind = metadata.get("kind", AcousticDescription.kind)  # the first files had no kind
     if actual_kind != kind:
-        raise ModelError(f"Model {where} is of the kind {checks.short(actual_kind)}, but a model of the kind `{kind}` is needed.")
+        raise ModelError(
+            f"Model {where} is of the kind `{actual_kind[:40]}`, but a model of the kind `{kind}` is needed."
+        )
     try:
         texts = {key: checks.string(metadata[key], key) for key in ("name", "about", "licence", "made_with", "created")}
         scores = checks.parse_object(metadata["scores"], "scores")

@@ -105,7 +105,7 @@ class OnnxModel:
 
     def _check(self, log_probs: np.ndarray, frames: np.ndarray, batch: int) -> None:
         """Raise ModelError for outputs that no exported model gives."""
-        is_right = log_probs.ndim == 3 and len(log_probs) == batch  # noqa: PLR2004
+        is_right = log_probs.ndim == 3 and len(log_probs) == batch
         is_right = is_right and log_probs.shape[2] == self.description.tokenizer.size
         is_right = is_right and frames.shape == (batch,) and frames.min() >= 0 and frames.max() <= log_probs.shape[1]
         if not is_right:

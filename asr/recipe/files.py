@@ -130,9 +130,18 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+LONGEST_VALUE = 200
+"""Characters of a value in a message."""
+MAX_ALIASES = 20
+"""Aliases in a YAML file: each could repeat a part that repeats others."""
+
+
 def _yaml(text: str, where: str) -> Any:
     """What YAML says. Raises RecipeError."""
     try:
+        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader))
+        if aliases > MAX_ALIASES:
+            raise RecipeError(f"{where} has {aliases:,} aliases (`*name`), but a recipe may have {MAX_ALIASES}.")
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except RecursionError:
         raise RecipeError(f"{where} is nested too deeply for a recipe.") from None
@@ -175,7 +184,16 @@ def _sentence(error: Any, kind: type[BaseModel]) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"]).rstrip(".")
     rule = RULES.get(error["type"]) or re.sub("^Input should", "must", error["msg"])
-    return f"`{key}` (={error['input']!r}) {rule[0].lower()}{rule[1:]}"
+    return f"`{key}` (={_shown(error['input'])}) {rule[0].lower()}{rule[1:]}"
+
+
+def _shown(value: Any) -> str:
+    """A value for a message, cut off where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number with more digits than Python writes
+        return "..."
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 
 def _known_keys(kind: type[BaseModel], path: Sequence[str]) -> list[str]:

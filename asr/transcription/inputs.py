@@ -46,8 +46,11 @@ def expand(paths: Iterable[str], list_file: str | None = None) -> list[Input]:
     inputs = [recording for path in paths for recording in _expand_path(path)]
     if list_file is not None:
         listed = _read_list(list_file)
-        parent = os.path.commonpath([str(Path(path).absolute().parent) for path in listed])
-        inputs += [_file(path, _stem(os.path.relpath(Path(path).absolute(), parent))) for path in listed]
+        absolute = [os.path.abspath(path) for path in listed]  # noqa: PTH100 - without "..", unlike Path.absolute
+        parent = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
+        inputs += [
+            _file(path, _stem(os.path.relpath(full, parent))) for path, full in zip(listed, absolute, strict=True)
+        ]
     unique = {recording.source: recording for recording in inputs}
     return _with_unique_names(list(unique.values()))
 
@@ -112,9 +115,10 @@ def _with_unique_names(inputs: list[Input]) -> list[Input]:
     """Make names unique: keep the suffix where only that differs, as in a.wav and a.mp3, then the folder."""
     inputs = _rename_duplicates(inputs, lambda recording: recording.name + Path(recording.source).suffix)
     if duplicates := _duplicates(inputs):
-        parent = os.path.commonpath([Path(recording.source).absolute().parent for recording in duplicates])
+        parent = os.path.commonpath([os.path.dirname(os.path.abspath(one.source)) for one in duplicates])  # noqa: PTH100, PTH120
         inputs = _rename_duplicates(
-            inputs, lambda recording: _stem(os.path.relpath(Path(recording.source).absolute(), parent))
+            inputs,
+            lambda recording: _stem(os.path.relpath(os.path.abspath(recording.source), parent)),  # noqa: PTH100
         )
     by_name: dict[str, Input] = {}
     for recording in inputs:

@@ -1,6 +1,7 @@
 """Transcribe many recordings in several processes, to use all cores and to survive crashes of native decoders."""
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -22,6 +23,8 @@ Load = Callable[[], Transcriber]
 
 OnWords = Callable[[int, Sequence[Word], float], None]
 """Receives (index of the source, its next words, the seconds transcribed of it so far)."""
+
+LOG = logging.getLogger(__name__)
 
 READY = "ready"
 """What a process sends once it has loaded its model."""
@@ -79,10 +82,7 @@ def in_this_process(
         def report(words: Sequence[Word], done_s: float, index: int = index) -> None:
             on_words(index, words, done_s)
 
-        try:
-            yield index, transcriber.transcribe(source, channel=channel, track=track, on_words=report)
-        except AsrError as error:
-            yield index, error
+        yield index, _result(transcriber, source, {"channel": channel, "track": track}, report)
 
 
 @dataclass
@@ -179,6 +179,27 @@ class _Pool:
             self.stop(worker)
 
 
+def _result(
+    transcriber: Transcriber,
+    source: str,
+    selection: Mapping[str, Any],
+    on_words: Callable[[Sequence[Word], float], None],
+) -> Transcript | AsrError:
+    """Transcribe a recording; whatever happens ends this recording only."""
+    try:
+        return transcriber.transcribe(source, **selection, on_words=on_words)
+    except AsrError as error:
+        return error
+    except MemoryError:
+        return AudioError(f"'{source}' needs more memory than there is: convert it with another program, or skip it.")
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception as error:
+        LOG.info("An unexpected error.", exc_info=True)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        return AudioError(f"'{source}' led to an unexpected error ({reason}); please report it, with -v for details.")
+
+
 @contextmanager
 def _ignoring_sigint() -> Iterator[None]:
     """Let processes started here ignore SIGINT; the parent handles it and terminates them."""
@@ -233,8 +254,4 @@ def _work(connection: Connection, load: Load, selection: Mapping[str, Any]) -> N
         connection.send(READY)
         while True:
             source = connection.recv()
-            try:
-                result = transcriber.transcribe(source, **selection, on_words=report)
-            except AsrError as error:
-                result = error
-            connection.send(result)
+            connection.send(_result(transcriber, source, selection, report))

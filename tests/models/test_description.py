@@ -16,6 +16,8 @@ from asr.models.description import (
 )
 from asr.text import CharTokenizer, SubwordTokenizer
 
+printable = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")))
+"""Text without control characters, which metadata must not contain."""
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(), below, max_size=3),
@@ -27,16 +29,18 @@ alphabets = st.sets(st.sampled_from("abcdefgéñßαβγабвनमस你好世
 )
 descriptions = st.builds(
     AcousticDescription,
-    name=st.text(),
+    name=printable,
     sample_rate=st.integers(1_000, 192_000),
     frame_shift_s=st.floats(1e-3, 1),
     tokenizer=alphabets.map(CharTokenizer)
-    | st.builds(SubwordTokenizer, alphabet=alphabets, pieces=st.lists(st.text()).map(tuple), model=st.binary()),
-    about=st.text(),
-    licence=st.text(),
+    | st.builds(
+        SubwordTokenizer, alphabet=alphabets, pieces=st.lists(printable.filter(bool)).map(tuple), model=st.binary()
+    ),
+    about=printable,
+    licence=printable,
     parameters=st.integers(0, 10**12),
-    made_with=st.text(),
-    created=st.text(),
+    made_with=printable,
+    created=printable,
     scores=trees,
     recipe=trees,
 )
@@ -145,3 +149,34 @@ def test_a_language_model_is_not_an_acoustic_one() -> None:
 def test_a_file_without_a_kind_is_an_acoustic_model() -> None:
     metadata = {key: value for key, value in EXAMPLE.to_metadata().items() if key != "kind"}
     assert from_metadata(metadata, "in the test") == EXAMPLE
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("sample_rate", "1" + "0" * 300),
+        ("sample_rate", "1000000000"),
+        ("frame_shift_s", "1e-30"),
+        ("parameters", "9" * 400),
+        ("name", "a\x1b]0;owned\x07"),
+        ("licence", "x" * 1_000_000),
+        ("recipe", '{"a":' + "[" * 500 + "]" * 500 + "}"),
+        ("recipe", "[" * 100_000 + "]" * 100_000),
+        ("scores", '{"evaluations": 5}'),
+        ("scores", '{"evaluations": [{}]}'),
+        ("decoding", "5"),
+        ("decoding", '{"beam": 1.5}'),
+        ("decoding", '{"beam": true}'),
+        ("decoding", '{"beam": 1000000000}'),
+        ("decoding", '{"temperature": 1' + "0" * 400 + "}"),
+        ("tokenizer", '{"type": "characters", "alphabet": " a\\u001b"}'),
+        ("tokenizer", '{"type": "subwords", "alphabet": " a", "pieces": [5], "model": ""}'),
+        ("tokenizer", '{"type": "subwords", "alphabet": " a", "pieces": ["a\\nb"], "model": ""}'),
+        ("language_model", "\u00e9"),
+    ],
+)
+def test_hostile_metadata_is_one_sentence(key: str, value: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        from_metadata(EXAMPLE.to_metadata() | {key: value}, "'x.onnx'")
+    assert len(str(caught.value)) < 400
+    assert "damaged" in str(caught.value)

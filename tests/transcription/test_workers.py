@@ -130,3 +130,30 @@ def test_without_a_python_that_may_be_started_one_process_does_all(monkeypatch: 
     results = run(["a", "bad", "b"], 2)
     assert {result.words[1].text for result in results.values() if isinstance(result, Transcript)} == {str(os.getpid())}
     assert isinstance(results[1], AudioError)
+
+
+class Broken(Fake):
+    """A transcriber with a fault of its own."""
+
+    def transcribe(self, source: str, *, channel: object, track: object, on_words: OnWords) -> Transcript:
+        if source == "memory":
+            raise MemoryError
+        if source == "bug":
+            raise ZeroDivisionError("in a\ndecoder")
+        return Transcript((Word("whole", 0, 1, 1),), 2.0)
+
+
+def load_broken() -> Fake:
+    return Broken("hi")
+
+
+@pytest.mark.parametrize("own_processes", [True, False])
+def test_whatever_happens_in_a_recording_ends_that_recording_only(
+    own_processes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not own_processes:
+        monkeypatch.setattr("sys.executable", "/dev/null")
+    results = dict(transcribe_all(["memory", "a", "bug", "b"], load_broken, workers=1))  # type: ignore[arg-type]
+    assert [isinstance(results[n], Transcript) for n in range(4)] == [False, True, False, True]
+    assert "'memory' needs more memory than there is" in str(results[0])
+    assert "'bug' led to an unexpected error (ZeroDivisionError: in a decoder)" in str(results[2])

@@ -14,6 +14,9 @@ from asr.errors import DataError
 from asr.files import replacing
 from asr.progress import Progress, silent, tracked
 
+LATEST_S = 2**40
+"""Latest time of a file in an archive, in seconds since 1970."""
+
 
 def read(source: Path, out: Path, progress: Progress = silent) -> Corpus:
     """Read a JSONL file of rows with `audio` and `text`, and unpack the tar archives that they name to `out/audio/`.
@@ -102,11 +105,13 @@ def _unpack(tar: Path, targets: dict[str, Path], progress: Progress) -> list[str
             if missing := [name for name in targets if name not in names]:
                 raise DataError(f"{tar} lacks files that are named in the rows: {few(missing)}.")
             wanted = [(targets[name], member) for name, member in members if name in targets]
-            if irregular := [member.name for _, member in wanted if not member.isreg()]:
-                raise DataError(f"{tar} has links or devices instead of audio files: {few(irregular)}.")
+            if irregular := [member.name for _, member in wanted if not member.isreg() or member.issparse()]:
+                raise DataError(f"{tar} has links, devices or sparse files instead of audio files: {few(irregular)}.")
+            if undated := [member.name for _, member in wanted if not 0 <= member.mtime < LATEST_S]:
+                raise DataError(f"{tar} has files with an impossible time: {few(undated)}; pack it again.")
             for target, member in tracked(wanted, f"unpacking {tar.name}", progress):
                 _unpack_member(archive, member, target)
-    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError) as error:
         raise DataError(f"{tar} cannot be unpacked: {error}.") from error
     unnamed = sorted(names - targets.keys())
     return [f"Skipped files of {tar} that no row names: {few(unnamed)}."] if unnamed else []

@@ -103,7 +103,7 @@ def test_jsonl_refuses_members_that_escape(tmp_path, name):
 def test_jsonl_refuses_links(tmp_path):
     make_tar(tmp_path / "x.tar", link="a.wav")
     source = make_jsonl(tmp_path / "rows.jsonl", {"audio": "a.wav", "tar": "x.tar", "text": "A"})
-    with pytest.raises(DataError, match=r"x\.tar has links or devices instead of audio files: a\.wav\."):
+    with pytest.raises(DataError, match=r"x\.tar has links, devices or sparse files instead of audio files: a\.wav\."):
         jsonl.read(source, tmp_path / "out")
 
 
