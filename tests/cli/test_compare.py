@@ -45,7 +45,7 @@ def test_the_three_outputs_show_the_same_comparison(reports: tuple[Path, Path]) 
 
 def test_output_dir(reports: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "comparison"
-    assert run(*reports, "-o", out).output == run(*reports).output
+    assert run(*reports, "-o", out).output == f"{run(*reports).output}Page: {out / 'index.html'}\n"
     a, b = reports
     expected = compare(*read_reports(a, b), names=(str(a), str(b)))
     written = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
