@@ -45,7 +45,8 @@ def conclusion(comparison: Comparison) -> str:
     a, b = comparison.a.words, comparison.b.words
     if comparison.difference is None:
         return "The references contain no words, so neither system can be said to be better."
-    test = comparison.mapsswe or comparison.sign
+    segments = comparison.mapsswe  # without any variance it says nothing, as where one system makes no error
+    test = segments if segments is not None and segments.deviation > 0 else comparison.sign
     if a.errors == b.errors or not test.significant:
         return (
             f"No difference can be shown: A makes {a.errors:,} word errors and B {b.errors:,}, and chance alone makes "
