@@ -15,8 +15,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "asr"
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"compiled", "errors", "files", "parallel", "progress", "version"},
-    {"audio", "cells", "text", "transcript", "pages"},
+    {"compiled", "errors", "files", "pages", "parallel", "progress", "version"},
+    {"audio", "cells", "text", "transcript"},
     {"recipe", "scoring", "data", "models"},
     {"lm", "network"},
     {"decoding"},

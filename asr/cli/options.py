@@ -184,7 +184,7 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
                 multiple=True,
                 callback=_hot_words,
                 metavar="WORD[=BOOST]",
-                help="Word to boost; may be repeated. A higher boost recognises it more often, with more false "
+                help="Word or phrase to boost; may be repeated. A higher boost finds it more often, with more false "
                 "alarms.  [default boost: 12]",
             ),
             click.option(
@@ -193,7 +193,7 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
                 type=click.Path(path_type=Path),
                 callback=_listed_hot_words,
                 metavar="FILE",
-                help="File with one hot word per line, as WORD or WORD=BOOST.",
+                help="File with a hot word or phrase per line, with =BOOST or without.",
             ),
             click.option(
                 "--min-confidence",

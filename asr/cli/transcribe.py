@@ -99,6 +99,17 @@ class ChannelType(click.ParamType):
     help="Print the time of each phrase before it.  [default: on a terminal]",
 )
 @click.option(
+    "--max-line-width",
+    type=click.IntRange(min=10),
+    default=42,
+    show_default=True,
+    metavar="N",
+    help="Characters on a line of subtitles (srt, vtt, tsv).",
+)
+@click.option(
+    "--max-lines", type=click.IntRange(1, 3), default=2, show_default=True, help="Lines of a subtitle (srt, vtt, tsv)."
+)
+@click.option(
     "--device",
     type=click.Choice(["cpu", "cuda"]),
     default="cpu",
@@ -120,6 +131,8 @@ def transcribe(
     track: int | None,
     processes: int | None,
     times: bool | None,
+    max_line_width: int,
+    max_lines: int,
     device: "Device",
     quiet: bool,
     verbose: bool,
@@ -144,6 +157,7 @@ def transcribe(
 
     from asr import models
     from asr.parallel import cores
+    from asr.transcript.subtitles import Layout
     from asr.transcription import outputs, workers
     from asr.transcription.inputs import expand
     from asr.transcription.transcriber import open_transcriber
@@ -172,13 +186,14 @@ def transcribe(
         output_dir.mkdir(parents=True, exist_ok=True)
     pending = [r for r in usable if not (resume and output_dir and outputs.is_done(r, output_dir, formats))]
     sources = [recording.source for recording in pending]
+    layout = Layout(max_line_width, max_lines)
     with bar(real_time=True, hidden=quiet) as shown:
         sink: Printer | Writer
         if output_dir is None:
             label, live = len(recordings) > 1, channel != "split"
-            sink = Printer(shown, pending, formats[0], label=label, times=times, live=live)
+            sink = Printer(shown, pending, formats[0], label=label, times=times, live=live, layout=layout)
         else:
-            sink = Writer(shown, pending, formats, output_dir, transcriber.model.description.name)
+            sink = Writer(shown, pending, formats, output_dir, transcriber.model.description.name, layout=layout)
         sink.min_confidence = 0.0 if quiet else transcriber.decoder.min_confidence
         selection: dict[str, Any] = {"channel": channel, "track": track}
         on_words = _with_progress(sink.add, pending, shown)

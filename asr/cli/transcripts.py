@@ -14,6 +14,7 @@ from asr.cli.progress import Bar
 from asr.errors import AsrError, printable
 
 if TYPE_CHECKING:
+    from asr.transcript.subtitles import Layout
     from asr.transcript.transcript import Transcript
     from asr.transcript.words import Word
     from asr.transcription.inputs import Input
@@ -105,11 +106,12 @@ class Printer(_Sink):
         label: bool,
         times: bool | None,
         live: bool,
+        layout: "Layout",
     ) -> None:
         """`label`: begin each line with the recording; `times`: with its time, None on a terminal only."""
         super().__init__(shown, recordings)
         is_terminal = sys.stdout is not None and sys.stdout.isatty()
-        self.format, self.label = format, label
+        self.format, self.label, self.layout = format, label, layout
         self.times = is_terminal if times is None else times
         self.dims = is_terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         self.live = live and format == "txt" and len(recordings) == 1
@@ -146,7 +148,7 @@ class Printer(_Sink):
                     if not result.words:
                         self.shown.print(f"{self.name(index)}: \n" if self.label else "\n")
                 else:
-                    self.shown.print(result.to(self.format))
+                    self.shown.print(result.to(self.format, self.layout))
                 self.count(index, result)
             self.pending = []
 
@@ -188,10 +190,17 @@ class Writer(_Sink):
     """Writes files to a folder, and prints their names."""
 
     def __init__(
-        self, shown: Bar, recordings: Sequence["Input"], formats: Sequence[str], output_dir: Path, model: str
+        self,
+        shown: Bar,
+        recordings: Sequence["Input"],
+        formats: Sequence[str],
+        output_dir: Path,
+        model: str,
+        *,
+        layout: "Layout",
     ) -> None:
         super().__init__(shown, recordings)
-        self.formats, self.output_dir, self.model = formats, output_dir, model
+        self.formats, self.output_dir, self.model, self.layout = formats, output_dir, model, layout
         self.open: dict[int, tuple[Outputs, float]] = {}
         self.errors: dict[int, AsrError] = {}
 
@@ -200,7 +209,7 @@ class Writer(_Sink):
         from asr.transcription.outputs import Outputs
 
         if index not in self.open:
-            outputs = Outputs(self.recordings[index], self.output_dir, self.formats, self.model)
+            outputs = Outputs(self.recordings[index], self.output_dir, self.formats, self.model, self.layout)
             self.open[index] = outputs, 0.0
         return self.open[index][0]
 

@@ -1,14 +1,18 @@
 """Output formats of transcripts.
 
-`FORMATS` lists them; every writer converts a transcript to the complete text of a file.
+`FORMATS` lists them; `render` converts a transcript to the complete text of a file.
 """
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from asr.transcript.subtitles import cues
+from asr.errors import AsrError
+from asr.pages.assemble import assemble
+from asr.transcript.subtitles import STANDARD, Cue, Layout, crosstalk_line, cues
 from asr.transcript.words import TimedText, Word, label, sentences, to_ms, turns
 
 
@@ -83,33 +87,42 @@ def to_json(transcript: TimedText) -> str:
     return json.dumps(fields, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
 
 
-def to_srt(transcript: TimedText) -> str:
+def to_srt(transcript: TimedText, layout: Layout = STANDARD) -> str:
     """SubRip: numbered cues of unescaped text, prefixed with "1: " if it has a channel; an empty file without words."""
     blocks = [
         f"{number}\n{_clock(cue.start_ms, ',')} --> {_clock(cue.end_ms, ',')}\n"
-        + label(cue.channel)
-        + "".join(line + "\n" for line in cue.lines)
-        for number, cue in enumerate(cues(transcript), start=1)
+        + "".join(line + "\n" for line in _labelled(cue))
+        for number, cue in enumerate(cues(transcript, layout), start=1)
     ]
     return "\n".join(blocks)
 
 
-def to_vtt(transcript: TimedText) -> str:
+def to_vtt(transcript: TimedText, layout: Layout = STANDARD) -> str:
     """WebVTT (https://www.w3.org/TR/webvtt1/), with `&`, `<` and `>` escaped as required; a channel is a voice."""
     escapes = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-    blocks = [
-        f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}\n"
-        + ("" if cue.channel is None else f"<v {cue.channel}>")
-        + "".join(line.translate(escapes) + "\n" for line in cue.lines)
-        for cue in cues(transcript)
-    ]
+    blocks = []
+    for cue in cues(transcript, layout):
+        lines = [line.translate(escapes) for line in cue.lines]
+        if cue.other is not None:
+            lines = [f"<v {cue.channel}>- {lines[0]}</v>", f"<v {cue.other}>- {lines[1]}</v>"]
+        elif cue.channel is not None:
+            lines[0] = f"<v {cue.channel}>{lines[0]}"
+        times = f"{_clock(cue.start_ms, '.')} --> {_clock(cue.end_ms, '.')}"
+        blocks.append("".join(f"{line}\n" for line in (times, *lines)))
     return "\n".join(["WEBVTT\n", *blocks])
 
 
-def to_tsv(transcript: TimedText) -> str:
+def to_tsv(transcript: TimedText, layout: Layout = STANDARD) -> str:
     """Tab-separated like Whisper's: a header, then one line per cue with its start and end in integer milliseconds."""
-    rows = [f"{cue.start_ms}\t{cue.end_ms}\t{label(cue.channel)}{' '.join(cue.lines)}\n" for cue in cues(transcript)]
+    rows = [f"{cue.start_ms}\t{cue.end_ms}\t{' '.join(_labelled(cue))}\n" for cue in cues(transcript, layout)]
     return "".join(["start\tend\ttext\n", *rows])
+
+
+def _labelled(cue: Cue) -> list[str]:
+    """The lines of a cue with the labels of their channels."""
+    if cue.other is not None:
+        return [crosstalk_line(cue.channel, cue.lines[0]), crosstalk_line(cue.other, cue.lines[1])]
+    return [label(cue.channel) + cue.lines[0], *cue.lines[1:]]
 
 
 def to_ctm(transcript: TimedText) -> str:
@@ -182,17 +195,70 @@ def _intervals(words: Sequence[Word], duration_ms: int) -> list[tuple[int, int, 
     return intervals
 
 
-FORMATS: dict[str, Callable[[TimedText], str]] = {
+def to_html(transcript: TimedText, folder: Path | None = None) -> str:
+    """A page with the text and a player of the recording, which it links to, relative to `folder` if given.
+
+    Without `source`, or where the recording cannot be played, the reader is asked to choose the file.
+    """
+    source = transcript.source
+    link = None
+    if source is not None and source != "-":
+        path = os.path.relpath(source, folder) if folder is not None and _same_drive(source, folder) else None
+        link = Path(source).absolute().as_uri() if path is None else quote(path.replace(os.sep, "/"), errors="replace")
+    name = Path(source).name if link and source else "recording"
+    data = {
+        "source": {"name": name, "link": link},
+        "duration_s": round(transcript.duration_s, 3),
+        "model": transcript.model,
+        "phrases": [
+            {
+                "channel": phrase[0].channel,
+                "words": [
+                    [word.text, round(word.start_s, 3), round(word.end_s, 3), round(word.confidence, 3)]
+                    for word in phrase
+                ],
+            }
+            for phrase in turns(transcript.words)
+        ],
+    }
+    return assemble("transcript", f"Transcript of {name}", {"transcript": data})
+
+
+def _same_drive(source: str, folder: Path) -> bool:
+    return Path(source).absolute().drive == folder.absolute().drive
+
+
+PLAIN: dict[str, Callable[[TimedText], str]] = {
     "txt": to_txt,
     "json": to_json,
-    "srt": to_srt,
-    "vtt": to_vtt,
-    "tsv": to_tsv,
     "ctm": to_ctm,
     "TextGrid": to_textgrid,
     "audacity": to_audacity,
 }
-"""Name -> writer."""
+SUBTITLES: dict[str, Callable[[TimedText, Layout], str]] = {"srt": to_srt, "vtt": to_vtt, "tsv": to_tsv}
+FORMATS = ("txt", "json", "srt", "vtt", "tsv", "ctm", "TextGrid", "audacity", "html")
+"""The names of all formats."""
 
 EXTENSIONS = {name: name for name in FORMATS} | {"audacity": "labels.txt"}
 """Name -> extension of the files."""
+
+
+def render(transcript: TimedText, format: str, layout: Layout = STANDARD, folder: Path | None = None) -> str:
+    """Convert a transcript to the text of a file in one of `FORMATS`.
+
+    Args:
+        transcript: the words.
+        format: one of `FORMATS`.
+        layout: the room for text in subtitles.
+        folder: where the file will be, for a link to the recording in html.
+
+    Raises:
+        AsrError: the format is unknown.
+    """
+    if format in SUBTITLES:
+        return SUBTITLES[format](transcript, layout)
+    if format == "html":
+        return to_html(transcript, folder)
+    if format not in PLAIN:
+        raise AsrError(f"Unknown transcript format {format!r}: choose one of {', '.join(FORMATS)}.")
+    return PLAIN[format](transcript)

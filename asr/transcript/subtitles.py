@@ -9,12 +9,10 @@ the end of a phrase, and a short word (an article, a preposition, a conjunction)
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asr.transcript.words import PAUSE_MS, TimedText, Word, label, phrases, to_ms
 
-LINE_CHARACTERS = 42
-"""Maximum length of a line; a cue has at most two. A longer word gets a line of its own, unbroken."""
 CHARACTERS_PER_S = 17
 """Reading speed."""
 MIN_CUE_MS = 1_000
@@ -22,11 +20,26 @@ MIN_CUE_MS = 1_000
 MAX_CUE_MS = 7_000
 """Maximum duration of a cue."""
 GAP_MS = 500
-"""Minimum gap between cues; to avoid flicker, a cue is extended over a shorter gap."""
+"""Minimum gap between cues; to avoid flicker, a cue is extended over a shorter one, but for `TWO_FRAMES_MS`."""
+TWO_FRAMES_MS = 84
+"""Gap that remains before the next cue, so that the change is seen: two frames of a film, 24 in a second."""
 LAG_MS = 2_500
 """Maximum delay of a cue while simultaneous speech on another channel is being read."""
 SHORT_WORD = 3
 """Maximum length in characters of a word that should start a line rather than end one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The room for the text of a cue."""
+
+    line_characters: int = 42
+    """Maximum length of a line. A longer word gets a line of its own, unbroken."""
+    lines: int = 2
+    """Maximum number of lines."""
+
+
+STANDARD = Layout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +50,41 @@ class Cue:
     end_ms: int
     lines: tuple[str, ...]
     channel: int | None = None
+    other: int | None = None
+    """In cross-talk, the channel of the second of two lines."""
 
 
-def cues(transcript: TimedText) -> list[Cue]:
+def cues(transcript: TimedText, layout: Layout = STANDARD) -> list[Cue]:
     """Segment a transcript into readable cues, in order of time.
 
     Every word is in exactly one cue, and the words of a channel keep their order. A cue contains words of one channel
-    without a pause of `PAUSE_MS` between them, on at most two lines, the first with room for the channel's `label`.
-    Cues do not overlap; each lasts at least 1 ms and ends no later than the recording (which is assumed to last at
-    least 1 ms per cue). Times are integer milliseconds, so that the writers need not round.
+    without a pause of `PAUSE_MS` between them, the first line with room for the channel's `label`; in cross-talk, a
+    line each of two channels. Cues do not overlap; each lasts at least 1 ms and ends no later than the recording (which
+    is assumed to last at least 1 ms per cue). Times are integer milliseconds, so that the writers need not round.
     """
     channels: dict[int | None, list[Word]] = {}
     for word in transcript.words:
         channels.setdefault(word.channel, []).append(word)
     duration_ms = to_ms(transcript.duration_s)
-    by_channel = [_one_channel(words, duration_ms) for words in channels.values()]
+    by_channel = [_one_channel(words, duration_ms, layout) for words in channels.values()]
     if len(by_channel) == 1:
         return by_channel[0]
-    return _interleave(sorted(itertools.chain(*by_channel), key=lambda cue: cue.start_ms), duration_ms)
+    desired = sorted(itertools.chain(*by_channel), key=lambda cue: cue.start_ms)
+    return _interleave(_with_crosstalk(desired, layout) if layout.lines > 1 else desired, duration_ms)
 
 
-def _one_channel(words: list[Word], duration_ms: int) -> list[Cue]:
+def _one_channel(words: list[Word], duration_ms: int, layout: Layout) -> list[Cue]:
+    """The cues of one channel, each as long as it should be shown if there were no other."""
     channel, channel_phrases = words[0].channel, list(phrases(words))
     ends_ms = [*(to_ms(phrase[0].start_s) for phrase in channel_phrases[1:]), duration_ms]
     desired = []
     for phrase, end_ms in zip(channel_phrases, ends_ms, strict=True):
         costs = _break_costs(phrase)
-        for first, last in itertools.pairwise(_cuts(phrase, costs, end_ms, len(label(channel)))):
+        for first, last in itertools.pairwise(_cuts(phrase, costs, end_ms, len(label(channel)), layout)):
             texts = [word.text for word in phrase[first:last]]
             start_ms = to_ms(phrase[first].start_s)
             shown_ms = max(to_ms(phrase[last - 1].end_s) - start_ms, _reading_ms(len(" ".join(texts))))
-            lines = _lines(texts, costs[first : last + 1], len(label(channel)))
+            lines = _lines(texts, costs[first : last + 1], len(label(channel)), layout)
             desired.append(Cue(start_ms, start_ms + shown_ms, lines, channel))
     return _without_overlap(desired, duration_ms)
 
@@ -90,10 +107,10 @@ def _break_costs(words: Sequence[Word]) -> list[float]:
     return [*costs, 0.0]
 
 
-def _cuts(words: Sequence[Word], break_costs: Sequence[float], end_ms: int, indent: int) -> list[int]:
+def _cuts(words: Sequence[Word], break_costs: Sequence[float], end_ms: int, indent: int, layout: Layout) -> list[int]:
     """Find the cheapest segmentation of a phrase: the first word of each cue, then the number of words.
 
-    The cost of a cue is the squared fraction by which it falls short of two full lines or of `MAX_CUE_MS`, whichever is
+    The cost of a cue is the squared fraction by which it falls short of full lines or of `MAX_CUE_MS`, whichever is
     closer (so that cues are few and even), plus the seconds of reading time that are missing before the next words
     start or, for the last cue, before `end_ms`, plus the cost of the break at its end.
     """
@@ -105,18 +122,21 @@ def _cuts(words: Sequence[Word], break_costs: Sequence[float], end_ms: int, inde
         next_start if next_start - end < GAP_MS else end for next_start, end in zip(next_ms, spoken_ms, strict=True)
     ]
     edges = list(itertools.accumulate((len(word.text) + 1 for word in words), initial=0))
-    second_ends = [*_line_ends(edges, LINE_CHARACTERS), count]
-    two_line_ends = [second_ends[end] for end in _line_ends(edges, LINE_CHARACTERS - indent)]
+    next_line_ends = [*_line_ends(edges, layout.line_characters), count]
+    cue_ends = _line_ends(edges, layout.line_characters - indent)
+    for _ in range(layout.lines - 1):
+        cue_ends = [next_line_ends[end] for end in cue_ends]
+    full = layout.lines * layout.line_characters
 
     totals, previous_cuts = [0.0], [0]
     for last in range(1, count + 1):
         best, best_first = math.inf, last - 1
         for first in range(last - 1, -1, -1):
             shown_ms = until_ms[last] - starts_ms[first]
-            if first < last - 1 and (two_line_ends[first] < last or shown_ms > MAX_CUE_MS):
+            if first < last - 1 and (cue_ends[first] < last or shown_ms > MAX_CUE_MS):
                 break
             characters = edges[last] - edges[first] - 1
-            shortfall = 1 - max(characters / (2 * LINE_CHARACTERS), shown_ms / MAX_CUE_MS)
+            shortfall = 1 - max(characters / full, shown_ms / MAX_CUE_MS)
             missing_ms = max(MIN_CUE_MS, 1000 * characters / CHARACTERS_PER_S) - (next_ms[last] - starts_ms[first])
             total = totals[first] + shortfall * shortfall + max(missing_ms, 0) / 1000
             if total < best:
@@ -140,20 +160,52 @@ def _line_ends(edges: Sequence[int], width: int) -> list[int]:
     return ends
 
 
-def _lines(texts: Sequence[str], break_costs: Sequence[float], indent: int) -> tuple[str, ...]:
-    """Break into two lines if one is too short: similar in length, preferably the second longer, at a cheap break."""
-    if len(texts) == 1 or indent + len(" ".join(texts)) <= LINE_CHARACTERS:
-        return (" ".join(texts),)
-    best, result = math.inf, ()
-    for k in range(1, len(texts)):
-        lines = " ".join(texts[:k]), " ".join(texts[k:])
-        top, bottom = indent + len(lines[0]), len(lines[1])
-        if (top > LINE_CHARACTERS and k > 1) or (bottom > LINE_CHARACTERS and k < len(texts) - 1):
-            continue
-        uneven = max(bottom - top, 2 * (top - bottom)) / LINE_CHARACTERS
-        if uneven * uneven + break_costs[k] < best:
-            best, result = uneven * uneven + break_costs[k], lines
+def _lines(texts: Sequence[str], break_costs: Sequence[float], indent: int, layout: Layout) -> tuple[str, ...]:
+    """Break into as few lines as fit: similar in length, preferably later ones longer, at cheap breaks."""
+    for breaks in range(layout.lines):
+        best, result = math.inf, ()
+        for places in itertools.combinations(range(1, len(texts)), breaks):
+            parts = [texts[first:last] for first, last in itertools.pairwise([0, *places, len(texts)])]
+            lengths = [indent * (k == 0) + len(" ".join(part)) for k, part in enumerate(parts)]
+            if any(n > layout.line_characters and len(part) > 1 for n, part in zip(lengths, parts, strict=True)):
+                continue
+            uneven = (
+                max(below - above, 2 * (above - below)) / layout.line_characters
+                for above, below in itertools.pairwise(lengths)
+            )
+            cost = sum(share * share for share in uneven) + sum(break_costs[place] for place in places)
+            if cost < best:
+                best, result = cost, tuple(" ".join(part) for part in parts)
+        if result:
+            return result
+    return (" ".join(texts),)
+
+
+def _with_crosstalk(desired: list[Cue], layout: Layout) -> list[Cue]:
+    """Join two cues that overlap, of a line each and of two channels, as subtitles show two speakers at once."""
+    result: list[Cue] = []
+    for cue in desired:
+        before = result[-1] if result else cue
+        if (
+            before.other is None
+            and cue.channel != before.channel
+            and cue.start_ms < min(before.end_ms, before.start_ms + LAG_MS)
+            and all(
+                len(one.lines) == 1 and len(crosstalk_line(one.channel, one.lines[0])) <= layout.line_characters
+                for one in (before, cue)
+            )
+        ):
+            read_ms = before.start_ms + _reading_ms(len(before.lines[0]) + len(cue.lines[0]))
+            end_ms = max(before.end_ms, cue.end_ms, read_ms)
+            result[-1] = Cue(before.start_ms, end_ms, before.lines + cue.lines, before.channel, cue.channel)
+        else:
+            result.append(cue)
     return result
+
+
+def crosstalk_line(channel: int | None, line: str) -> str:
+    """The line of one of two speakers: a hyphen, the channel's label and the text."""
+    return f"- {label(channel)}{line}"
 
 
 def _interleave(desired: list[Cue], duration_ms: int) -> list[Cue]:
@@ -166,13 +218,14 @@ def _interleave(desired: list[Cue], duration_ms: int) -> list[Cue]:
     starts_ms, seen_ms, read_ms = [], 0, 0
     for cue, need_ms in zip(desired, needs_ms, strict=True):
         starts_ms.append(max(cue.start_ms, seen_ms, min(read_ms, cue.start_ms + LAG_MS)))
-        seen_ms, read_ms = starts_ms[-1] + min(need_ms, MIN_CUE_MS), cue.start_ms + need_ms
+        seen_ms, read_ms = starts_ms[-1] + min(need_ms, MIN_CUE_MS) + TWO_FRAMES_MS, cue.start_ms + need_ms
     latest_ms = duration_ms
     for k in reversed(range(len(desired))):
-        starts_ms[k] = latest_ms = max(min(starts_ms[k], latest_ms - min(needs_ms[k], MIN_CUE_MS) // 2), 0)
+        starts_ms[k] = max(min(starts_ms[k], latest_ms - min(needs_ms[k], MIN_CUE_MS) // 2), 0)
+        latest_ms = starts_ms[k] - TWO_FRAMES_MS
     return _without_overlap(
         [
-            Cue(start_ms, max(cue.end_ms, start_ms + need_ms), cue.lines, cue.channel)
+            replace(cue, start_ms=start_ms, end_ms=max(cue.end_ms, start_ms + need_ms))
             for cue, start_ms, need_ms in zip(desired, starts_ms, needs_ms, strict=True)
         ],
         duration_ms,
@@ -190,6 +243,7 @@ def _without_overlap(desired: list[Cue], duration_ms: int) -> list[Cue]:
     for cue, start_ms, next_ms in zip(desired, starts_ms, [*starts_ms, limit_ms][1:], strict=True):
         end_ms = max(cue.end_ms, start_ms + 1)
         if next_ms - end_ms < GAP_MS:
-            end_ms = next_ms
-        result.append(Cue(start_ms, min(end_ms, start_ms + MAX_CUE_MS), cue.lines, cue.channel))
+            gap_ms = min(TWO_FRAMES_MS, (next_ms - start_ms) // 2) if len(result) + 1 < len(desired) else 0
+            end_ms = next_ms - gap_ms
+        result.append(replace(cue, start_ms=start_ms, end_ms=min(end_ms, start_ms + MAX_CUE_MS)))
     return result

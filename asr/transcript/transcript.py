@@ -7,7 +7,8 @@ from pathlib import Path
 
 from asr.errors import AsrError
 from asr.files import replacing
-from asr.transcript.formats import FORMATS
+from asr.transcript.formats import render
+from asr.transcript.subtitles import STANDARD, Layout
 from asr.transcript.words import Word, phrases
 
 
@@ -38,11 +39,9 @@ class Transcript:
             return None
         return sum(word.confidence for word in self.words) / len(self.words)
 
-    def to(self, format: str) -> str:
-        """Convert to the text of a file in one of `FORMATS`. Raises `AsrError` for any other name."""
-        if format not in FORMATS:
-            raise AsrError(f"Unknown transcript format {format!r}: choose one of {', '.join(FORMATS)}.")
-        return FORMATS[format](self)
+    def to(self, format: str, layout: Layout = STANDARD) -> str:
+        """Convert to the text of a file in one of `FORMATS`, subtitles with `layout`. Raises AsrError for others."""
+        return render(self, format, layout)
 
 
 def merged(transcripts: Sequence[Transcript]) -> Transcript:
@@ -62,13 +61,13 @@ def merged(transcripts: Sequence[Transcript]) -> Transcript:
     return Transcript(tuple(chain.from_iterable(turns)), duration_s, transcripts[0].source, transcripts[0].model)
 
 
-def write(transcript: Transcript, path: str | Path, format: str) -> None:
-    """Write a file in one of `FORMATS` atomically.
+def write(transcript: Transcript, path: str | Path, format: str, layout: Layout = STANDARD) -> None:
+    """Write a file in one of `FORMATS` atomically; `layout` is that of subtitles.
 
     Raises `AsrError` if the format is unknown or the file cannot be written.
     """
     path = Path(path)
-    content = transcript.to(format).encode(errors="replace")
+    content = render(transcript, format, layout, path.parent).encode(errors="replace")
     try:
         with replacing(path) as file:
             file.write(content)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from asr.errors import AsrError
 from asr.transcript.formats import EXTENSIONS
+from asr.transcript.subtitles import STANDARD, Layout
 from asr.transcript.transcript import Transcript, write
 from asr.transcript.words import Word
 from asr.transcription.inputs import Input
@@ -38,8 +39,10 @@ def is_done(recording: Input, output_dir: Path, formats: Sequence[str]) -> bool:
 class Outputs:
     """The output files of one recording, which grow as words are recognised."""
 
-    def __init__(self, recording: Input, output_dir: Path, formats: Sequence[str], model: str) -> None:
-        self.recording, self.model = recording, model
+    def __init__(
+        self, recording: Input, output_dir: Path, formats: Sequence[str], model: str, layout: Layout = STANDARD
+    ) -> None:
+        self.recording, self.model, self.layout = recording, model, layout
         self.finished = targets(recording, output_dir, formats)
         self.unfinished = targets(recording, output_dir, formats, partial=True)
         self._words: list[Word] = []
@@ -72,11 +75,10 @@ class Outputs:
         for target in self.unfinished.values():
             target.unlink(missing_ok=True)
 
-    @staticmethod
-    def _write(transcript: Transcript, files: dict[str, Path]) -> None:
+    def _write(self, transcript: Transcript, files: dict[str, Path]) -> None:
         for format_, target in files.items():
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise AsrError(f"Cannot create the folder '{target.parent}': {error.strerror}.") from error
-            write(transcript, target, format_)
+            write(transcript, target, format_, self.layout)

@@ -90,7 +90,7 @@ def test_a_hot_word_wins_over_a_slightly_likelier_text() -> None:
     [
         ({"beam": 0, "hot_words": {"bar": 1.0}}, "Greedy decoding"),
         ({"lm": Path("lm.arpa"), "no_lm": True}, "cannot be both given"),
-        ({"hot_words": {"queue": 1.0}}, "'queue' is not one word in the model's alphabet"),
+        ({"hot_words": {"queue": 1.0}}, "'queue' cannot be written in the model's alphabet"),
         ({"lm": Path("nowhere.arpa")}, "nowhere.arpa"),
     ],
 )

@@ -15,8 +15,8 @@ from asr.transcript.formats import to_audacity, to_ctm, to_json, to_srt, to_text
 from asr.transcript.transcript import Transcript, merged
 from asr.transcript.words import PAUSE_MS, Word, to_ms
 
-ParsedCues = list[tuple[int, int, int | None, list[str]]]
-"""Start and end in milliseconds, channel and lines of each cue."""
+Turns = list[tuple[int | None, list[str]]]
+"""Channel and lines of the one speaker of a cue, or of each of two."""
 
 
 def milliseconds(stamp: str, decimal: str) -> int:
@@ -37,31 +37,38 @@ def parse(blocks: list[str], decimal: str) -> list[tuple[int, int, str]]:
     return cues
 
 
-def parse_srt(content: str) -> ParsedCues:
+def parse_srt(content: str) -> list[tuple[int, int, list[str]]]:
     """Parse SubRip: number, times, text; a blank line between cues."""
     blocks = content.removesuffix("\n").split("\n\n") if content else []
     assert [block.split("\n")[0] for block in blocks] == [str(number) for number in range(1, len(blocks) + 1)]
     return [
-        (start, end, None, text.split("\n"))
-        for start, end, text in parse([block.split("\n", 1)[1] for block in blocks], ",")
+        (start, end, text.split("\n")) for start, end, text in parse([block.split("\n", 1)[1] for block in blocks], ",")
     ]
 
 
-def parse_vtt(content: str) -> ParsedCues:
-    """Parse the subset of WebVTT that we write: cues without identifiers and settings, with at most one voice."""
+def parse_vtt(content: str) -> list[tuple[int, int, Turns]]:
+    """Parse the WebVTT that we write: no identifiers nor settings, at most one voice, or a line each of two."""
     head, *blocks = content.removesuffix("\n").split("\n\n")
     assert head == "WEBVTT"
-    cues: ParsedCues = []
+    cues: list[tuple[int, int, Turns]] = []
     for start, end, payload in parse(blocks, "."):
         assert start < end
         assert not cues or cues[-1][0] <= start
-        voice = re.match(r"<v (\d+)>", payload)
-        text = payload[voice.end() :] if voice else payload
-        assert not re.search(r"<|>|&(?!(?:amp|lt|gt);)", text)
-        for escaped, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
-            text = text.replace(escaped, character)
-        cues.append((start, end, int(voice[1]) if voice else None, text.split("\n")))
+        if both := re.fullmatch(r"<v (\d+)>- ([^\n]*)</v>\n<v (\d+)>- ([^\n]*)</v>", payload):
+            turns = [(int(both[1]), [unescaped(both[2])]), (int(both[3]), [unescaped(both[4])])]
+        else:
+            voice = re.match(r"<v (\d+)>", payload)
+            text = unescaped(payload[voice.end() :] if voice else payload)
+            turns = [(int(voice[1]) if voice else None, text.split("\n"))]
+        cues.append((start, end, turns))
     return cues
+
+
+def unescaped(text: str) -> str:
+    assert not re.search(r"<|>|&(?!(?:amp|lt|gt);)", text)
+    for escaped, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+        text = text.replace(escaped, character)
+    return text
 
 
 def packets(content: str, format: str) -> list[tuple[int | None, int | None, list[str]]]:
@@ -78,24 +85,25 @@ def packets(content: str, format: str) -> list[tuple[int | None, int | None, lis
 @example(merged([Transcript(tuple(Word("w" * 50, 1.0, 1.0, 1) for _ in range(5)), 0.0)] * 2))
 def test_players_show_every_word_within_the_limits(transcript: Transcript) -> None:
     shown = parse_vtt(to_vtt(transcript))
+    spoken = [(of, line) for *_, turns in shown for of, lines in turns for line in lines]
     for channel, words in by_channel(transcript.words).items():
-        texts = [text for *_, of, lines in shown if of == channel for line in lines for text in line.split(" ")]
-        assert texts == [word.text for word in words]
-    assert {channel for *_, channel, _ in shown} == by_channel(transcript.words).keys()
-    for start, end, channel, lines in shown:
+        assert [text for of, line in spoken if of == channel for text in line.split(" ")] == [w.text for w in words]
+    assert {channel for channel, _ in spoken} == by_channel(transcript.words).keys()
+    labelled = []
+    for start, end, turns in shown:
         assert 0 < end - start <= 7000
+        hyphen = "- " if len(turns) == 2 else ""
+        starts = [hyphen + ("" if channel is None else f"{channel}: ") for channel, _ in turns]
+        lines = [start + lines[0] for start, (_, lines) in zip(starts, turns, strict=True)] + turns[0][1][1:]
         assert 1 <= len(lines) <= 2
-        label = "" if channel is None else f"{channel}: "
-        assert all(len(line) <= 42 or " " not in line.removeprefix(label) for line in [label + lines[0], *lines[1:]])
+        assert all(len(line) <= 42 or " " not in line.removeprefix(starts[0]) for line in lines)
+        labelled.append((start, end, lines))
     for (_, end, *_), (start, *_) in itertools.pairwise(shown):
         assert end <= start
     if shown:
         assert shown[-1][1] <= max(round(1000 * transcript.duration_s), len(shown))
 
-    labelled = [
-        (start, end, lines if of is None else [f"{of}: {lines[0]}", *lines[1:]]) for start, end, of, lines in shown
-    ]
-    assert [(start, end, lines) for start, end, _, lines in parse_srt(to_srt(transcript))] == labelled
+    assert parse_srt(to_srt(transcript)) == labelled
     header, *rows = csv.reader(io.StringIO(to_tsv(transcript), newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)
     assert header == ["start", "end", "text"]
     assert rows == [[str(start), str(end), " ".join(lines)] for start, end, lines in labelled]
@@ -107,7 +115,7 @@ def test_ffmpeg_reads_the_same_cues(transcript: Transcript) -> None:
     if not transcript.words:
         return
     srt, vtt = to_srt(transcript), to_vtt(transcript)
-    assert packets(srt, "srt") == [(start, end - start, lines) for start, end, _, lines in parse_srt(srt)]
+    assert packets(srt, "srt") == [(start, end - start, lines) for start, end, lines in parse_srt(srt)]
     assert [(start, length) for start, length, _ in packets(vtt, "webvtt")] == [
         (start, end - start) for start, end, *_ in parse_vtt(vtt)
     ]
@@ -151,10 +159,8 @@ def test_merged_keeps_the_source_and_the_turns_of_a_call() -> None:
         "a 2 0.450 0.150 oh 0.5000\na 2 0.700 1.300 well 0.5000\na 2 3.000 0.200 bye 1.0000\n"
     )
     assert to_srt(whole) == (
-        "1\n00:00:00,100 --> 00:00:01,100\n1: so what\n\n"
-        "2\n00:00:01,100 --> 00:00:02,100\n2: oh well\n\n"
-        "3\n00:00:03,000 --> 00:00:03,500\n1: bye\n\n"
-        "4\n00:00:03,500 --> 00:00:04,000\n2: bye\n"
+        "1\n00:00:00,100 --> 00:00:02,000\n- 1: so what\n- 2: oh well\n\n"
+        "2\n00:00:03,000 --> 00:00:04,000\n- 1: bye\n- 2: bye\n"
     )
 
 
@@ -209,9 +215,9 @@ def test_json_golden() -> None:
 
 def test_srt_golden() -> None:
     # The second cue begins after a pause of exactly 0.7 s. The first is extended to the minimum of a second, and by
-    # another 0.12 s because so short a gap would flicker.
+    # another 0.036 s because a gap between two frames and half a second would flicker.
     assert to_srt(SMALL) == (
-        "1\n00:00:00,080 --> 00:00:01,200\nso <ah>\n\n"
+        "1\n00:00:00,080 --> 00:00:01,116\nso <ah>\n\n"
         "2\n00:00:01,200 --> 00:00:02,200\nq&a\n\n"
         "3\n01:01:01,001 --> 01:01:02,500\nfür\n"
     )
@@ -220,7 +226,7 @@ def test_srt_golden() -> None:
 def test_vtt_golden() -> None:
     assert to_vtt(SMALL) == (
         "WEBVTT\n\n"
-        "00:00:00.080 --> 00:00:01.200\nso &lt;ah&gt;\n\n"
+        "00:00:00.080 --> 00:00:01.116\nso &lt;ah&gt;\n\n"
         "00:00:01.200 --> 00:00:02.200\nq&amp;a\n\n"
         "01:01:01.001 --> 01:01:02.500\nfür\n"
     )
@@ -229,7 +235,7 @@ def test_vtt_golden() -> None:
 
 
 def test_tsv_golden() -> None:
-    assert to_tsv(SMALL) == "start\tend\ttext\n80\t1200\tso <ah>\n1200\t2200\tq&a\n3661001\t3662500\tfür\n"
+    assert to_tsv(SMALL) == "start\tend\ttext\n80\t1116\tso <ah>\n1200\t2200\tq&a\n3661001\t3662500\tfür\n"
 
 
 def test_hours_beyond_99() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from made_transcripts import SMALL, by_channel, one_channel
 
 from asr.errors import AsrError
-from asr.transcript.formats import FORMATS
+from asr.transcript.formats import FORMATS, render
 from asr.transcript.transcript import Transcript, merged, write
 from asr.transcript.words import Word
 
@@ -38,7 +38,9 @@ def test_confidence_is_the_mean_over_words() -> None:
 
 
 def test_unknown_format(tmp_path: Path) -> None:
-    message = "Unknown transcript format 'doc': choose one of txt, json, srt, vtt, tsv, ctm, TextGrid, audacity\\."
+    message = (
+        "Unknown transcript format 'doc': choose one of txt, json, srt, vtt, tsv, ctm, TextGrid, audacity, html\\."
+    )
     with pytest.raises(AsrError, match=message):
         SMALL.to("doc")
     with pytest.raises(AsrError, match=message):
@@ -51,7 +53,7 @@ def test_write_replaces_the_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"talk.{name}"
     path.write_text("old and much longer than the new content\n" * 100)
     write(SMALL, path, name)
-    assert path.read_bytes() == SMALL.to(name).encode("utf-8")
+    assert path.read_bytes() == render(SMALL, name, folder=tmp_path).encode("utf-8")
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from asr.compiled import njit_noalloc
+from asr.decoding.beam.hot_words import HotWords
 from asr.decoding.beam.lexicon import Lexicon, Spelling
 from asr.lm.lookup import advance, child_from
 from asr.lm.trie import Trie
@@ -28,11 +29,7 @@ class Rules(NamedTuple):
     """Direct-mapped cache of `lookahead`: the LM state and vocabulary node of each slot, packed into one number."""
     cache_values: np.ndarray
     """The cached results. Every utterance has its own cache. Shape: both (A,), a power of 2"""
-    hot: Lexicon
-    boost: np.ndarray
-    """The boost of the hot word that ends in each node of `hot`; else 0. Shape: (N,)"""
-    partial_boost: np.ndarray
-    """The share of the boost granted to the letters so far of a hot word. Shape: (N,)"""
+    hot: HotWords
     unknown: int
     """The n-gram's number of `<unk>`."""
     end: int
@@ -47,7 +44,7 @@ class Rules(NamedTuple):
     unknown_letter: float
     """Score of each letter of an unknown word, 0 or less; not applied to hot words."""
     max_boost_step: float
-    """Upper bound on the increase of the partial boost by one letter."""
+    """Upper bound on the increase of the partial boost by one letter or the end of a word."""
     min_pending: float
     """Lower bound on the pending score, hot words aside, to which a word can rise by leaving the vocabulary; before its
     letters are counted."""
@@ -70,6 +67,17 @@ def spell(lexicon: Lexicon, node: int, letter: int) -> int:
     for before in range(column):
         child += num_bits(lexicon.letters[node, before])
     return child
+
+
+@njit_noalloc
+def find_hot(hot: HotWords, node: int, letter: int) -> int:
+    """The node among the hot words after a letter; -1 if none continues like that and none began after a word."""
+    while node >= 0:
+        child = spell(hot.trie, node, letter)
+        if child >= 0:
+            return int(child)
+        node = hot.fallback[node]
+    return -1
 
 
 @njit_noalloc
@@ -134,9 +142,9 @@ def score_word_end(rules: Rules, node: Record) -> None:
     word = rules.vocabulary.word[node.letters] if node.letters > 0 else -1
     bonus = rules.word_bonus
     if node.hot > 0:
-        bonus += rules.boost[node.hot]
+        bonus += rules.hot.boost[node.hot]
     if rules.has_vocabulary and word < 0:
-        is_hot = node.hot > 0 and bool(rules.hot.word[node.hot] >= 0)
+        is_hot = node.hot > 0 and bool(rules.hot.is_hot[node.hot])
         bonus += -np.inf if rules.closed else unknown_word_score(rules, is_hot, node.length)
     if rules.has_ngram:
         log_prob, state = advance(rules.ngram, int(node.state), int(word if word >= 0 else rules.unknown))
@@ -152,7 +160,9 @@ def extended(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int
     state = node.state
     if rules.spelling.ends_word[token]:
         score_word_end(rules, node)
-        letters, length, hot, settled, pending = 0, 0, 0, node.next_settled, 0.0
+        if node.letters != 0:
+            hot = max(0, find_hot(rules.hot, hot, rules.hot.between))
+        letters, length, settled, pending = 0, 0, node.next_settled, rules.hot.partial_boost[hot]
         state = node.next_state
     first, last = rules.spelling.first[token], rules.spelling.first[token + 1]
     if first == last:
@@ -160,11 +170,11 @@ def extended(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int
     for position in range(first, last):
         letter = rules.spelling.letters[position]
         letters = spell(rules.vocabulary, letters, letter)
-        hot = spell(rules.hot, hot, letter)
+        hot = find_hot(rules.hot, hot, letter)
     length += last - first
     pending = 0.0
     if hot > 0:
-        pending = rules.partial_boost[hot]
+        pending = rules.hot.partial_boost[hot]
     if rules.has_vocabulary:
         if letters < 0:
             pending += -np.inf if rules.closed else unknown_word_score(rules, hot > 0, length)

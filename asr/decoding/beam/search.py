@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from asr.decoding.beam import hot_words as hot_word_automaton
 from asr.decoding.beam import lexicon
 from asr.decoding.beam.options import BeamOptions
 from asr.decoding.forced_alignment import Frames
@@ -59,8 +60,8 @@ class BeamSearch:
             options: pruning limits and weights.
             ngram: a word language model; its words are the vocabulary.
             vocabulary: the known words if there is no `ngram`.
-            hot_words: word -> boost, added to the score for each occurrence of the word. An unfinished word gets a
-                share in proportion to its letters so far. In a closed vocabulary, words outside it have no effect.
+            hot_words: word or phrase -> boost, added to the score for each occurrence. An unfinished one gets a share
+                in proportion to its letters so far. In a closed vocabulary, words outside it have no effect.
 
         Raises:
             AsrError: a hot word or the language model cannot be written in the model's alphabet, or the options demand
@@ -79,7 +80,7 @@ class BeamSearch:
             )
         if self.options.closed and not len(words):
             raise AsrError("A closed vocabulary (`closed`) needs words: give a language model or a vocabulary.")
-        hot, boost, partial_boost = _hot_words(tokenizer, hot_words or {})
+        hot = hot_word_automaton.build(tokenizer, hot_words or {})
         best_unigram, word_range = np.zeros(len(known.word)), np.zeros((len(known.word), 2), np.int32)
         if ngram is not None:
             word_range = lexicon.words_below(known)
@@ -91,7 +92,7 @@ class BeamSearch:
         """Weight of the language model; 0 without one."""
         self.word_bonus = word_bonus = float(self.options.word_bonus) if ngram is not None else 0.0
         """Added to the score for each word; 0 without a language model."""
-        max_boost_step = float(partial_boost.max() - partial_boost.min())
+        max_boost_step = float(hot.partial_boost.max() - hot.partial_boost.min())
         min_pending = float(self.options.unknown_score) if len(words) and not self.options.closed else -math.inf
         letters = max(1, len(set(tokenizer.alphabet) - {" "}))
         unknown_letter = -float(self.options.lm_weight) * math.log(letters)
@@ -104,8 +105,6 @@ class BeamSearch:
             cache_keys=np.zeros(1, np.uint64),
             cache_values=np.zeros(1),
             hot=hot,
-            boost=boost,
-            partial_boost=partial_boost,
             unknown=ngram.unknown if ngram is not None else 0,
             end=ngram.end if ngram is not None else 0,
             has_vocabulary=len(words) > 0,
@@ -118,7 +117,9 @@ class BeamSearch:
             max_boost_step=max_boost_step,
             min_pending=min_pending,
             min_pending_per_letter=0.0 if hot_words else unknown_letter,
-            max_gain=max(0.0, word_bonus + max(0.0, boost.max(), min_pending)) + max(0.0, min_pending) + max_boost_step,
+            max_gain=max(0.0, word_bonus + max(0.0, hot.boost.max()) + max(0.0, min_pending))
+            + max(0.0, min_pending)
+            + max_boost_step,
         )
         self._pruning = pruning.Pruning(
             width=self.options.width,
@@ -221,30 +222,6 @@ class BeamStream:
             self._nodes = np.concatenate([self._nodes, np.zeros_like(self._nodes)])
         if counts[2] + self._pruning.width > len(merges):
             self._beam = self._beam._replace(merges=np.concatenate([merges, np.zeros_like(merges)]))
-
-
-def _hot_words(tokenizer: Tokenizer, boosts: Mapping[str, float]) -> tuple[lexicon.Lexicon, np.ndarray, np.ndarray]:
-    """Build the trie of the hot words, and the boost and partial boost of each node."""
-    words = []
-    for word in boosts:
-        text = tokenizer.normalise(word)
-        if not text or set(text) - (set(tokenizer.alphabet) - {" "}):
-            raise AsrError(
-                f"The hot word {word!r} is not one word in the model's alphabet {tokenizer.alphabet!r}: spell it "
-                "out, and give the words of a phrase one by one."
-            )
-        words.append(text)
-    values = np.array([*boosts.values(), 0.0])
-    if not np.isfinite(values).all():
-        raise AsrError("A hot word's boost must be a finite number.")
-    hot = lexicon.build(words, tokenizer.alphabet)
-    depth = np.zeros(len(hot.word), np.int32)
-    for node in range(1, len(depth)):
-        depth[node] = depth[hot.parent[node]] + 1
-    boost = np.where(hot.word >= 0, values[hot.word], 0.0)
-    share = np.where(hot.word >= 0, boost / np.maximum(depth, 1), -np.inf)
-    partial_boost = depth * np.where(len(words), lexicon.best_below(hot, share), 0.0)
-    return hot, boost, partial_boost
 
 
 def _no_ngram() -> Trie:

@@ -52,7 +52,7 @@ EVERYTHING: dict[str, Any] = {
     "token_threshold": -math.inf,
     "recombine": False,
 }
-HOT = {"ab": 1.5, "bb": -0.7, "abb": 2.0}
+HOT = {"ab": 1.5, "bb": -0.7, "abb": 2.0, "a b": 0.9, "b a b": -1.1, "b a a": 0.6}
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +96,17 @@ def slow_lm(text: str) -> float:
     return sum(score(tuple(sentence[max(0, i - 2) : i]), sentence[i]) for i in range(1, len(sentence))) * math.log(10)
 
 
+def slow_hot_words(words: list[str], hot: dict[str, float]) -> tuple[int, float]:
+    """The letters of unknown words that are in no hot phrase so far, and the boosts, by comparing all stretches."""
+    letters, boost = 0, 0.0
+    for end in range(1, len(words) + 1):
+        heard = {" ".join(words[start:end]) for start in range(end)}
+        boost += sum(value for phrase, value in hot.items() if phrase in heard)
+        in_phrase = any(f"{phrase} ".startswith(f"{text} ") for phrase in hot for text in heard)
+        letters += 0 if in_phrase or (words[end - 1],) in NGRAMS else len(words[end - 1])
+    return letters, boost
+
+
 def check(texts: list[Hypothesis], expected: dict[str, float]) -> None:
     expected = {text: score for text, score in expected.items() if score > -math.inf}
     assert {h.text: h.score for h in texts} == pytest.approx(expected, abs=1e-5)
@@ -127,8 +138,7 @@ def test_with_a_language_model_and_hot_words_it_matches_a_slow_scorer(
         expected = {}
         for text, ctc in all_texts(rows, tokenizer).items():
             unknown = sum((word,) not in NGRAMS for word in text.split())
-            letters = sum(len(word) for word in text.split() if (word,) not in NGRAMS and word not in hot)
-            boost = sum(hot.get(word, 0) for word in text.split())
+            letters, boost = slow_hot_words(text.split(), hot)
             score = ctc + 0.7 * slow_lm(text) + 0.4 * len(text.split()) + boost
             score += -1.7 * unknown + 0.7 * math.log(1 / 2) * letters  # the alphabet has two letters
             expected[text] = -math.inf if closed and unknown else score
@@ -320,9 +330,22 @@ def test_a_hot_word_wins_where_the_acoustic_model_is_undecided() -> None:
     assert [plain[0].text, boosted[0].text] == ["ca", "cb"]
 
 
-@pytest.mark.parametrize("word", ["", "a1", "a b", "ä"])
+def test_a_hot_phrase_wins_as_a_whole_and_only_then() -> None:
+    tokenizer = CharTokenizer(" abc")
+    space, a, b, c = (tokenizer.encode(text)[0] for text in (" ", "a", "b", "c"))
+    rows = np.full((6, tokenizer.size), 0.01)
+    for frame, (first, second) in enumerate([(c, c), (space, space), (a, b), (0, 0), (space, space), (c, c)]):
+        rows[frame, second] = 0.6
+        rows[frame, first] = 0.9
+    rows = np.log(rows / rows.sum(axis=1, keepdims=True))
+    assert BeamSearch(tokenizer).decode(rows)[0].text == "c a c"
+    assert BeamSearch(tokenizer, hot_words={"C b": 1.0}).decode(rows)[0].text == "c b c"
+    assert BeamSearch(tokenizer, hot_words={"b b": 9.0}).decode(rows)[0].text == "c a c"
+
+
+@pytest.mark.parametrize("word", ["", " ", "a1", "a b1", "ä"])
 def test_a_hot_word_that_cannot_be_written_is_an_error(word: str) -> None:
-    with pytest.raises(AsrError, match=r"The hot word .* is not one word in the model's alphabet ' ab'"):
+    with pytest.raises(AsrError, match=r"The hot word .* cannot be written in the model's alphabet ' ab'"):
         BeamSearch(CHARACTERS, hot_words={"ab": 1.0, word: 1.0})
 
 
