@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from asr.cli import options
+from asr.cli import options, unusable
 from asr.cli.progress import bar
 from asr.decoding.options import DecodingOptions
 from asr.scoring.alignment import Rule
@@ -42,6 +42,7 @@ MEDIA = 50
 @options.decoding
 @options.align
 @options.max_wer
+@unusable.skip_bad
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the table.")
 @click.option(
     "--keep", is_flag=True, help="Store the score of each corpus in the model file; `asr info` shows stored scores."
@@ -54,6 +55,7 @@ def evaluate(
     media: int,
     rule: Rule,
     max_wer: float | None,
+    skip_bad: bool,
     as_json: bool,
     keep: bool,
     decoding: DecodingOptions,
@@ -63,6 +65,8 @@ def evaluate(
     MODEL is an .onnx file, the name of a shipped model, a run folder or a .safetensors checkpoint (the last two need
     the extra `train`), by default $ASR_MODEL, else english. Decoding is the same as in `asr transcribe`: with the
     settings tuned by `asr tune`, otherwise greedy. References are normalised to the model's alphabet.
+
+    Audio that cannot be read is left out and named; if that is more than 1 % of the utterances, the exit status is 1.
 
     -o writes a report: an HTML page that shows every error and works offline (its spectrograms need the extra
     `report`), a Markdown summary, all results as JSON, and trn files for sclite.
@@ -94,7 +98,6 @@ def evaluate(
     if decoder.remark:
         click.echo(f"Note: {decoder.remark}", err=True)
     test_corpora = corpora.read(manifests)
-    duration_s = sum(utterance.duration for corpus in test_corpora for utterance in corpus.utterances)
     result = None
     with bar() as progress:
         evaluated = evaluation.evaluate(
@@ -119,12 +122,16 @@ def evaluate(
         click.echo(f"{render(score)}\nDecoding: {decoder.about}.")
         if decoding.hot_words:
             click.echo(_hot_word_recall(loaded.description.tokenizer, score, decoding.hot_words))
+        duration_s = evaluated.duration_s
         speed = f"{duration_s / evaluated.elapsed_s:.0f} times real time"
         click.echo(f"{duration_s:,.0f} s of audio in {evaluated.elapsed_s:.1f} s: {speed}.")
         if output_dir is not None:
             click.echo(f"Report: {output_dir / 'index.html'}")
         if keep:
             click.echo(f"Scores stored in {model}")
+    total = len(evaluated.utterances) + len(evaluated.unusable)
+    remedy = "The scores are of the others: fix or remove these"
+    unusable.report(evaluated.unusable, total, remedy, skip_bad=skip_bad)
     options.check_max_wer(score, max_wer)
 
 

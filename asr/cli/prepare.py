@@ -1,21 +1,18 @@
 """`asr prepare`: convert a corpus to manifests."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from asr.cli import unusable
 from asr.cli.progress import bar
 from asr.data import corpora
 from asr.data.corpora import Corpus, an4, folder, jsonl, kaldi, librispeech, table
 
 SOURCE = click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
 OUT = click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
-SKIP_BAD = click.option(
-    "--skip-bad", is_flag=True, help="Leave out audio that cannot be used, however much; exit with status 0."
-)
 SEED = click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed of the dev split.")
 
 
@@ -29,10 +26,6 @@ def dev_speakers(default: int) -> Any:
         metavar="N",
         help="Number of train speakers to hold out as the dev set.",
     )
-
-
-MAX_BAD_SHARE = 0.01
-"""Share of a corpus that may be unusable without an error."""
 
 
 @click.group()
@@ -50,7 +43,7 @@ def prepare() -> None:
 @prepare.command("an4")
 @SOURCE
 @OUT
-@SKIP_BAD
+@unusable.skip_bad
 @dev_speakers(default=10)
 @SEED
 def prepare_an4(source: Path, out: Path, *, skip_bad: bool, dev_speakers: int, seed: int) -> None:
@@ -71,7 +64,7 @@ def prepare_an4(source: Path, out: Path, *, skip_bad: bool, dev_speakers: int, s
 @prepare.command("folder")
 @SOURCE
 @OUT
-@SKIP_BAD
+@unusable.skip_bad
 @click.option(
     "--dev-share",
     type=click.FloatRange(0, 0.5, min_open=True),
@@ -116,7 +109,7 @@ def prepare_folder(
 @prepare.command("librispeech")
 @SOURCE
 @OUT
-@SKIP_BAD
+@unusable.skip_bad
 @click.option(
     "--download",
     "parts",
@@ -149,7 +142,7 @@ def prepare_librispeech(source: Path, out: Path, *, skip_bad: bool, parts: tuple
 @prepare.command("csv")
 @SOURCE
 @OUT
-@SKIP_BAD
+@unusable.skip_bad
 @dev_speakers(default=0)
 @SEED
 def prepare_csv(source: Path, out: Path, *, skip_bad: bool, dev_speakers: int, seed: int) -> None:
@@ -173,7 +166,7 @@ def prepare_csv(source: Path, out: Path, *, skip_bad: bool, dev_speakers: int, s
 @prepare.command("kaldi")
 @SOURCE
 @OUT
-@SKIP_BAD
+@unusable.skip_bad
 @dev_speakers(default=0)
 @SEED
 def prepare_kaldi(source: Path, out: Path, *, skip_bad: bool, dev_speakers: int, seed: int) -> None:
@@ -195,7 +188,7 @@ def prepare_kaldi(source: Path, out: Path, *, skip_bad: bool, dev_speakers: int,
 @prepare.command("jsonl")
 @SOURCE
 @OUT
-@SKIP_BAD
+@unusable.skip_bad
 @dev_speakers(default=0)
 @SEED
 def prepare_jsonl(source: Path, out: Path, *, skip_bad: bool, dev_speakers: int, seed: int) -> None:
@@ -232,22 +225,5 @@ def _finish(corpus: Corpus, out: Path, dev_speakers: int = 0, seed: int = 0, *, 
         corpus.notes.append(f"{', '.join(stale)} existed before and was not written by this run.")
     for note in corpus.notes:
         click.echo(f"Note: {note}", err=True)
-    _report_unusable(corpus, skip_bad)
-
-
-def _report_unusable(corpus: Corpus, skip_bad: bool) -> None:
-    """List what was left out; exit with status 1 if that is much and was not allowed."""
-    if not corpus.unusable:
-        return
-    total = len(corpus.utterances) + len(corpus.unusable)
-    click.echo(f"Left out: {len(corpus.unusable):,} of {total:,} utterances, whose audio cannot be used:", err=True)
-    for reason in corpus.unusable.values():
-        click.echo(f"  {reason}", err=True)
-    if len(corpus.unusable) > MAX_BAD_SHARE * total and not skip_bad:
-        click.echo(
-            f"Error: That is more than {100 * MAX_BAD_SHARE:g} %. The manifests hold the others: fix or remove "
-            "these files, "
-            "or accept it with --skip-bad.",
-            err=True,
-        )
-        sys.exit(1)
+    total, remedy = len(corpus.utterances) + len(corpus.unusable), "The manifests hold the others: fix or remove these"
+    unusable.report(corpus.unusable, total, remedy, skip_bad=skip_bad)

@@ -19,6 +19,8 @@ from asr.data import traits
 from asr.errors import DataError
 from asr.files import replacing
 
+MAX_DIGITS = 300
+"""Digits of a whole number that is certainly within the range of floats."""
 REQUIRED = ("audio_filepath", "duration", "text")
 OPTIONAL = ("id", "offset", "speaker", "split")
 
@@ -74,8 +76,7 @@ def rows(path: Path) -> Iterator[tuple[str, Row]]:
 
 def _parse(line: bytes, where: str) -> Row:
     try:
-        # All numbers are parsed as floats, so an integer of 400 digits is infinite instead of an OverflowError.
-        row = json.loads(line.decode("utf-8-sig"), parse_int=float)
+        row = json.loads(line.decode("utf-8-sig"), parse_int=_whole_number)
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: this is not UTF-8 text; save the file as UTF-8.") from error
     except json.JSONDecodeError as error:
@@ -85,6 +86,11 @@ def _parse(line: bytes, where: str) -> Row:
     if not isinstance(row, dict):
         raise DataError(f"{where}: a row must be an object, {{...}}, not {_kind(row)}.")
     return row
+
+
+def _whole_number(digits: str) -> int | float:
+    """An integer; one too long for a float is infinite, and not an OverflowError later."""
+    return int(digits) if len(digits) < MAX_DIGITS else float(digits)
 
 
 def check_keys(row: Row, required: tuple[str, ...], optional: tuple[str, ...], where: str) -> None:
@@ -129,8 +135,9 @@ def seconds(row: Row, key: str, where: str) -> float | None:
     value = row.get(key)
     if value is None:
         return None
-    if not isinstance(value, float):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise DataError(f'{where}: "{key}" must be a number of seconds, not {_kind(value)}.')
+    value = float(value)
     rule = "0 or more" if key == "offset" else "more than 0"
     if not math.isfinite(value) or value < 0 or (value == 0 and key != "offset"):
         raise DataError(f'{where}: "{key}" is {value:g}; it must be a finite number of seconds, {rule}.')
@@ -151,7 +158,7 @@ def claim_id(name: str, where: str, seen: dict[str, str]) -> None:
 
 
 def _kind(value: object) -> str:
-    if isinstance(value, float):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return f"the number {value:g}"
     return {bool: "true or false", str: "a string", list: "a list", dict: "an object"}.get(type(value), "null")
 

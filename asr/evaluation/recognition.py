@@ -8,6 +8,7 @@ from asr import audio
 from asr.data.manifest import Utterance
 from asr.decoding.decoder import Decoder
 from asr.decoding.tokens_to_words import to_words
+from asr.errors import AudioError
 from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
 from asr.parallel import map_ordered
@@ -19,6 +20,9 @@ from asr.transcription import windows
 
 BATCH = 8
 """Utterances of similar duration in one batch."""
+
+Unusable = dict[int, str]
+"""Index of each utterance that cannot be read -> why, as a sentence."""
 
 Read = Callable[[Utterance], np.ndarray]
 """Reads the waveform of an utterance at the model's sample rate. Shape: -> (S,)"""
@@ -47,22 +51,25 @@ def recognise(
     read: Read | None = None,
     progress: Progress = silent,
     threads: int = 1,
+    unusable: Unusable | None = None,
 ) -> list[Transcript]:
     """Transcribe the utterances and return the transcripts in the same order; greedy without a decoder.
 
-    `threads` batches run in parallel.
+    `threads` batches run in parallel. Utterances that cannot be read are left out and put into `unusable` if given.
 
     Raises:
-        AudioError: an utterance cannot be read (`read`'s default reads its file).
+        AudioError: an utterance cannot be read (`read`'s default reads its file), and there is no `unusable`.
     """
     decoder = decoder or Decoder()
     transcripts: dict[int, Transcript] = {}
     done_s, total_s = 0.0, sum(utterance.duration for utterance in utterances)
-    for index, duration_s, log_probs in compute_log_probs(model, utterances, read=read, threads=threads):
+    for index, duration_s, log_probs in compute_log_probs(
+        model, utterances, read=read, threads=threads, unusable=unusable
+    ):
         transcripts[index] = decode(model.description, decoder, log_probs, duration_s)
         done_s += utterances[index].duration
         progress("transcribing", done_s, total_s)
-    return [transcripts[index] for index in range(len(utterances))]
+    return [transcripts[index] for index in sorted(transcripts)]
 
 
 def decode(description: AcousticDescription, decoder: Decoder, log_probs: np.ndarray, duration_s: float) -> Transcript:
@@ -73,27 +80,39 @@ def decode(description: AcousticDescription, decoder: Decoder, log_probs: np.nda
 
 
 def compute_log_probs(
-    model: LogProbModel, utterances: Sequence[Utterance], *, read: Read | None = None, threads: int = 1
+    model: LogProbModel,
+    utterances: Sequence[Utterance],
+    *,
+    read: Read | None = None,
+    threads: int = 1,
+    unusable: Unusable | None = None,
 ) -> Iterator[tuple[int, float, np.ndarray]]:
     """Yield (index, duration in seconds, log-probs) of each utterance, the longest first.
 
-    `threads` batches run in parallel.
+    `threads` batches run in parallel. Utterances that cannot be read are left out and put into `unusable` if given.
 
     Shape:
         log-probs: (T, V)
 
     Raises:
-        AudioError: an utterance cannot be read (`read`'s default reads its file).
+        AudioError: an utterance cannot be read (`read`'s default reads its file), and there is no `unusable`.
     """
     sample_rate = model.description.sample_rate
     read = read or reader(sample_rate)
     longest_first = sorted(range(len(utterances)), key=lambda index: -utterances[index].duration)
 
     def run(batch: Sequence[int]) -> list[tuple[int, float, np.ndarray]]:
-        waveforms = [read(utterances[index]) for index in batch]
-        log_probs = windows.batch_log_probs(model, waveforms)
-        durations_s = [len(waveform) / sample_rate for waveform in waveforms]
-        return list(zip(batch, durations_s, log_probs, strict=True))
+        waveforms: dict[int, np.ndarray] = {}
+        for index in batch:
+            try:
+                waveforms[index] = read(utterances[index])
+            except AudioError as error:
+                if unusable is None:
+                    raise
+                unusable[index] = str(error)
+        log_probs = windows.batch_log_probs(model, list(waveforms.values()))
+        durations_s = [len(waveform) / sample_rate for waveform in waveforms.values()]
+        return list(zip(waveforms, durations_s, log_probs, strict=True))
 
     batches = [longest_first[first : first + BATCH] for first in range(0, len(utterances), BATCH)]
     for results in map_ordered(run, batches, threads):

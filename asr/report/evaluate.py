@@ -1,15 +1,16 @@
 """Evaluate a model on corpora, and build the report."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from asr.data.manifest import Utterance
 from asr.decoding.decoder import Decoder
+from asr.errors import DataError
 from asr.evaluation.corpora import Corpus
-from asr.evaluation.recognition import reader, recognise, score_transcripts
+from asr.evaluation.recognition import Unusable, reader, recognise, score_transcripts
 from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
 from asr.parallel import cores
@@ -51,6 +52,8 @@ class Evaluated:
     """The description of the model."""
     decoding: str
     """Description of the decoding."""
+    unusable: Mapping[str, str]
+    """Id of each utterance that was left out, because its audio cannot be read -> why, as a sentence."""
 
     @property
     def utterances(self) -> list[Utterance]:
@@ -74,16 +77,25 @@ def evaluate(
 ) -> Evaluated:
     """Transcribe corpora and score the transcripts; greedy decoding without a decoder.
 
+    Utterances that cannot be read are left out of the result, which names them.
+
     Raises:
-        AudioError: an utterance cannot be read.
+        DataError: no utterance can be read.
     """
     decoder = decoder or Decoder()
     utterances = [utterance for corpus in corpora for utterance in corpus.utterances]
     started = time.monotonic()
-    transcripts = recognise(model, utterances, decoder, progress=progress, threads=threads)
+    failed: Unusable = {}
+    transcripts = recognise(model, utterances, decoder, progress=progress, threads=threads, unusable=failed)
     elapsed_s = time.monotonic() - started
+    unusable = {utterances[index].id: failed[index] for index in sorted(failed)}
+    if len(unusable) == len(utterances):
+        raise DataError(f"None of the utterances can be read. The first: {next(iter(unusable.values()))}")
+    usable = [[u for u in corpus.utterances if u.id not in unusable] for corpus in corpora]
+    corpora = [replace(corpus, utterances=tuple(kept)) for corpus, kept in zip(corpora, usable, strict=True) if kept]
+    utterances = [utterance for corpus in corpora for utterance in corpus.utterances]
     score = score_transcripts(model.description, utterances, transcripts, rule)
-    return Evaluated(corpora, transcripts, score, elapsed_s, model.description, decoder.about)
+    return Evaluated(corpora, transcripts, score, elapsed_s, model.description, decoder.about, unusable)
 
 
 def report(evaluated: Evaluated, *, given: str, command: str) -> Document:

@@ -73,6 +73,22 @@ def test_a_report_is_written_and_can_be_compared(manifest: Path, tmp_path: Path)
     assert json.loads(media[1]).keys() == {"1"}  # the second utterance has the most errors
 
 
+def test_audio_that_cannot_be_read_is_left_out_and_named(manifest: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"RIFF and no more")
+    row = {"id": "broken", "audio_filepath": str(tmp_path / "broken.wav"), "duration": 1.0, "text": "LOST"}
+    with manifest.open("a") as file:
+        file.write(json.dumps(row) + "\n" + json.dumps(row | {"id": "gone", "audio_filepath": "gone.wav"}) + "\n")
+    result = run("an4", manifest)
+    assert result.exit_code == 1
+    assert re.search(r"^words \(WER\) +6\.67 % .* 1 +1 +0 +0 +15$", result.stdout, flags=re.MULTILINE)
+    assert "Left out: 2 of 4 utterances, whose audio cannot be used:\n" in result.stderr
+    assert f"'{tmp_path / 'broken.wav'}' is not an audio file, or is damaged" in result.stderr
+    assert "The scores are of the others" in result.stderr
+    assert run("an4", manifest, "--skip-bad").exit_code == 0
+    manifest.write_text(json.dumps(row) + "\n")
+    assert "None of the utterances can be read. The first: " in run("an4", manifest, "--skip-bad").stderr
+
+
 @pytest.mark.parametrize(("limit", "status"), [("6.67", 0), ("6.66", 1)])
 def test_max_wer_sets_the_exit_status(manifest: Path, limit: str, status: int) -> None:
     result = run("an4", manifest, "--max-wer", limit)

@@ -119,13 +119,13 @@ def test_csv_holds_out_speakers(tmp_path):
 
 def test_kaldi_names_the_manifest_after_the_folder(tmp_path):
     (tmp_path / "test_clean").mkdir()
-    (tmp_path / "a.wav").touch()
+    soundfile.write(tmp_path / "a.wav", np.zeros(36_000, np.int16), 1000)
     (tmp_path / "test_clean" / "wav.scp").write_text(f"rec {tmp_path}/a.wav\n")
-    (tmp_path / "test_clean" / "segments").write_text("rec-1 rec 0 1800\nrec-2 rec 1800 3600\n")
+    (tmp_path / "test_clean" / "segments").write_text("rec-1 rec 0 18\nrec-2 rec 18 36\n")
     (tmp_path / "test_clean" / "text").write_text("rec-1 ONE\nrec-2 TWO\n")
     result = run("kaldi", tmp_path / "test_clean", tmp_path / "out")
     assert result.stdout.splitlines()[1:] == [
-        f"test_clean           2         -    1.00  {tmp_path}/out/test_clean.jsonl"
+        f"test_clean           2         -    0.01  {tmp_path}/out/test_clean.jsonl"
     ]
 
 
@@ -258,5 +258,5 @@ def test_little_bad_audio_is_no_error(tmp_path: Path) -> None:
 def test_nothing_usable_is_an_error_and_writes_nothing(tmp_path: Path) -> None:
     result = run("csv", put_table(tmp_path, 0, 3), tmp_path / "out")
     assert result.exit_code == 1
-    assert "None of the 3 audio files can be used" in result.stderr
+    assert "None of the 3 utterances can be used" in result.stderr
     assert not (tmp_path / "out").exists()

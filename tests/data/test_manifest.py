@@ -167,7 +167,8 @@ def test_blank_lines_and_a_byte_order_mark_are_skipped(tmp_path):
         ({**GOOD, "duration": 10**400}, ': "duration" is inf; it must be a finite number of seconds, more than 0.'),
         ({**GOOD, "offset": -0.5}, ': "offset" is -0.5; it must be a finite number of seconds, 0 or more.'),
         ({**GOOD, "text": ["HELLO"]}, ': "text" must be a string, not a list.'),
-        ({**GOOD, "speaker": 19}, ': "speaker" must be a string, not the number 19.'),
+        ({**GOOD, "speaker": 1.5}, ': "speaker" must be a string, not the number 1.5.'),
+        ({**GOOD, "speaker": True}, ': "speaker" must be a string, not true or false.'),
         ({**GOOD, "speaker": {}}, ': "speaker" must be a string, not an object.'),
         ({**GOOD, "audio_filepath": ""}, ': "audio_filepath" is empty; give it a value.'),
         ({**GOOD, "text": "\ud83d"}, ": \"text\" has an unpaired surrogate, '\\ud83d'; write complete characters."),
@@ -211,3 +212,16 @@ def test_any_malformed_content_is_a_data_error(tmp_path_factory, rows):
     else:
         manifest.write(utterances, path)
         assert manifest.read(path) == utterances
+
+
+def test_whole_numbers_as_ids_and_speakers_are_names(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "m.jsonl", {**GOOD, "id": 7, "speaker": 12345678901234567890, "duration": 2})
+    (utterance,) = manifest.read(path)
+    assert (utterance.id, utterance.speaker, utterance.duration) == ("7", "12345678901234567890", 2.0)
+
+
+def test_a_number_too_long_for_a_float_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text('{"audio_filepath": "a.wav", "text": "A", "duration": 1' + 400 * "0" + "}\n")
+    with pytest.raises(DataError, match='"duration" is inf; it must be a finite number'):
+        manifest.read(path)

@@ -29,7 +29,7 @@ class Corpus:
     notes: list[str]
     """Notes for the user on skipped files; one sentence each."""
     unusable: dict[str, str] = field(default_factory=dict)
-    """Audio file of each utterance that was left out -> why it cannot be used, as a sentence."""
+    """Id of each utterance that was left out -> why it cannot be used, as a sentence."""
 
 
 # Helpers for the readers
@@ -77,10 +77,10 @@ def collected(utterances: Sequence[Utterance], notes: Sequence[str], progress: P
         try:
             usable.append(measured(utterance))
         except AsrError as error:
-            unusable[str(utterance.audio_filepath)] = str(error)
+            unusable[utterance.id] = str(error)
     if not usable and unusable:
         raise DataError(
-            f"None of the {len(unusable):,} audio files can be used. The first: {next(iter(unusable.values()))}"
+            f"None of the {len(unusable):,} utterances can be used. The first: {next(iter(unusable.values()))}"
         )
     return Corpus(usable, list(notes), unusable)
 

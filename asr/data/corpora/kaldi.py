@@ -2,13 +2,18 @@
 spk2gender."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
+from asr.audio import duration_s
 from asr.data import manifest, traits
 from asr.data.corpora import Corpus, check_split, collected, few, lines
 from asr.data.manifest import Utterance
-from asr.errors import DataError
+from asr.errors import AsrError, DataError
 from asr.progress import Progress, silent
+
+OVERSHOOT_S = 0.5
+"""How far a segment may extend beyond its recording, as in Kaldi's extract-segments."""
 
 Table = dict[str, tuple[str, str]]
 """First field of a line -> (file and line number, rest of the line)."""
@@ -18,8 +23,8 @@ def read(source: Path, progress: Progress = silent) -> Corpus:
     """Read a data folder; the split is the folder's name.
 
     Without `segments` each recording is one utterance with the same id. As in Kaldi, relative paths in wav.scp are
-    relative to the current folder, and a segment that ends at -1 extends to the end of its recording. Audio files stay
-    where they are. Without `utt2spk` the speakers are unknown.
+    relative to the current folder, a segment that ends at -1 extends to the end of its recording, and one that ends up
+    to `OVERSHOOT_S` later ends there. Audio files stay where they are. Without `utt2spk` the speakers are unknown.
 
     Raises:
         DataError: a file is missing, has a malformed line, or an id twice; wav.scp has a command; an utterance has no
@@ -56,7 +61,24 @@ def read(source: Path, progress: Progress = silent) -> Corpus:
         utterances.append(Utterance(name, path, duration, transcript, offset, speaker, split, **speaker_traits))
     untranscribed = [name for name in audio_segments if name not in texts]
     notes = [f"Skipped recordings without a transcript in {text}: {few(untranscribed)}."] if untranscribed else []
-    return collected(utterances, notes, progress)
+    durations_s = {path: _duration_s(path) for path in {u.audio_filepath for u in utterances if u.duration}}
+    return collected([_within(u, durations_s.get(u.audio_filepath)) for u in utterances], notes, progress)
+
+
+def _duration_s(path: Path) -> float | None:
+    """The duration of a recording; None if it cannot be read, which is reported where its utterances are measured."""
+    try:
+        return duration_s(path)
+    except AsrError:
+        return None
+
+
+def _within(utterance: Utterance, file_s: float | None) -> Utterance:
+    """The utterance, with an unknown duration (0) where it extends a little beyond its recording or that is unread."""
+    if not utterance.duration:
+        return utterance
+    beyond_s = utterance.offset + utterance.duration - file_s if file_s is not None else 0.0
+    return replace(utterance, duration=0.0) if file_s is None or 0 < beyond_s <= OVERSHOOT_S else utterance
 
 
 def _table(path: Path) -> Table:
@@ -95,12 +117,12 @@ def _segments(path: Path, recordings: dict[str, Path]) -> dict[str, tuple[Path, 
         try:
             recording, begin, end, *channel = value.split()
             begin_s, end_s = float(begin), float(end)
-            if channel not in ([], ["1"], ["A"]):
+            if channel not in ([], ["0"], ["1"], ["A"]):
                 raise ValueError  # noqa: TRY301
         except ValueError as error:
             raise DataError(
                 f'{where}: "{name} {value}" is not of the form UTTERANCE RECORDING BEGIN END, with times in seconds '
-                "and perhaps channel 1."
+                "and perhaps the channel of a mono recording, 0."
             ) from error
         if recording not in recordings:
             raise DataError(f'{where}: wav.scp has no recording "{recording}".')

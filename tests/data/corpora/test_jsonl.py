@@ -147,7 +147,7 @@ def test_jsonl_two_tars_of_one_name(tmp_path):
         ),
         (
             {"audio": "b.wav", "text": "A"},
-            "None of the 1 audio files can be used. The first: 'TMP/b.wav' does not exist",
+            "None of the 1 utterances can be used. The first: 'TMP/b.wav' does not exist",
         ),
         ({"audio": "b.wav", "tar": "y.tar", "text": "A"}, "rows.jsonl refers to missing archives: TMP/y.tar."),
         ({"audio": "b.wav", "tar": "x.tar", "text": "A"}, "x.tar lacks files that are named in the rows: b.wav."),

@@ -48,11 +48,19 @@ def test_segments(source, tmp_path):
     ]
 
 
+def test_segments_as_extract_segments_reads_them(source: Path) -> None:
+    """With the channel of a mono recording, and up to half a second beyond its end."""
+    put_segments(source)
+    put(source / "segments", "anna-1-a anna-1 0.1 1.49 0\nben-2-a ben-2 0 1.26 0\nben-2-b ben-2 1.5 2.6 0\n")
+    three, two, one = kaldi.read(source).utterances
+    assert (one.offset, one.duration) == (0.1, pytest.approx(0.9))
+    assert (two.offset, two.duration) == (0.0, 1.26)
+    assert (three.offset, three.duration) == (1.5, 1.1)  # too far: the recording may be the wrong one
+
+
 def test_paths_are_relative_to_the_current_folder(source, tmp_path, monkeypatch):
     put(source / "wav.scp", "anna-1 one.wav\nben-2 take 2.flac\n")
-    with pytest.raises(
-        DataError, match=r"None of the 2 audio files can be used\. The first: '.*take 2\.flac' does not"
-    ):
+    with pytest.raises(DataError, match=r"None of the 2 utterances can be used\. The first: '.*take 2\.flac' does not"):
         kaldi.read(source)
     monkeypatch.chdir(tmp_path)
     assert [u.audio_filepath for u in kaldi.read(Path("data/train")).utterances] == [
@@ -99,7 +107,7 @@ def test_audio_without_a_transcript_is_noted(source):
             "a anna-1 0\n",
             '/segments, line 1: "a anna-1 0" is not of the form UTTERANCE RECORDING BEGIN END',
         ),
-        ("segments", "a anna-1 0 1 0\n", '/segments, line 1: "a anna-1 0 1 0" is not of the form UTTERANCE RECORDING'),
+        ("segments", "a anna-1 0 1 2\n", '/segments, line 1: "a anna-1 0 1 2" is not of the form UTTERANCE RECORDING'),
         ("segments", "a anna-1 0 end\n", '/segments, line 1: "a anna-1 0 end" is not of the form UTTERANCE RECORDING'),
         ("segments", "a carl-1 0 1\n", '/segments, line 1: wav.scp has no recording "carl-1".'),
         ("segments", "a anna-1 1 1\n", "/segments, line 1: the segment is from 1 to 1 s; it must begin at 0 or"),

@@ -100,7 +100,7 @@ def test_a_path_may_lead_into_clips_by_itself(tmp_path):
         ("audio,text\n\na.wav,A,B\n", "rows.csv, line 3: the row has 3 cells, and the header has 2."),
         ("audio,text\na.wav\n", "rows.csv, line 2: the row has 1 cells, and the header has 2."),
         ("audio,text\n,A\n", "rows.csv, line 2: the cell with the path of the audio file is empty; fill it in."),
-        ("audio,text\nb.wav,A\n", "None of the 1 audio files can be used. The first: 'TMP/b.wav' does not exist"),
+        ("audio,text\nb.wav,A\n", "None of the 1 utterances can be used. The first: 'TMP/b.wav' does not exist"),
         (
             'audio,text\na.wav,"A" B\n',
             "rows.csv, line 2: this is not a valid row of a table (',' expected after '\"').",

@@ -332,7 +332,7 @@ def test_a_hot_word_wins_where_the_acoustic_model_is_undecided() -> None:
 
 def test_a_hot_phrase_wins_as_a_whole_and_only_then() -> None:
     tokenizer = CharTokenizer(" abc")
-    space, a, b, c = (tokenizer.encode(text)[0] for text in (" ", "a", "b", "c"))
+    space, a, b, c = 1, 2, 3, 4  # the tokens of the alphabet; 0 is the blank
     rows = np.full((6, tokenizer.size), 0.01)
     for frame, (first, second) in enumerate([(c, c), (space, space), (a, b), (0, 0), (space, space), (c, c)]):
         rows[frame, second] = 0.6
