@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+import asr
 from asr.cli import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,3 +98,16 @@ def test_the_python_examples_run_as_scripts(document: str, tmp_path: Path) -> No
         done = subprocess.run([sys.executable, script], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert "captain" in done.stdout
+
+
+@pytest.mark.parametrize("model", ["an4", "english"])
+def test_the_program_that_reads_a_model_without_this_package(model: str, tmp_path: Path) -> None:
+    """It gives the text of greedy decoding; recordings at a usual level are not changed before."""
+    (block,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/models.md").read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "read.py").write_text(block, encoding="utf-8")
+    recording = ROOT / "examples" / "enter.wav"
+    command = [sys.executable, "-W", "error", "read.py", str(ROOT / "asr" / "models" / f"{model}.onnx"), str(recording)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    expected = asr.load(model, beam=0, min_confidence=0).transcribe(recording)
+    assert done.stdout.split() == [word.text for word in expected.words]
+    assert len(expected.words) >= 5
