@@ -13,18 +13,21 @@ from asr.cli import main
 def run() -> NoReturn:
     """Run the command line and exit; interrupted, die by the signal, so that a calling shell stops, too."""
     _prepare_streams()
-    signal.signal(signal.SIGTERM, _terminate)
+    signals = _Signals()
     try:
         code = main(prog_name="asr", standalone_mode=False)  # None, or the status given to `Context.exit`
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except SystemExit as error:
-        code = error.code
-    except _Terminated:
-        _die(signal.SIGTERM)
     except (click.Abort, KeyboardInterrupt):
         _die(signal.SIGINT)
+    except BaseException as error:
+        if signals.received is not None:  # also where a package, interrupted in its import, makes an error of it
+            _die(signals.received)
+        if isinstance(error, click.ClickException):
+            error.show()
+            code = error.exit_code
+        elif isinstance(error, SystemExit):
+            code = error.code
+        else:
+            raise
     sys.exit(_flushed(code))
 
 
@@ -32,8 +35,23 @@ class _Terminated(BaseException):
     """SIGTERM arrived: what is open is closed on the way up, as for Ctrl-C."""
 
 
-def _terminate(*_: object) -> None:
-    raise _Terminated
+class _Signals:
+    """Remembers which signal has arrived, and raises the exception that closes what is open."""
+
+    received: signal.Signals | None = None
+
+    def __init__(self) -> None:
+        signal.signal(signal.SIGTERM, self.terminate)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it is ignored in the background
+            signal.signal(signal.SIGINT, self.interrupt)
+
+    def terminate(self, *_: object) -> None:
+        self.received = signal.SIGTERM
+        raise _Terminated
+
+    def interrupt(self, *_: object) -> None:
+        self.received = signal.SIGINT
+        raise KeyboardInterrupt
 
 
 def _die(number: signal.Signals) -> NoReturn:

@@ -84,3 +84,14 @@ def test_a_signal_ends_the_program_by_that_signal_and_keeps_what_there_is(
     assert "0 of 1 files are done; the same command with --resume" in errors
     assert {path.name for path in out.iterdir()} == {"long.partial.txt", "long.partial.srt"}
     assert (out / "long.partial.txt").read_text().startswith("the captain of the ship")
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_an_import_that_makes_an_error_of_it(tmp_path: Path, number: signal.Signals) -> None:
+    """NumPy and onnxruntime, interrupted while they initialise, raise ImportError instead of KeyboardInterrupt."""
+    code = f"import os\ntry:\n    os.kill(os.getpid(), {int(number)})\n    while True: pass\nexcept BaseException:\n"
+    (tmp_path / "onnxruntime.py").write_text(code + "    raise ImportError('initialization failed') from None\n")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(EXAMPLES.parent)])}
+    done = subprocess.run([*TRANSCRIBE, ENTER], capture_output=True, text=True, env=env, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (-number, "")
