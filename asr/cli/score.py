@@ -54,15 +54,17 @@ def score(
     Example:
       asr score reference.txt hypothesis.txt -o report
     """
+    from asr.report import output_folder
+    from asr.report import texts as text_report
+    from asr.report.document import origin
+
+    if output_dir is not None:
+        output_folder.prepare(output_dir)
     given = read_pair(reference, hypothesis)
     texts = given.changed(normalisation.change)
     result = score_texts(texts.references, texts.hypotheses, ids=texts.ids, speakers=texts.speakers, rule=rule)
     click.echo(json.dumps(report(result), indent=2) if as_json else render(result))
     if output_dir is not None:
-        from asr.report import output_folder
-        from asr.report import texts as text_report
-        from asr.report.document import origin
-
         document = text_report.build(
             given,
             result,

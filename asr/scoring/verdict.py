@@ -1,5 +1,6 @@
 """Renders a comparison of two systems as plain text, and as Markdown for a pull request."""
 
+from asr.errors import printable
 from asr.scoring.alignment import RULES
 from asr.scoring.compare import Comparison
 from asr.scoring.intervals import FEW_UNITS, MIN_UNITS
@@ -19,7 +20,7 @@ def render(comparison: Comparison) -> str:
         lines += ["", f"{a.id}: {a.words.errors} -> {b.words.errors} errors", f"  reference  {a.reference}"]
         lines += [f"  A          {a.hypothesis}", f"  B          {b.hypothesis}"]
     lines += ["", conclusion(comparison)]
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(printable(line).rstrip() for line in lines)
 
 
 def markdown(comparison: Comparison) -> str:
@@ -148,4 +149,4 @@ def _verdict(significant: bool, a_better: bool) -> str:
 
 
 def _p(p: float) -> str:
-    return f"{p:.3f}" if p >= 0.001 else f"{p:.1e}"
+    return f"{p:.3f}" if p >= 0.001 else f"{max(p, 1e-99):.1e}"

@@ -11,7 +11,7 @@ import pytest
 
 from asr.data.manifest import Utterance
 from asr.evaluation.corpora import Corpus
-from asr.report import document
+from asr.report import recognised
 from asr.report.media import Gallery, gallery
 from asr.scoring.wer import Score, score
 from asr.text import ENGLISH, CharTokenizer
@@ -97,7 +97,7 @@ def make(count: int, *, media: int, seed: int = 0, words: int = 20, speakers: in
         ids=[utterance.id for utterance in utterances],
         speakers=[utterance.speaker for utterance in utterances],
     )
-    built = document.build(
+    built = recognised.build(
         corpora,
         transcripts,
         scored,
