@@ -7,7 +7,7 @@ import pytest
 
 from asr.data.manifest import Utterance
 from asr.evaluation.corpora import Corpus
-from asr.report import recognised
+from asr.report import document, recognised
 from asr.report.document import Document
 from asr.scoring.wer import score
 from asr.text import ENGLISH, normalise

@@ -1,7 +1,6 @@
 """The systems of a comparison, as read from reports that may come from elsewhere, and from texts."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
