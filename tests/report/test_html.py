@@ -410,7 +410,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     references = [" ".join(ODD_WORDS[(n + k) % len(ODD_WORDS)] for k in range(n % 7)) for n in range(60)]
     names = [f"{n} {ODD_WORDS[n % len(ODD_WORDS)]}" for n in range(60)]
     for system, step in (("a", 1), ("b", 2)):
-        texts = [" ".join(text.split()[::step] + [ODD_WORDS[n % 5]]) for n, text in enumerate(references)]
+        texts = [" ".join([*text.split()[::step], ODD_WORDS[n % 5]]) for n, text in enumerate(references)]
         scored = score(references, texts, ids=names, speakers=[ODD_WORDS[n % 14] for n in range(60)])
         details = [
             Details(
