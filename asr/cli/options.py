@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from asr.decoding.options import BOOST, DecodingOptions
 from asr.errors import AsrError, ScoreError
+from asr.scoring.texts import ENGLISH, LOWER_CASE, UNCHANGED
 from asr.scoring.wer import Score
 from asr.transcript.formats import FORMATS
 
@@ -80,12 +81,28 @@ model = click.option(
     help="An .onnx file or a shipped model.  [default: $ASR_MODEL, else english]",
 )
 
-normalise = click.option(
-    "--normalise",
-    "--normalize",
-    is_flag=True,
-    help="Normalise both texts as for English models: lower case, no punctuation, quotation marks are not apostrophes.",
-)
+
+def normalisation(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options on the texts to a command, which receives them as `normalisation`, a `Normalisation`."""
+
+    @functools.wraps(command)
+    def with_normalisation(*args: Any, normalise: bool, ignore_case: bool, **values: Any) -> Any:
+        chosen = ENGLISH if normalise else LOWER_CASE if ignore_case else UNCHANGED
+        return command(*args, normalisation=chosen, **values)
+
+    for option in (
+        click.option("--ignore-case", is_flag=True, help="Compare in lower case, as sclite does unless given -s."),
+        click.option(
+            "--normalise",
+            "--normalize",
+            is_flag=True,
+            help="Normalise texts as for English models: lower case, no punctuation, quotation marks are not "
+            "apostrophes.",
+        ),
+    ):
+        with_normalisation = option(with_normalisation)
+    return with_normalisation
+
 
 max_wer = click.option(
     "--max-wer",

@@ -1,33 +1,38 @@
 """`asr score`: score a hypothesis text against its reference."""
 
 import json
+import shlex
 from pathlib import Path
 
 import click
 
-from asr import text as text_module
 from asr.cli import options
 from asr.scoring.alignment import Rule
 from asr.scoring.summary import render, report
-from asr.scoring.texts import read_pair
+from asr.scoring.texts import ENGLISH, LOWER_CASE, UNCHANGED, Normalisation, read_pair
 from asr.scoring.wer import score as score_texts
 
 
 @click.command()
 @click.argument("reference", metavar="REF", type=click.Path(path_type=Path))
 @click.argument("hypothesis", metavar="HYP", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output-dir",
+    type=click.Path(path_type=Path),
+    help="Write index.html, report.json, report.md, ref.trn and hyp.trn to this folder.",
+)
 @options.align
-@options.normalise
-@click.option("--ignore-case", is_flag=True, help="Compare in lower case, as sclite does unless given -s.")
+@options.normalisation
 @options.max_wer
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; rates are fractions (0.05 for 5 %).")
 def score(
     reference: Path,
     hypothesis: Path,
     *,
+    output_dir: Path | None,
     rule: Rule,
-    normalise: bool,
-    ignore_case: bool,
+    normalisation: Normalisation,
     max_wer: float | None,
     as_json: bool,
 ) -> None:
@@ -42,15 +47,39 @@ def score(
     Words of an utterance with an empty reference are insertions, with an empty hypothesis deletions. Errors are summed
     over all utterances. Character errors always use the fewest edits; spaces count as characters.
 
+    -o writes the report of `asr evaluate`, without audio: an HTML page that shows every error and works offline, and
+    what `asr compare` reads.
+
     \b
     Example:
-      asr score reference.txt hypothesis.txt
+      asr score reference.txt hypothesis.txt -o report
     """
-    texts = read_pair(reference, hypothesis)
-    if normalise:
-        texts = texts.changed(lambda text: text_module.normalise(text, text_module.ENGLISH))
-    elif ignore_case:
-        texts = texts.changed(str.lower)
+    from asr.report import output_folder
+    from asr.report import texts as text_report
+    from asr.report.document import origin
+
+    if output_dir is not None:
+        output_folder.prepare(output_dir)
+    given = read_pair(reference, hypothesis)
+    texts = given.changed(normalisation.change)
     result = score_texts(texts.references, texts.hypotheses, ids=texts.ids, speakers=texts.speakers, rule=rule)
     click.echo(json.dumps(report(result), indent=2) if as_json else render(result))
+    if output_dir is not None:
+        document = text_report.build(
+            given,
+            result,
+            reference=reference,
+            hypothesis=hypothesis,
+            normalisation=normalisation,
+            origin=origin(_command(reference, hypothesis, rule, normalisation)),
+        )
+        output_folder.write_report(output_dir, document)
+        click.echo(f"Report: {output_dir / 'index.html'}", err=as_json)
     options.check_max_wer(result, max_wer)
+
+
+def _command(reference: Path, hypothesis: Path, rule: Rule, normalisation: Normalisation) -> str:
+    """The command that reproduces the numbers of a report."""
+    words = ["asr", "score", str(reference), str(hypothesis)]
+    words += [] if rule == "fewest" else ["--align", rule]
+    return shlex.join(words + {ENGLISH: ["--normalise"], LOWER_CASE: ["--ignore-case"], UNCHANGED: []}[normalisation])

@@ -4,45 +4,47 @@
 const comparison = embedded("data");
 const rows = comparison.utterances.map(expand).sort((a, b) => Math.abs(b.change) - Math.abs(a.change)); // ties: in the order of A
 
-function expand([id, speaker, ...compact]) {
+function expand([id, corpus, speaker, ...compact]) {
   const pairs = compact.map((alignment) => alignment.map(unpack));
   const errors = pairs.map((alignment) => alignment.filter((pair) => pair[0] !== "hit").length);
   const reference = pairs[0].map((pair) => pair[1]).filter((word) => word !== null);
   const hypotheses = pairs.map((alignment) => alignment.map((pair) => pair[2]).filter((word) => word !== null).join(" "));
   const searchText = [id, speaker ?? "", reference.join(" "), ...hypotheses].join("\n").toLowerCase();
-  return { id, speaker, pairs, errors, reference, hypotheses, change: errors[1] - errors[0], searchText };
+  return { id, corpus, speaker, pairs, errors, reference, hypotheses, change: errors[1] - errors[0], searchText };
 }
 
 const signed = (number, digits) => `${number > 0 ? "+" : number < 0 ? "−" : ""}${Math.abs(number).toFixed(digits)}`;
 const points = (rate) => signed(100 * rate, 2);
-const chance = (p) => (p >= 0.001 ? p.toFixed(3) : p.toExponential(1));
+const chance = (p) => (p >= 0.001 ? p.toFixed(3) : Math.max(p, 1e-99).toExponential(1));
 
 // Summary
 
 function drawSummary() {
-  const { names, links, difference, mapsswe, sign, summaries } = comparison;
-  byId("names").append(...["A", "B"].flatMap((letter, place) => [el("dt", {}, letter), el("dd", {}, links[place] ? el("a", { href: links[place] }, names[place]) : names[place])]));
+  const { names, facts: known, links, difference, mapsswe, sign, summaries } = comparison;
+  const name = (place) => text(names[place], LONG_TEXT, (words) => (links[place] ? el("a", { href: links[place] }, el("bdi", {}, words)) : el("bdi", {}, words)));
+  byId("names").append(...["A", "B"].map((letter, place) => el("section", { "aria-label": letter }, el("p", { class: "system" }, el("b", {}, letter), " ", name(place)), facts(Object.entries(known[place])))));
   const rates = summaries.map((summary) => summary.words);
   const ends = difference?.interval;
   const uncertainty = ends ? `95 % interval ${points(ends.low)} to ${points(ends.high)} points` : "no interval";
   const verdict = (significant, better) => (significant ? `${better} is better` : "no significant difference");
+  const test = mapsswe && `Z = ${mapsswe.z.toFixed(3)}, p = ${chance(mapsswe.p)}, ${plural(mapsswe.segments, "segment")}: ${comparison.mapsswe_verdict}`;
   byId("summary-body").append(
     el("p", { class: "conclusion" }, comparison.conclusion.replace("->", "→")),
     el("dl", { class: "figures" },
-      figure(difference ? `${points(difference.rate)} points` : "–", "change in WER (B − A)", uncertainty),
-      figure(percent(rates[0].rate), "WER of A", `95 % interval ${range(rates[0].interval)}`),
-      figure(percent(rates[1].rate), "WER of B", `95 % interval ${range(rates[1].interval)}`)),
+      figure(difference ? `${points(difference.rate)} points` : "–", "change in WER (B − A)", uncertainty, "From 20 % to 15 % is a change by −5 points; below zero, B makes fewer errors."),
+      figure(percent(rates[0].rate), "WER of A", `95 % interval ${range(rates[0].interval)}`, "Words substituted, deleted and inserted, divided by the words that were said."),
+      figure(percent(rates[1].rate), "WER of B", `95 % interval ${range(rates[1].interval)}`, "The intervals may overlap although the change, on the same utterances, is certain.")),
     el("div", { class: "split" }, charts(rates, difference), systems(summaries)),
     facts([
       ["improvement", difference && `B is better in ${percent(difference.better, 1)} of the bootstrap samples, worse in ${percent(difference.worse, 1)}: how often B would win on other speech of this kind`],
-      ["MAPSSWE", mapsswe && `Z = ${mapsswe.z.toFixed(3)}, p = ${chance(mapsswe.p)}, ${plural(mapsswe.segments, "segment")}: ${verdict(mapsswe.significant, mapsswe.z < 0 ? "A" : "B")}. It compares the errors segment by segment; p is the probability of such a difference by chance`],
+      ["MAPSSWE", test && `${test}. It compares the errors between stretches that both get right; p is the probability of such a difference by chance`],
       ["sign test", `A is better in ${plural(sign.a_better, "utterance")}, B in ${count(sign.b_better)}, p = ${chance(sign.p)}, ${count(sign.equal)} ties ignored: ${verdict(sign.significant, sign.a_better > sign.b_better ? "A" : "B")}. It only counts which system wins an utterance`],
-      ["interval", ends && `paired bootstrap by ${ends.by}, ${count(ends.draws)} samples of ${plural(ends.units, ends.by)}`],
+      ["interval", ends && `paired bootstrap by ${ends.by}, ${count(ends.draws)} samples of ${plural(ends.units, ends.by)}: of the intervals of 100 such tests, about 95 contain the change on all speech of this kind`],
       ["word alignment", `${comparison.rule_name}; for MAPSSWE always ${comparison.mapsswe_rule_name}`],
     ]));
 }
 
-const figure = (value, name, note) => el("div", {}, el("dt", {}, name, el("br"), el("span", { class: "small" }, note)), el("dd", { class: "big" }, value));
+const figure = (value, name, ends, note) => el("div", {}, el("dt", {}, name, el("br"), el("span", { class: "small" }, ends), el("span", { class: "note" }, note)), el("dd", { class: "big" }, value));
 
 function charts(rates, difference) {
   const both = intervals(["A", "B"].map((label, place) => ({ label, rate: rates[place].rate, ends: rates[place].interval })),
@@ -55,11 +57,9 @@ function charts(rates, difference) {
 
 function systems(summaries) {
   const names = ["errors", "substitutions", "deletions", "insertions"];
-  const line = (unit, letter, counts) => el("tr", {}, el("th", { scope: "row" }, `${letter}, ${unit}`), el("td", { class: "number" }, percent(counts.rate)),
-    names.map((name) => el("td", { class: "number" }, count(counts[name]))));
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Errors of both systems" }, el("table", {}, el("caption", { class: "hidden" }, "Errors of both systems"),
-    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "system"), ["rate", "errors", "substituted", "deleted", "inserted"].map((name) => el("th", { scope: "col", class: "number" }, name)))),
-    el("tbody", {}, ["words", "characters"].flatMap((unit) => summaries.map((summary, place) => line(unit, "AB"[place], summary[unit]))))));
+  const line = (unit, letter, counts) => [`${letter}, ${unit}`, percent(counts.rate), ...names.map((name) => count(counts[name]))];
+  return plainTable("Errors of both systems", ["system", "rate", "errors", "substituted", "deleted", "inserted"],
+    ["words", "characters"].flatMap((unit) => summaries.map((summary, place) => line(unit, "AB"[place], summary[unit]))));
 }
 
 // Speakers
@@ -82,9 +82,9 @@ function drawSpeakers() {
   const rate = (place) => (sums) => (sums.words ? sums.errors[place] / sums.words : null);
   const change = (sums) => (sums.words ? (sums.errors[1] - sums.errors[0]) / sums.words : null);
   new Table(byId("speakers-body"), {
-    caption: "Word error rates by speaker", rows: [...speakers.values()], size: 15, sort: ["change", -1],
+    caption: "Word error rates by speaker", rows: [...speakers.values()], size: 15, sort: ["change", -1], dim: (sums) => sums.utterances < 4,
     columns: [
-      { name: "name", label: "speaker", value: (sums) => sums.name },
+      { name: "name", label: "speaker", class: "name", value: (sums) => sums.name, show: (sums) => text(sums.name) },
       { name: "utterances", label: "utterances", number: true, value: (sums) => sums.utterances },
       { name: "words", label: "words", number: true, value: (sums) => sums.words },
       { name: "a", label: "A", number: true, value: rate(0), show: (sums) => percent(rate(0)(sums)) },
@@ -117,15 +117,21 @@ function merge([a, b]) {
   });
 }
 
-function sideBySide(row) {
+function sideBySide(merged) {
   const cell = (pair) => {
     const kind = pair && KINDS[pair[0]];
     if (!kind) return el("span", {}, pair ? pair[2] : "", pair ? null : quiet("nothing"));
     return el("span", { class: kind.style }, el("span", { "aria-hidden": "true" }, kind.sign), quiet(`${kind.name} `), pair[2] ?? "");
   };
-  const items = merge(row.pairs).map(([reference, first, second]) => el("li", {}, el("span", {}, reference ?? "", reference === null ? quiet("no reference word") : null), quiet("; A: "), cell(first), quiet("; B: "), cell(second)));
+  const items = merged.map(([reference, first, second]) => el("li", {}, el("span", {}, reference ?? "", reference === null ? quiet("no reference word") : null), quiet("; A: "), cell(first), quiet("; B: "), cell(second)));
   const heads = el("li", { class: "heads", "aria-hidden": "true" }, el("span", {}, "reference"), el("span", {}, "A"), el("span", {}, "B"));
   return el("ol", { class: "alignment both", "aria-label": "Reference word, word of A, word of B" }, heads, items);
+}
+
+function alignment(row) {
+  const merged = merge(row.pairs);
+  const letters = merged.reduce((sum, [reference, first, second]) => sum + 1 + Math.max(reference?.length ?? 0, first?.[2]?.length ?? 0, second?.[2]?.length ?? 0), 0);
+  return letters > LONG_TEXT ? clamped((isOpen) => sideBySide(isOpen ? merged : merged.slice(0, MANY_WORDS))) : sideBySide(merged);
 }
 
 const open = (row) => comparison.links.map((link, place) => link && el("a", { href: `${link}#utterance=${encodeURIComponent(row.id)}`, "aria-label": `${row.id} in the report of ${"AB"[place]}` }, "AB"[place]));
@@ -133,29 +139,35 @@ const open = (row) => comparison.links.map((link, place) => link && el("a", { hr
 const table = new Table(byId("utterances-body"), {
   caption: "Utterances of both systems", rows, nothing: "No utterance matches the search and the filter.",
   columns: [
-    { name: "id", label: "utterance", value: (row) => row.id, show: (row) => el("bdi", {}, row.id), class: "name" },
-    { name: "text", label: "reference and hypotheses of A and B", value: (row) => row.reference.join(" "), show: sideBySide, class: "text" },
-    { name: "speaker", label: "speaker", value: (row) => row.speaker, show: (row) => el("bdi", {}, row.speaker ?? "–") },
+    { name: "id", label: "utterance", value: (row) => row.id, show: (row) => text(row.id), class: "name" },
+    { name: "text", label: "reference and hypotheses of A and B", value: (row) => row.reference.join(" "), show: (row) => alignment(row), class: "text" },
+    { name: "speaker", label: "speaker", value: (row) => row.speaker, show: (row) => text(row.speaker ?? "–"), class: "who" },
     { name: "a", label: "errors A", number: true, value: (row) => row.errors[0] },
     { name: "b", label: "errors B", number: true, value: (row) => row.errors[1] },
     { name: "change", label: "change", number: true, value: (row) => row.change, show: (row) => signed(row.change, 0) },
-    { name: "open", label: "open in", fixed: true, value: () => 0, show: (row) => spaced(open(row).filter(Boolean)) },
-  ].filter((column) => (column.name !== "open" || comparison.links.some(Boolean)) && (column.name !== "speaker" || rows.some((row) => row.speaker !== null))),
+    { name: "corpus", label: "corpus", value: (row) => row.corpus, show: (row) => text(row.corpus ?? "–"), class: "who" },
+    { name: "open", label: "open in", fixed: true, value: () => 0, show: (row) => el("span", {}, spaced(open(row).filter(Boolean))) },
+  ].filter((column) => (column.name !== "open" || comparison.links.some(Boolean)) && (column.name !== "speaker" || rows.some((row) => row.speaker !== null))
+    && (column.name !== "corpus" || new Set(rows.map((row) => row.corpus)).size > 1)),
 });
+
+const SHOWN = {
+  all: () => true, changed: (row) => row.change, better: (row) => row.change < 0, worse: (row) => row.change > 0,
+  different: (row) => row.hypotheses[0] !== row.hypotheses[1], wrong: (row) => row.errors[0] && row.errors[1],
+};
+countChoices(rows, SHOWN);
 
 function refresh() {
   const query = byId("search").value.trim().toLowerCase().split(/\s+/).join(" ");
-  const matches = {
-    all: () => true, changed: (row) => row.change, better: (row) => row.change < 0, worse: (row) => row.change > 0,
-    different: (row) => row.hypotheses[0] !== row.hypotheses[1], wrong: (row) => row.errors[0] && row.errors[1],
-  }[byId("show").value];
-  table.setRows(rows.filter((row) => matches(row) && row.searchText.includes(query)));
+  table.setRows(rows.filter((row) => SHOWN[byId("show").value](row) && row.searchText.includes(query)));
+  byId("filtered").textContent = `${count(table.rows.length)} of ${plural(rows.length, "utterance")}: ${[byId("show").selectedOptions[0].textContent, query && `search ${short(query)}`].filter(Boolean).join(", ")}`;
 }
 
 drawSummary();
 drawSpeakers();
 byId("legend").append(signs());
 startSearch(refresh);
+startPrinting();
 refresh();
 
 function signs() {

@@ -4,7 +4,7 @@
 const report = embedded("data");
 const media = embedded("media");
 const rows = report.utterances.map(expand);
-let focus = null; // the filter by a part or a word error: { label, test(row) }
+const filters = new Map(); // "part" (of the breakdown, or a word), "WER", "duration" -> { label, test(row) }
 
 /** Expand an utterance from its compact form: times in ms, confidence in percent; errors are counted in the alignment. */
 function expand([id, corpus, speaker, duration, text, pairs, words, characters, traits], place) {
@@ -29,29 +29,32 @@ function expand([id, corpus, speaker, duration, text, pairs, words, characters, 
 
 function drawSummary() {
   const { words, characters, sentences, utterances } = report.summary;
-  const figure = (rate, name, ends) => el("div", {},
-    el("dt", {}, name, el("br"), el("span", { class: "small" }, ends ? `95 % interval ${range(ends)}` : `${count(sentences.errors)} of ${count(sentences.total)}`)),
+  const figure = (rate, name, ends, note) => el("div", {},
+    el("dt", {}, name, el("br"), el("span", { class: "small" }, ends ? `95 % interval ${range(ends)}` : ""), el("span", { class: "note" }, note)),
     el("dd", { class: "big" }, percent(rate)));
   const interval = words.interval;
   const kinds = [["words", words], ["characters", characters]];
-  const cells = (counts) => ["reference", "errors", "substitutions", "deletions", "insertions"].map((name) => el("td", { class: "number" }, count(counts[name])));
-  const table = el("div", { class: "scroll" }, el("table", {},
-    el("caption", { class: "hidden" }, "Errors by unit and kind"),
-    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "unit"),
-      ["in references", "errors", "substituted", "deleted", "inserted"].map((name) => el("th", { scope: "col", class: "number" }, name)))),
-    el("tbody", {}, kinds.map(([name, counts]) => el("tr", {}, el("th", { scope: "row" }, name), cells(counts))),
-      el("tr", {}, el("th", { scope: "row" }, "sentences"), el("td", { class: "number" }, count(sentences.total)),
-        el("td", { class: "number" }, count(sentences.errors)), el("td"), el("td"), el("td")))));
+  const cells = (counts) => ["reference", "errors", "substitutions", "deletions", "insertions"].map((name) => count(counts[name]));
+  const table = plainTable("Errors by unit and kind", ["unit", "in references", "errors", "substituted", "deleted", "inserted"],
+    [...kinds.map(([name, counts]) => [name, ...cells(counts)]), ["sentences", count(sentences.total), count(sentences.errors), "–", "–", "–"]]);
   byId("summary-body").append(el("p", { class: "conclusion" }, conclusion(words)),
-    el("dl", { class: "figures" }, figure(words.rate, "word error rate", interval),
-      figure(characters.rate, "character error rate", characters.interval), figure(sentences.rate, "sentences with an error", null)),
+    el("dl", { class: "figures" },
+      figure(words.rate, "word error rate (WER)", interval, "Words substituted, deleted and inserted, divided by the words that were said."),
+      figure(characters.rate, "character error rate (CER)", characters.interval, "The same for letters and spaces: a word that is nearly right costs less."),
+      figure(sentences.rate, "sentences with an error", null, `Utterances with at least one word error: ${count(sentences.errors)} of ${count(sentences.total)}.`)),
     el("div", { class: "split" },
       intervals([{ label: "words (WER)", rate: words.rate, ends: interval }, { label: "characters (CER)", rate: characters.rate, ends: characters.interval }],
         { label: `WER ${percent(words.rate)}, interval ${range(interval)}; CER ${percent(characters.rate)}, interval ${range(characters.interval)}` }),
       table),
-    el("p", { class: "soft small" }, report.summary.remarks.join(" ")));
-  byId("subtitle").textContent = `${plural(utterances, "utterance")}, ${count(words.reference)} words, ${minutes(report.speed.duration_s)} of audio · ` +
-    `${report.decoding} · ${report.origin.created.slice(0, 10)}`;
+    el("p", { class: "soft small" }, "95 % interval: of the intervals of 100 such tests, about 95 contain the rate on all speech of this kind. ", report.summary.remarks.join(" ")));
+  const audio = report.speed ? `, ${minutes(report.speed.duration_s)} of audio` : "";
+  const names = [report.model, ...report.corpora].map(({ name }) => el("bdi", {}, breakable(name)));
+  const heading = names.flatMap((name, place) => [["", " on ", " and "][Math.min(place, 2)], name]);
+  const length = heading.reduce((sum, part) => sum + (part.textContent ?? part).length, 0);
+  const [shown, button] = length > 3 * LONG_NAME ? clamped(() => heading) : [heading, null];
+  document.querySelector("h1").replaceChildren(...[shown].flat());
+  if (button) document.querySelector("h1").after(button);
+  byId("subtitle").textContent = [`${plural(utterances, "utterance")}, ${count(words.reference)} words${audio}`, report.decoding, report.origin.created.slice(0, 10)].filter(Boolean).join(" · ");
 }
 
 /** What the word error rate and its interval mean, for someone who has never seen one. */
@@ -82,7 +85,8 @@ function drawParts() {
     const isRange = key === "duration" || key === "speaking_rate";
     const highs = parts.map((part) => part.words.interval?.high ?? part.words.rate ?? 0);
     const most = Math.min(Math.max(...highs), 3 * Math.max(...parts.map((part) => part.words.rate ?? 0)));
-    const narrow = (part) => el("button", { type: "button", class: "link", title: "Show these utterances", onclick: () => narrowTo(isRange ? `${part.name} ${label === "seconds" ? "s" : "words/s"}` : `${label} ${part.name}`, test(part)) }, el("bdi", {}, part.name));
+    const narrow = (part) => text(part.name, LONG_NAME, (name) => el("button", { type: "button", class: "link", title: "Show these utterances",
+      onclick: () => narrowTo(isRange ? `${part.name} ${label === "seconds" ? "s" : "words/s"}` : `${label} ${part.name}`, test(part)) }, el("bdi", {}, breakable(name))));
     const words = (name, text) => ({ name, label: text, number: true, value: (part) => part.words[name] });
     const host = el("div", { class: "block" });
     byId("parts-body").append(host);
@@ -90,7 +94,7 @@ function drawParts() {
       caption, rows: parts, size: 15, dim: (part) => part.utterances < 4,
       sort: isRange ? null : ["rate", -1],
       columns: [
-        { name: "name", label, value: (part) => (isRange ? part.low ?? -1 : part.name), show: narrow },
+        { name: "name", label, class: "name", value: (part) => (isRange ? part.low ?? -1 : part.name), show: narrow },
         { name: "rate", label: "WER", number: true, value: (part) => part.words.rate, show: (part) => percent(part.words.rate) },
         { name: "utterances", label: "utterances", number: true, value: (part) => part.utterances },
         words("reference", "words"), words("substitutions", "substituted"), words("deletions", "deleted"), words("insertions", "inserted"),
@@ -108,12 +112,13 @@ function drawErrors() {
   const unlisted = total - report.word_errors.length;
   byId("errors-body").append(
     el("p", { class: "soft" }, `${plural(total, "distinct error")}${unlisted ? `; the ${count(report.word_errors.length)} most frequent are listed` : ""}. Select an error to show its utterances.`), host);
-  const show = (error) => el("button", { type: "button", class: "link", onclick: () => narrowTo(`${error.reference ?? ""} ${KINDS[error.kind].sign} ${error.hypothesis ?? ""}`.trim(), hasError(error)) },
+  const show = (error) => el("button", { type: "button", class: "link", onclick: () => narrowTo(errorName(error), hasError(error)) },
     inline([[error.kind, error.reference, error.hypothesis]]));
   new Table(host, {
     caption: "Word errors", rows: report.word_errors, size: 10, nothing: "No word errors.",
+    note: "Share of occurrences: of all the times that the word was said, how often it went this way.",
     columns: [
-      { name: "error", label: "error", value: (error) => `${error.reference ?? ""} ${error.hypothesis ?? ""}`, show },
+      { name: "error", label: "error", class: "name", value: (error) => `${error.reference ?? ""} ${error.hypothesis ?? ""}`, show: (error) => longText([[error.kind, error.reference, error.hypothesis]], () => show(error)) },
       { name: "kind", label: "kind", value: (error) => error.kind },
       { name: "count", label: "count", number: true, value: (error) => error.count },
       { name: "utterances", label: "utterances", number: true, value: (error) => error.utterances },
@@ -125,11 +130,59 @@ function drawErrors() {
 
 const hasError = (error) => (row) => row.pairs.some(([kind, reference, hypothesis]) => kind === error.kind && reference === error.reference && hypothesis === error.hypothesis);
 
+// Words
+
+/** How often each word of the references was said and recognised, and what became of it when it was not. */
+function drawWords() {
+  const words = new Map();
+  for (const row of rows) {
+    for (const [kind, reference, hypothesis] of row.pairs) {
+      if (reference === null) continue;
+      const word = words.get(reference) ?? { text: reference, said: 0, right: 0, outcomes: new Map() };
+      words.set(reference, word);
+      word.said += 1;
+      if (kind === "hit") word.right += 1;
+      else word.outcomes.set(hypothesis, (word.outcomes.get(hypothesis) ?? 0) + 1);
+    }
+  }
+  const list = [...words.values()];
+  for (const word of list) word.outcomes = [...word.outcomes].sort((a, b) => b[1] - a[1]);
+  const narrow = (label, test, ...children) => el("button", { type: "button", class: "link", title: "Show these utterances", onclick: () => narrowTo(label, test) }, ...children);
+  const said = (word) => text(word.text, LONG_NAME, (name) => narrow(`with ${word.text}`, (row) => row.pairs.some((pair) => pair[1] === word.text), el("bdi", {}, name)));
+  const became = (word) => [...word.outcomes.slice(0, 3).map(([hypothesis, number]) => {
+    const error = { kind: hypothesis === null ? "deletion" : "substitution", reference: word.text, hypothesis };
+    return [narrow(errorName(error), hasError(error), hypothesis === null ? "deleted" : el("bdi", {}, short(hypothesis))), ` ${count(number)}`];
+  }), ...(word.outcomes.length > 3 ? [`${plural(word.outcomes.length - 3, "other")}`] : [])].flatMap((node, place) => (place ? [", ", node] : [node]));
+  const host = el("div");
+  const search = el("input", { type: "search", id: "word", autocomplete: "off", spellcheck: "false" });
+  byId("words-body").append(el("div", { class: "bar" }, el("div", { class: "field" }, el("label", { for: "word" }, "Find a word"), search)), host);
+  const table = new Table(host, {
+    caption: "Words that were said", rows: list, size: 10, sort: ["missed", -1], nothing: "No such word was said.",
+    note: "Recalled: of all the times that the word was said, how often it was recognised. Select a word to show the utterances with it.",
+    columns: [
+      { name: "word", label: "word", class: "name", value: (word) => word.text, show: said },
+      { name: "said", label: "said", number: true, value: (word) => word.said },
+      { name: "right", label: "recognised", number: true, value: (word) => word.right },
+      { name: "missed", label: "missed", number: true, value: (word) => word.said - word.right },
+      { name: "recalled", label: "recalled", number: true, value: (word) => word.right / word.said, show: (word) => percent(word.right / word.said, 1) },
+      { name: "became", label: "became", class: "name", fixed: true, value: () => 0, show: (word) => (word.outcomes.length ? became(word) : "–") },
+    ],
+  });
+  search.addEventListener("input", () => table.setRows(list.filter((word) => word.text.toLowerCase().includes(search.value.trim().toLowerCase()))));
+}
+
+const errorName = (error) => `${error.reference ?? ""} ${KINDS[error.kind].sign} ${error.hypothesis ?? ""}`.trim();
+
 // Confidence
 
 function drawConfidence() {
   const calibration = report.calibration;
   const body = byId("confidence-body");
+  if (!calibration && !report.speed) { // a text has no confidence
+    byId("confidence").remove();
+    byId("confidence-link").closest("li").remove();
+    return;
+  }
   if (!calibration) {
     body.append(el("p", {}, "No word was recognised, so there is no confidence to evaluate."));
     return;
@@ -138,10 +191,11 @@ function drawConfidence() {
   const host = el("div");
   body.append(
     el("p", {}, `Of ${plural(calibration.words, "recognised word")}, ${percent(accuracy, 1)} are correct; their mean confidence is ${percent(calibration.confidence, 1)}. `,
-      `Expected calibration error ${percent(calibration.error, 1)}; AUC ${calibration.auc === null ? "undefined" : calibration.auc.toFixed(3)}, the probability that a correct word has a higher confidence than a wrong one.`),
+      `Expected calibration error ${percent(calibration.error, 1)}, the mean distance between the confidence of words and the share of them that is correct; ` +
+      `AUC ${calibration.auc === null ? "undefined" : calibration.auc.toFixed(3)}, the probability that a correct word has a higher confidence than a wrong one.`),
     el("div", { class: "split" }, reliability(calibration), host));
   new Table(host, {
-    caption: "Words by confidence", rows: calibration.bins, size: 10,
+    caption: "Words by confidence", rows: calibration.bins, size: 10, note: "95 % interval: of the share of correct words.",
     columns: [
       { name: "low", label: "confidence", value: (bin) => bin.low, show: (bin) => `${percent(bin.low, 0)} to ${percent(bin.high, 0)}` },
       { name: "words", label: "words", number: true, value: (bin) => bin.words },
@@ -176,23 +230,64 @@ function reliability(calibration) {
 const table = new Table(byId("utterances-body"), {
   caption: "Utterances with their alignment", rows, sort: ["errors", -1], detail, nothing: "No utterance matches the search and the filters.",
   columns: [
-    { name: "id", label: "utterance", value: (row) => row.id, show: (row, own) => own.opener(row, el("bdi", {}, row.id)), class: "name" },
+    { name: "id", label: "utterance", value: (row) => row.id, show: (row, own) => own.opener(row, el("bdi", {}, breakable(short(row.id)))), class: "name" },
     { name: "rate", label: "WER", number: true, value: (row) => row.rate, show: (row) => percent(row.rate, 0) },
-    { name: "text", label: "reference and hypothesis", value: (row) => row.texts[0], show: (row) => inline(row.pairs), class: "text" },
-    { name: "speaker", label: "speaker", value: (row) => row.speaker, show: (row) => el("bdi", {}, row.speaker ?? "–") },
-    { name: "duration", label: "duration", number: true, value: (row) => row.duration, show: (row) => `${row.duration.toFixed(1)} s` },
+    { name: "text", label: "reference and hypothesis", value: (row) => row.texts[0], show: (row) => longText(row.pairs, inline), class: "text" },
+    { name: "speaker", label: "speaker", value: (row) => row.speaker, show: (row) => text(row.speaker ?? "–"), class: "who" },
+    { name: "duration", label: "duration", number: true, value: (row) => row.duration, show: (row) => (row.duration === null ? "–" : `${row.duration.toFixed(1)} s`) },
     { name: "errors", label: "errors", number: true, value: (row) => row.errors },
-    { name: "corpus", label: "corpus", value: (row) => row.corpus, show: (row) => el("bdi", {}, row.corpus) },
+    { name: "corpus", label: "corpus", value: (row) => row.corpus, show: (row) => text(row.corpus), class: "who" },
     { name: "confidence", label: "confidence", number: true, value: (row) => row.confidence, show: (row) => percent(row.confidence, 0) },
     { name: "audio", label: "audio", value: (row) => (row.media ? 0 : 1), show: (row) => (row.media ? "yes" : el("span", { class: "soft" }, "no")) },
-  ].filter((column) => (column.name !== "speaker" || rows.some((row) => row.speaker !== null)) && (column.name !== "corpus" || report.corpora.length > 1)),
+  ].filter((column) => ({
+    speaker: rows.some((row) => row.speaker !== null), corpus: report.corpora.length > 1, duration: rows.some((row) => row.duration !== null),
+    confidence: rows.some((row) => row.confidence !== null), audio: rows.some((row) => row.media),
+  })[column.name] ?? true),
 });
 
 const SHOWN = {
   all: () => true, wrong: (row) => row.errors > 0, right: (row) => row.errors === 0, audio: (row) => row.media,
   substitution: (row) => row.substitution, deletion: (row) => row.deletion, insertion: (row) => row.insertion,
 };
-for (const option of byId("show").options) option.textContent += ` (${count(rows.filter(SHOWN[option.value]).length)})`;
+if (report.speed === null) byId("show").querySelector("[value=audio]").remove();
+countChoices(rows, SHOWN);
+
+// Histograms
+
+const histograms = [];
+
+/** Draw how many utterances are in each bin; a bin is a button that shows only its utterances, or again all. */
+function histogram(name, caption, bins) {
+  const numbers = bins.map(({ test }) => rows.filter(test).length);
+  const most = Math.max(...numbers, 1);
+  const buttons = bins.map(({ label, long, test }, place) => el("button", {
+    type: "button", "aria-pressed": "false", "aria-label": `${name} ${long}: ${plural(numbers[place], "utterance")}`, title: `${name} ${long}: ${plural(numbers[place], "utterance")}`,
+    disabled: numbers[place] === 0,
+    onclick: () => {
+      if (filters.get(name)?.test === test) filters.delete(name);
+      else filters.set(name, { label: `${name} ${long}`, test });
+      refresh();
+    },
+  }, el("span", { class: "number-above" }, numbers[place] ? count(numbers[place]) : ""), el("span", { class: "column", style: `height:${(3.6 * numbers[place]) / most}rem` }), el("span", { class: "below" }, label)));
+  histograms.push({ name, bins, buttons });
+  return el("figure", { class: "histogram" }, el("figcaption", {}, caption), el("div", { class: "columns", role: "group", "aria-label": caption }, buttons));
+}
+
+function drawHistograms() {
+  const between = (low, high) => (row) => row.rate !== null && row.rate > low && row.rate <= high;
+  const tens = [...Array(10).keys()].map((n) => ({ label: `≤${10 * n + 10}`, long: `above ${10 * n} to ${10 * n + 10} %`, test: between(n / 10, (n + 1) / 10) }));
+  const rates = [{ label: "0", long: "0 %", test: (row) => row.rate === 0 }, ...tens, { label: ">100", long: "above 100 %", test: between(1, Infinity) }];
+  const drawn = [histogram("WER", "Utterances by WER in percent; select a bar to see them", rates)];
+  const durations = rows.map((row) => row.duration).filter((duration) => duration !== null).sort((a, b) => a - b);
+  if (durations.length) {
+    const edges = ticks(0, durations[Math.floor(0.98 * (durations.length - 1))] || 1, 9).slice(1);
+    const bin = (low, high) => (row) => row.duration !== null && row.duration >= low && row.duration < high;
+    const bins = edges.map((edge, n) => ({ label: `<${+edge.toPrecision(6)}`, long: `${+(edges[n - 1] ?? 0).toPrecision(6)} to ${+edge.toPrecision(6)} s`, test: bin(edges[n - 1] ?? 0, edge) }));
+    const last = edges.at(-1);
+    drawn.push(histogram("duration", "Utterances by duration in seconds", [...bins, { label: `≥${+last.toPrecision(6)}`, long: `${+last.toPrecision(6)} s and more`, test: bin(last, Infinity) }]));
+  }
+  byId("histograms").append(...drawn);
+}
 
 /** Keys: n and p open the next and previous utterance with errors, e opens all of this page, space plays. */
 document.addEventListener("keydown", (event) => {
@@ -212,24 +307,30 @@ document.addEventListener("keydown", (event) => {
 function visible() {
   const query = byId("search").value.trim().toLowerCase().split(/\s+/).join(" ");
   const show = byId("show").value;
-  return rows.filter((row) => SHOWN[show](row) && row.searchText.includes(query) && (!focus || focus.test(row)));
+  return rows.filter((row) => SHOWN[show](row) && row.searchText.includes(query) && [...filters.values()].every(({ test }) => test(row)));
 }
 
-const refresh = () => table.setRows(visible());
+function refresh() {
+  table.setRows(visible());
+  const chip = ([name, { label }]) => el("button", { type: "button", class: "chip", onclick: () => widen(name) }, quiet("Remove the filter: "), el("bdi", {}, short(label)), el("span", { "aria-hidden": "true" }, " ✕"));
+  byId("chip").replaceChildren(...[...filters].map(chip));
+  for (const { name, bins, buttons } of histograms) buttons.forEach((button, place) => button.setAttribute("aria-pressed", String(filters.get(name)?.test === bins[place].test)));
+  const chosen = [byId("search").value.trim() && `search ${byId("search").value.trim()}`, byId("show").value !== "all" && byId("show").selectedOptions[0].textContent, ...[...filters.values()].map(({ label }) => label)].filter(Boolean);
+  byId("filtered").textContent = chosen.length ? `${count(table.rows.length)} of ${plural(rows.length, "utterance")}: ${chosen.map(short).join(", ")}` : "";
+}
 
 function narrowTo(label, test) {
-  focus = { label, test };
+  filters.clear();
+  filters.set("part", { label, test });
   byId("search").value = "";
   byId("show").value = "all";
-  byId("chip").replaceChildren(el("button", { type: "button", class: "chip", onclick: widen }, quiet("Remove the filter: "), label, el("span", { "aria-hidden": "true" }, " ✕")));
   refresh();
   byId("utterances").scrollIntoView();
   byId("utterances").focus({ preventScroll: true });
 }
 
-function widen() {
-  focus = null;
-  byId("chip").replaceChildren();
+function widen(name) {
+  filters.delete(name);
   byId("search").focus();
   refresh();
 }
@@ -244,13 +345,14 @@ function save() {
 
 /** The details that open below an utterance. */
 function detail(row) {
-  const details = [["corpus", row.corpus], ["words", `${plural(row.errors, "error")} in ${plural(row.spoken, "word")}`],
+  const details = [["utterance", row.id], ["corpus", row.corpus], ["words", `${plural(row.errors, "error")} in ${plural(row.spoken, "word")}`],
     ["characters", `${plural(row.characters[0], "error")} in ${count(row.characters[1])}`], ["text in manifest", row.text]];
   if (!row.media) return [columns(row.pairs), facts([...details, ["audio", whyNoAudio(row)]])];
   return [...player(row), facts(details)];
 }
 
 function whyNoAudio(row) {
+  if (report.speed === null) return null;
   const { count: most, max_s: longest } = report.media;
   if (row.duration > longest) return `none: the utterance is longer than ${longest} s`;
   return most ? `none: only the ${count(most)} utterances with the most errors have audio (asr evaluate --media)` : "none: not requested (asr evaluate --media)";
@@ -353,21 +455,23 @@ function drawSettings() {
   const { origin, model, normalisation, speed, corpora, decoding } = report;
   const unwritable = Object.entries(normalisation.unwritable).map(([character, number]) => `${character} (${plural(number, "reference")})`).join(", ");
   byId("measured-body").append(facts([
-    ["command", el("code", {}, origin.command)],
+    ["command", code(origin.command)],
     ["created", `${origin.created}, ${origin.made_with}`],
-    ["model", `${model.name}${model.parameters ? `, ${count(model.parameters)} parameters` : ""}${model.given === model.name ? "" : ` (${model.given})`}`],
+    [report.speed ? "model" : "hypothesis", [el("div", {}, text(model.name)), model.given === model.name ? null : el("div", {}, code(model.given)), model.parameters ? `${count(model.parameters)} parameters` : null]],
     ["about", model.about], ["licence", model.licence],
-    ["manifests", corpora.map((corpus) => el("div", {}, el("code", {}, corpus.manifest), `: ${plural(corpus.utterances, "utterance")}, ${minutes(corpus.duration_s)}`))],
+    [report.speed ? "manifests" : "reference", corpora.map((corpus) => el("div", {}, code(corpus.manifest), `: ${plural(corpus.utterances, "utterance")}${corpus.duration_s === null ? "" : `, ${minutes(corpus.duration_s)}`}`))],
     ["decoding", decoding],
     ["word alignment", report.rule_name],
     ["normalisation", [el("code", {}, normalisation.name), ` – ${normalisation.description} It changed ${plural(normalisation.changed, "reference")}.`]],
-    ["alphabet", el("code", {}, normalisation.alphabet.replace(" ", "␣"))],
+    ["alphabet", normalisation.alphabet && code(normalisation.alphabet.replace(" ", "␣"))],
     ["outside the alphabet", unwritable ? `${unwritable}: the model cannot output them` : null],
-    ["speed", `${minutes(speed.duration_s)} of audio in ${speed.elapsed_s.toFixed(1)} s on ${plural(speed.cores, "core")}: real-time factor ${speed.real_time_factor.toPrecision(3)}, ${count(Math.round(1 / speed.real_time_factor))} times real time`],
-    ["audio", audioOfPage()],
+    ["speed", speed && `${minutes(speed.duration_s)} of audio in ${speed.elapsed_s.toFixed(1)} s on ${plural(speed.cores, "core")}: real-time factor ${speed.real_time_factor.toPrecision(3)}, the time that a second of audio takes, so ${count(Math.round(1 / speed.real_time_factor))} times real time`],
+    ["audio", speed && audioOfPage()],
   ]));
   byId("footer").textContent = `Made by ${origin.made_with}. The same results: report.json for programs, ref.trn and hyp.trn for sclite.`;
 }
+
+const code = (words) => text(words, LONG_TEXT, (shown) => el("code", {}, shown));
 
 function audioOfPage() {
   const with_ = rows.filter((row) => row.media).length;
@@ -381,7 +485,7 @@ function openLinked() {
   const id = decodeURIComponent(location.hash.slice(1)).match(/^utterance=(.*)/s)?.[1];
   const row = id !== undefined && rows.find((candidate) => candidate.id === id);
   if (!row) return;
-  widen();
+  filters.clear();
   byId("search").value = "";
   byId("show").value = "all";
   refresh();
@@ -391,10 +495,13 @@ function openLinked() {
 drawSummary();
 drawParts();
 drawErrors();
+drawWords();
 drawConfidence();
+drawHistograms();
 drawSettings();
 byId("legend").append(legend());
 startSearch(refresh);
+startPrinting();
 byId("save").addEventListener("click", save);
 addEventListener("hashchange", openLinked);
 openLinked();

@@ -15,7 +15,7 @@ const el = (tag, attributes = {}, ...children) => fill(document.createElement(ta
 const svg = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 const byId = (id) => document.getElementById(id);
 const embedded = (id) => JSON.parse(byId(id).textContent);
-const quiet = (text) => el("span", { class: "hidden" }, text);
+const quiet = (text) => el("span", { class: "hidden", dir: "ltr" }, text);
 
 const count = (number) => number.toLocaleString("en");
 const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
@@ -28,20 +28,60 @@ function compareValues(a, b, sign) {
   return sign * (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
 }
 
+const LONG_NAME = 60, LONG_TEXT = 400, MANY_WORDS = 100; // longer ones are cut until the reader asks for all
+const short = (text) => ([...text].length > LONG_NAME ? `${[...text].slice(0, LONG_NAME).join("")}…` : text);
+
+/** A cut box with a button that shows all; `draw(isOpen)` returns what is in it. */
+function clamped(draw) {
+  const box = el("div", { class: "clamp" }, draw(false));
+  const button = el("button", { type: "button", class: "link small unclamp", "aria-expanded": "false" }, "Show all");
+  button.addEventListener("click", () => {
+    const isOpen = box.classList.toggle("clamp") === false;
+    box.replaceChildren(...[draw(isOpen)].flat());
+    button.setAttribute("aria-expanded", String(isOpen));
+    button.textContent = isOpen ? "Show less" : "Show all";
+  });
+  return [box, button];
+}
+
+/** Paths and ids may break after their separators. */
+const breakable = (words) => words.split(/(?<=[/_-])/).flatMap((part, place) => (place ? [el("wbr"), part] : [part]));
+
+/** A name or text, isolated from the direction of what is around it, and cut if it is long. */
+function text(value, limit = LONG_NAME, make = (words) => el("bdi", {}, breakable(words))) {
+  return value.length > limit ? clamped(() => make(value)) : make(value);
+}
+
+/** What `draw(pairs)` makes of an alignment; of a long one, only the beginning. */
+function longText(pairs, draw) {
+  const letters = pairs.reduce((sum, [, reference, hypothesis]) => sum + 1 + Math.max(reference?.length ?? 0, hypothesis?.length ?? 0), 0);
+  return letters > LONG_TEXT ? clamped((isOpen) => draw(isOpen ? pairs : pairs.slice(0, MANY_WORDS))) : draw(pairs);
+}
+
+/** A table that needs no sorting; a row is an array, which begins with its name. */
+function plainTable(caption, heads, rows) {
+  const line = ([name, ...values]) => el("tr", {}, el("th", { scope: "row" }, name),
+    values.map((value, place) => el("td", { class: "number", "data-label": heads[place + 1] }, value)));
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, el("table", {}, el("caption", { class: "hidden" }, caption),
+    el("thead", {}, el("tr", {}, heads.map((head, place) => el("th", { scope: "col", class: place ? "number" : null }, head)))), el("tbody", {}, rows.map(line))));
+}
+
 /**
  * A table that sorts by clicks on its headers and shows `size` rows per page.
  * A column: `name`, `label`, `value(row)` to sort by, `show(row, table)` (a node or text; the value by default),
  * `number` (right-aligned, the largest first), `fixed` (not sortable).
- * `detail(row)` returns the nodes that open below a row.
+ * `detail(row)` returns the nodes that open below a row; `note` explains the numbers. Printed, it has all rows.
  */
 class Table {
-  constructor(host, { caption, columns, rows, size = 25, sort = null, detail = null, nothing = "Nothing to show.", dim = () => false }) {
+  constructor(host, { caption, columns, rows, size = 25, sort = null, detail = null, nothing = "Nothing to show.", dim = () => false, note = null }) {
+    if (matchMedia("(max-width: 48rem)").matches) size = Math.ceil(size / 2); // rows are cards
     Object.assign(this, { columns, size, detail, nothing, caption, dim });
+    Table.all.push(this);
     this.opened = new Map();
     this.page = 0;
     this.heads = new Map(columns.map((column) => [column.name, this.head(column)]));
     this.body = el("tbody");
-    const table = el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, [...this.heads.values()])), this.body);
+    const table = el("table", {}, el("caption", {}, caption, note && el("span", { class: "note" }, note)), el("thead", {}, el("tr", {}, [...this.heads.values()])), this.body);
     this.status = el("span", { role: "status" });
     this.back = el("button", { type: "button", onclick: () => this.turn(-1) }, "‹ Previous");
     this.next = el("button", { type: "button", onclick: () => this.turn(1) }, "Next ›");
@@ -56,7 +96,7 @@ class Table {
     if (column.fixed) return el("th", { scope: "col", class: classes }, column.label);
     const arrow = el("span", { class: "arrow", "aria-hidden": "true" });
     const press = () => this.sortBy(column);
-    return el("th", { scope: "col", class: classes }, el("button", { type: "button", onclick: press }, column.number ? [arrow, column.label] : [column.label, arrow]));
+    return el("th", { scope: "col", class: classes, "data-label": column.label }, el("button", { type: "button", onclick: press }, column.number ? [arrow, column.label] : [column.label, arrow]));
   }
 
   sortBy(column) {
@@ -102,7 +142,7 @@ class Table {
 
   line(row) {
     const cells = this.columns.map((column, place) =>
-      el(place ? "td" : "th", { scope: place ? null : "row", dir: column.class === "text" ? "auto" : null, class: [column.number && "number", column.class].filter(Boolean).join(" ") || null },
+      el(place ? "td" : "th", { scope: place ? null : "row", dir: column.class === "text" ? "auto" : null, "data-label": place ? column.label : null, class: [column.number && "number", column.class].filter(Boolean).join(" ") || null },
         column.show ? column.show(row, this) : column.number ? count(column.value(row)) : column.value(row)));
     return el("tr", { class: this.dim(row) ? "dim" : null }, cells);
   }
@@ -110,7 +150,7 @@ class Table {
   /** A button that opens and closes the details of its row. */
   opener(row, label) {
     const turn = el("span", { class: "turn", "aria-hidden": "true" }, "▸");
-    const button = el("button", { type: "button", class: "link", "aria-expanded": "false" }, turn, label);
+    const button = el("button", { type: "button", class: "link opener", "aria-expanded": "false" }, turn, label);
     button.addEventListener("click", () => {
       const line = button.closest("tr");
       const isOpen = this.opened.has(row);
@@ -139,19 +179,43 @@ class Table {
 
   /** Open the details of all rows on this page, or close them. */
   openAll() {
-    const closed = [...this.body.querySelectorAll("[aria-expanded=false]")];
-    for (const button of closed.length ? closed : this.body.querySelectorAll("[aria-expanded=true]")) button.click();
+    const closed = [...this.body.querySelectorAll(".opener[aria-expanded=false]")];
+    for (const button of closed.length ? closed : this.body.querySelectorAll(".opener")) button.click();
   }
 
   /** Go to the page of a row and open its details. */
   reveal(row) {
     this.page = Math.max(0, Math.floor(this.rows.indexOf(row) / this.size));
     this.draw();
-    const button = this.body.rows[this.rows.indexOf(row) % this.size]?.querySelector("[aria-expanded]");
+    const button = this.body.rows[this.rows.indexOf(row) % this.size]?.querySelector(".opener");
     button?.click();
     button?.focus();
     button?.scrollIntoView({ block: "center" });
   }
+
+  /** Add the rows of the other pages, and return them. */
+  drawAll() {
+    const first = this.page * this.size;
+    const [before, after] = [this.rows.slice(0, first), this.rows.slice(first + this.size)].map((rows) => rows.map((row) => this.line(row)));
+    this.body.prepend(...before);
+    this.body.append(...after);
+    return [...before, ...after];
+  }
+}
+Table.all = [];
+
+/** Print all rows and texts, not only those on the screen. */
+function startPrinting() {
+  let added = [], buttons = [];
+  addEventListener("beforeprint", () => {
+    added = Table.all.flatMap((table) => table.drawAll());
+    buttons = [...document.querySelectorAll(".unclamp[aria-expanded=false]")];
+    for (const button of buttons) button.click();
+  });
+  addEventListener("afterprint", () => {
+    for (const button of buttons) button.click();
+    for (const line of added) line.remove();
+  });
 }
 
 const KINDS = {
@@ -243,7 +307,12 @@ function smallInterval(rate, ends, most) {
 }
 
 const facts = (pairs) => el("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== "" && value !== undefined)
-  .flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+  .flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, typeof value === "string" ? text(value, LONG_TEXT) : value)]));
+
+/** Write behind each choice of the selection how many rows it shows. */
+function countChoices(rows, tests) {
+  for (const option of byId("show").options) option.textContent += ` (${count(rows.filter(tests[option.value]).length)})`;
+}
 
 /** Connect the search box, the selection next to it and the shortcut key; `refresh` applies the filters. */
 function startSearch(refresh) {

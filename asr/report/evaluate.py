@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from asr.data.manifest import Utterance
@@ -15,14 +14,13 @@ from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
 from asr.parallel import cores
 from asr.progress import Progress, silent
-from asr.report import document
-from asr.report.document import Document
+from asr.report import recognised
+from asr.report.document import Document, origin
 from asr.report.media import Gallery, gallery
 from asr.scoring.alignment import Rule
 from asr.scoring.wer import Score
 from asr.transcript.transcript import Transcript
 from asr.transcription import windows
-from asr.version import __version__
 
 FACTS = (
     "name",
@@ -108,7 +106,7 @@ def report(evaluated: Evaluated, *, given: str, command: str) -> Document:
     """
     description = evaluated.description
     model: dict[str, Any] = {"given": given} | {name: getattr(description, name) for name in FACTS}
-    return document.build(
+    return recognised.build(
         evaluated.corpora,
         evaluated.transcripts,
         evaluated.score,
@@ -117,11 +115,7 @@ def report(evaluated: Evaluated, *, given: str, command: str) -> Document:
         decoding=evaluated.decoding,
         elapsed_s=evaluated.elapsed_s,
         cores=cores(),
-        origin={
-            "made_with": f"asr {__version__}",
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": command,
-        },
+        origin=origin(command),
     )
 
 

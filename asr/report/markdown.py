@@ -109,11 +109,14 @@ def _settings(document: Document) -> str:
     origin, speed = document["origin"], document["speed"]
     lines = [
         f"- `{origin['command']}`, {origin['made_with']}, {origin['created']}",
-        f"- Decoding: {document['decoding']}. Words aligned by: {RULES[document['rule']]}. "
-        f"Normalisation: {document['normalisation']['name']}.",
-        f"- {speed['duration_s']:,.0f} s of audio in {speed['elapsed_s']:,.1f} s: real-time factor "
-        f"{speed['real_time_factor']:.4f} on {speed['cores']} cores.",
+        *([] if document["decoding"] is None else [f"- Decoding: {document['decoding']}."]),
+        f"- Words aligned by: {RULES[document['rule']]}. Normalisation: {document['normalisation']['name']}.",
     ]
+    if speed is not None:
+        lines.append(
+            f"- {speed['duration_s']:,.0f} s of audio in {speed['elapsed_s']:,.1f} s: real-time factor "
+            f"{speed['real_time_factor']:.4f} on {speed['cores']} cores."
+        )
     return "\n".join([*lines, *(f"- {remark}" for remark in document["summary"]["remarks"])])
 
 

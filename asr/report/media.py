@@ -67,6 +67,9 @@ class Gallery:
     """A sentence on why there are no spectrograms, or None."""
 
 
+NO_MEDIA = Gallery(0, {}, [], None)
+
+
 def gallery(
     score: Score,
     count: int,

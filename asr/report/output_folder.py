@@ -8,10 +8,10 @@ from asr.errors import AsrError
 from asr.files import replacing
 from asr.report import html, markdown, trn
 from asr.report.document import Document
-from asr.report.media import Gallery
+from asr.report.media import NO_MEDIA, Gallery
 
 
-def write_report(folder: Path, document: Document, gallery: Gallery) -> None:
+def write_report(folder: Path, document: Document, gallery: Gallery = NO_MEDIA) -> None:
     """Write report.json, report.md, ref.trn, hyp.trn and index.html; the folder is created if it is missing.
 
     Raises:

@@ -3,19 +3,19 @@
 The difference of error rates is B minus A: negative if B is better. `asr.scoring.verdict` renders it as text.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from asr.errors import DataError
-from asr.scoring.alignment import RULES, Pair, Rule, align, too_long
+from asr.scoring.alignment import Pair, align, too_long
 from asr.scoring.intervals import Difference, difference, groups
 from asr.scoring.significance import Mapsswe, SignTest, mapsswe, sign_test
-from asr.scoring.wer import Score, Utterance, score
+from asr.scoring.wer import Score, Utterance
+
+Facts = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +34,37 @@ class Comparison:
     """Over utterances."""
     changes: tuple[tuple[Utterance, Utterance], ...]
     """Utterances of A and B whose number of word errors differs: largest change first, then in A's order."""
+    facts: tuple[Facts, Facts] = ({}, {})
+    """What A and B are: `model`, `decoding`, `data` and `date`, as far as they are known."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON.
 
         - `rule`: of the word alignment
-        - `systems`: for A and B `name`, and `words` and `characters` as in Counts.to_dict
+        - `systems`: for A and B `name`, `words` and `characters` as in Counts.to_dict, and `facts` (`model`,
+          `decoding`, `data`, `date`, as far as they are known)
         - `difference`: `rate` (B minus A, a fraction), `better` and `worse` (shares of the draws in which B is better,
           or worse), `interval` (`low`, `high`, `confidence`, `by`, `units`, `draws`; or null); null without reference
           words
-        - `mapsswe`: `segments`, `mean`, `deviation`, `z` (of A's errors minus B's, as in SCTK), `p`, `significant`;
-          null if an utterance is too long for the rule `sclite`
+        - `mapsswe`: `segments`, `mean`, `deviation`, `z` (of A's errors minus B's, as in SCTK), `p`, `significant`,
+          `decides` (whether they are enough for a verdict); null if an utterance is too long for the rule `sclite`
         - `sign`: `a_better`, `b_better`, `equal` (utterances), `p`, `significant`
         - `changes`: `id`, `speaker`, `reference`, and arrays of A's and B's `hypotheses` and `errors`
         """
         return {
             "rule": self.a.rule,
             "systems": [
-                {"name": name, "words": system.words.to_dict(), "characters": system.characters.to_dict()}
-                for name, system in zip(self.names, (self.a, self.b), strict=True)
+                {
+                    "name": name,
+                    "facts": dict(facts),
+                    "words": system.words.to_dict(),
+                    "characters": system.characters.to_dict(),
+                }
+                for name, facts, system in zip(self.names, self.facts, (self.a, self.b), strict=True)
             ],
             "difference": None if self.difference is None else asdict(self.difference),
-            "mapsswe": self.mapsswe and asdict(self.mapsswe) | {"significant": self.mapsswe.significant},
+            "mapsswe": self.mapsswe
+            and asdict(self.mapsswe) | {"significant": self.mapsswe.significant, "decides": self.mapsswe.decides},
             "sign": asdict(self.sign) | {"significant": self.sign.significant},
             "changes": [
                 {
@@ -75,6 +84,7 @@ def compare(
     b: Score,
     *,
     names: tuple[str, str] = ("A", "B"),
+    facts: tuple[Facts, Facts] = ({}, {}),
     draws: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
@@ -108,6 +118,7 @@ def compare(
         mapsswe(_as_sclite(a), _as_sclite(b)) if _is_short(a) and _is_short(b) else None,
         sign_test(errors_a, errors_b),
         tuple(sorted((pair for pair in pairs if _change(pair)), key=lambda pair: -abs(_change(pair)))),
+        facts,
     )
 
 
@@ -153,56 +164,3 @@ def _by_id(score: Score, name: str) -> dict[str, Utterance]:
         duplicate = next(u.id for u in score.utterances if u.id in seen or seen.add(u.id))
         raise DataError(f"{name} has the id '{duplicate}' twice: utterances are matched by id, so ids must be unique.")
     return utterances
-
-
-def read_reports(a: Path, b: Path, rule: Rule | None = None) -> tuple[Score, Score]:
-    """Read the scores of two reports, each a `report.json` or its folder, aligned by `rule` or as in the report.
-
-    Raises:
-        DataError: a file cannot be read or is not a report, or the rules differ and none is given.
-    """
-    reports = [_read_report(path) for path in (a, b)]
-    rules = [report.get("rule", "fewest") for report in reports]
-    if rule is None and rules[0] != rules[1]:
-        raise DataError(
-            f"{a} is aligned by the rule {rules[0]} and {b} by {rules[1]}: choose one for both with --align."
-        )
-    scores = [
-        score(
-            *([utterance[key] for utterance in report["utterances"]] for key in ("reference", "hypothesis")),
-            ids=[utterance["id"] for utterance in report["utterances"]],
-            speakers=[utterance["speaker"] for utterance in report["utterances"]],
-            rule=rule or rules[0],
-        )
-        for report in reports
-    ]
-    return scores[0], scores[1]
-
-
-def _read_report(path: Path) -> dict[str, Any]:
-    path = path / "report.json" if path.is_dir() else path
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"Cannot read {path}: {error.strerror}.") from error
-    except ValueError:
-        report = None
-    if report is None or not _is_report(report):
-        raise DataError(f"{path} is not a report: give the output of `asr evaluate ... -o FOLDER`.")
-    return report
-
-
-def _is_report(report: Any) -> bool:
-    """Whether the JSON has everything that a comparison needs."""
-    return (
-        isinstance(report, dict)
-        and report.get("rule", "fewest") in list(RULES)
-        and isinstance(report.get("utterances"), list)
-        and len(report["utterances"]) > 0
-        and all(
-            isinstance(utterance, dict)
-            and all(isinstance(utterance.get(key), str) for key in ("id", "reference", "hypothesis"))
-            and isinstance(utterance.get("speaker", 0), str | None)
-            for utterance in report["utterances"]
-        )
-    )

@@ -16,6 +16,9 @@ from asr.scoring.alignment import Pair
 BOUNDARY_WORDS = 2
 """Number of consecutive words, right in both systems, that end a segment: errors do not affect words beyond them."""
 
+MIN_SEGMENTS = 50
+"""Number of segments from which the normal approximation of MAPSSWE holds (Gillick and Cox)."""
+
 CRITICAL_Z = 1.96
 """SCTK's two-sided threshold at the 5 % level."""
 
@@ -33,12 +36,17 @@ class Mapsswe:
     z: float
     """`mean` divided by its standard error; 0 if the segments do not vary."""
     p: float
-    """Two-sided p value. The normal approximation needs about 50 segments."""
+    """Two-sided p value by the normal approximation; meaningless unless the test `decides`."""
 
     @property
     def significant(self) -> bool:
         """Whether the systems differ by SCTK's criterion."""
         return abs(self.z) > CRITICAL_Z
+
+    @property
+    def decides(self) -> bool:
+        """Whether there is enough to go by: at least `MIN_SEGMENTS` segments, which do not all differ alike."""
+        return self.segments >= MIN_SEGMENTS and self.deviation > 0
 
 
 @dataclass(frozen=True, slots=True)

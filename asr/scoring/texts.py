@@ -21,7 +21,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from asr import text as text_module
 from asr.errors import DataError
 
 OTHER_FORMATS = {
@@ -37,6 +39,24 @@ OTHER_FORMATS = {
     ".xml": "XML",
 }
 """Suffixes of files that are no plain text."""
+
+
+class Normalisation(NamedTuple):
+    """A named change of both texts before they are compared."""
+
+    name: str
+    description: str
+    change: Callable[[str], str]
+
+
+UNCHANGED = Normalisation("none", "Both texts are compared as they are.", str)
+LOWER_CASE = Normalisation("lower-case", "Both texts in lower case.", str.lower)
+ENGLISH = Normalisation(
+    "english",
+    "Both texts: Unicode NFKC, lower case, no punctuation, typographic apostrophes become plain ones, quotation marks "
+    "are removed.",
+    lambda text: text_module.normalise(text, text_module.ENGLISH),
+)
 
 TRN_LINE = re.compile(r"(?P<text>.*)\((?P<id>[^\s()]+)\)\s*")
 CTM_COLUMNS = 5

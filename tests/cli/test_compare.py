@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from asr.cli import main
-from asr.scoring.compare import compare, read_reports
+from asr.report.systems import compare, read_reports, read_texts
+from asr.scoring.texts import ENGLISH
 from asr.scoring.verdict import markdown, render
 from asr.scoring.wer import score
 
@@ -34,7 +35,7 @@ def reports(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_the_three_outputs_show_the_same_comparison(reports: tuple[Path, Path]) -> None:
     a, b = reports
-    expected = compare(*read_reports(a, b), names=(str(a), str(b)))
+    expected = compare(*read_reports(a, b))
     assert run(a, b / "report.json").exit_code == 0
     assert run(a, b).output == render(expected) + "\n"
     assert run(a, b, "--markdown").output == markdown(expected) + "\n"
@@ -47,7 +48,7 @@ def test_output_dir(reports: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "comparison"
     assert run(*reports, "-o", out).output == f"{run(*reports).output}Page: {out / 'index.html'}\n"
     a, b = reports
-    expected = compare(*read_reports(a, b), names=(str(a), str(b)))
+    expected = compare(*read_reports(a, b))
     written = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
     assert written | expected.to_dict() == written
     assert (out / "comparison.md").read_text(encoding="utf-8") == markdown(expected) + "\n"
@@ -57,6 +58,23 @@ def test_output_dir(reports: tuple[Path, Path], tmp_path: Path) -> None:
 def test_align(reports: tuple[Path, Path]) -> None:
     assert json.loads(run(*reports, "--json").output)["rule"] == "fewest"
     assert json.loads(run(*reports, "--json", "--align", "sclite").output)["rule"] == "sclite"
+
+
+def test_two_texts_against_a_reference(tmp_path: Path) -> None:
+    texts = {
+        "ref": REFERENCES,
+        "a": [text.replace("two", "Too") for text in REFERENCES],
+        "b": map(str.upper, REFERENCES),
+    }
+    for name, lines in texts.items():
+        (tmp_path / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines))
+    reference, a, b = (tmp_path / f"{name}.txt" for name in texts)
+    result = run(a, b, "--reference", reference, "--normalise", "-o", tmp_path / "out")
+    expected = compare(*read_texts(reference, a, b, "fewest", ENGLISH))
+    assert result.output == f"{render(expected)}\nPage: {tmp_path / 'out' / 'index.html'}\n"
+    assert (expected.a.words.errors, expected.b.words.errors) == (20, 0)
+    assert f"A: data {reference}.\n" in result.output
+    assert json.loads(run(a, b, "--reference", reference, "--json").output)["systems"][1]["words"]["errors"] == 60
 
 
 def fails(result: Result, sentence: str) -> None:
@@ -80,4 +98,14 @@ def test_mistakes(reports: tuple[Path, Path]) -> None:
     fails(
         run(a, b),
         f"{b} lacks 1 of the 20 utterances of {a}, the first is '5': compare reports on the same utterances.",
+    )
+    (a / "ref.txt").write_text("one\n")
+    fails(
+        run(a / "ref.txt", b),
+        f"{a / 'ref.txt'} is not a report: give the output of `asr evaluate ... -o FOLDER`, or a text and its "
+        "--reference.",
+    )
+    fails(
+        run(a, b, "--ignore-case"),
+        "--normalise and --ignore-case are for texts with --reference: a report has its own normalisation.",
     )

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from asr import audio
 from asr.cli import main
-from asr.scoring.compare import read_reports
+from asr.report.systems import read_reports
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -67,7 +67,7 @@ def test_a_report_is_written_and_can_be_compared(manifest: Path, tmp_path: Path)
     names = {"index.html", "report.json", "report.md", "ref.trn", "hyp.trn"}
     assert {path.name for path in folder.iterdir()} == names
     assert (folder / "hyp.trn").read_text() == "enter two nine eight one (enter)\np i t t s b u r g h (pittsburgh)\n"
-    assert {utterance.id for utterance in read_reports(folder, folder)[0].utterances} == {"enter", "pittsburgh"}
+    assert {utterance.id for utterance in read_reports(folder, folder)[0].score.utterances} == {"enter", "pittsburgh"}
     media = re.search(r'id="media">(.*?)</script>', (folder / "index.html").read_text(encoding="utf-8"))
     assert media is not None
     assert json.loads(media[1]).keys() == {"1"}  # the second utterance has the most errors

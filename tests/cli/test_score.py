@@ -161,6 +161,25 @@ def fails(result: Result, sentence: str) -> None:
     assert result.stderr == f"Error: {sentence}\n"
 
 
+def test_a_report_is_written_and_can_be_compared(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    result = run(*pair, "-o", tmp_path / "report", "--ignore-case")
+    assert result.output == f"{run(*pair).output}Report: {tmp_path / 'report' / 'index.html'}\n"
+    document = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    assert document["origin"]["command"] == f"asr score {pair[0]} {pair[1]} --ignore-case"
+    assert document["summary"]["words"]["errors"] == 3
+    compared = CliRunner().invoke(main, ["compare", str(tmp_path / "report"), str(tmp_path / "report")])
+    assert compared.exit_code == 0, compared.output
+    assert "A: model hypothesis.txt " in compared.output
+    with_json = run(*pair, "-o", tmp_path / "report", "--json")
+    assert json.loads(with_json.stdout)["words"]["errors"] == 3
+    assert with_json.stderr == f"Report: {tmp_path / 'report' / 'index.html'}\n"
+
+
+def test_a_folder_that_cannot_be_created(pair: tuple[Path, Path]) -> None:
+    sentence = f"The folder {pair[0]} cannot be created (File exists): choose an existing or a new folder."
+    fails(run(*pair, "-o", pair[0]), sentence)
+
+
 def test_different_numbers_of_lines(pair: tuple[Path, Path]) -> None:
     pair[1].write_text("one two four\na x c d e\n")
     fails(

@@ -11,7 +11,7 @@ import pytest
 
 from asr.data.manifest import Utterance
 from asr.evaluation.corpora import Corpus
-from asr.report import document
+from asr.report import recognised
 from asr.report.media import Gallery, gallery
 from asr.scoring.wer import Score, score
 from asr.text import ENGLISH, CharTokenizer
@@ -97,7 +97,7 @@ def make(count: int, *, media: int, seed: int = 0, words: int = 20, speakers: in
         ids=[utterance.id for utterance in utterances],
         speakers=[utterance.speaker for utterance in utterances],
     )
-    built = document.build(
+    built = recognised.build(
         corpora,
         transcripts,
         scored,
@@ -184,7 +184,7 @@ def until() -> Callable[..., None]:
     """Wait until a JavaScript expression is true; Playwright's own function violates the page's security policy."""
 
     def wait(page: Any, expression: str) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while not page.evaluate(expression):
             assert time.monotonic() < deadline, f"timed out: {expression}"
             page.wait_for_timeout(20)
@@ -201,7 +201,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(offline=True, viewport={"width": 1200, "height": 900})
         opened.append((context, Opened(context.new_page())))
         page = opened[-1][1].page
-        page.set_default_timeout(5_000)
+        page.set_default_timeout(30_000)
         page.goto(f"{path.as_uri()}{fragment}")
         return page
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from asr.report.compare import write_comparison
+from asr.report.systems import System
 from asr.scoring.compare import Comparison, compare
 from asr.scoring.wer import score
 
@@ -21,7 +22,16 @@ SPEAKERS = ["x", "x", "y", "y", "z", "w"]
 @pytest.fixture(scope="module")
 def comparison() -> Comparison:
     a, b = (score(REFERENCES, texts, ids=IDS, speakers=SPEAKERS) for texts in (A, B))
-    return compare(a, b, names=("old model", "new <model>"))
+    facts = ({"model": "old.onnx", "date": "2020-02-02"}, {"model": "<new>.onnx", "decoding": "greedy"})
+    return compare(a, b, names=("old model", "new <model>"), facts=facts)
+
+
+def systems(comparison: Comparison, *pages: Path | None) -> tuple[System, System]:
+    """The systems of a comparison; half of the utterances are of another corpus."""
+    corpora = {id_: "first" if place < 3 else "second" for place, id_ in enumerate(IDS)}
+    sides = zip(comparison.names, (comparison.a, comparison.b), comparison.facts, pages, strict=True)
+    a, b = (System(name, scored, facts, corpora, page) for name, scored, facts, page in sides)
+    return a, b
 
 
 @pytest.fixture
@@ -30,7 +40,8 @@ def folder(comparison: Comparison, tmp_path: Path) -> Path:
     for name in ("report a", "b"):
         (tmp_path / name).mkdir()
     (tmp_path / "report a" / "index.html").write_text("<!doctype html><title>A</title>")
-    write_comparison(comparison, tmp_path / "report a", tmp_path / "b" / "report.json", tmp_path / "out" / "ab")
+    pages = (tmp_path / "report a" / "index.html", tmp_path / "b" / "index.html")
+    write_comparison(comparison, systems(comparison, *pages), tmp_path / "out" / "ab")
     return tmp_path / "out" / "ab"
 
 
@@ -57,7 +68,53 @@ def test_the_summary_has_the_comparisons_numbers(page: Any, comparison: Comparis
     text = page.locator("#summary-body").inner_text()
     assert f"Z = {comparison.mapsswe.z:.3f}, p = {comparison.mapsswe.p:.3f}" in text
     assert f"B is better in {100 * comparison.difference.better:.1f} % of the bootstrap samples" in text
-    assert page.locator("#names dd").all_inner_texts() == ["old model", "new <model>"]
+
+
+def test_it_says_what_a_and_b_are(page: Any) -> None:
+    shown = [system.inner_text().replace("\n\n", "\n").split("\n") for system in page.locator("#names section").all()]
+    assert shown == [
+        ["A old model", "model", "old.onnx", "date", "2020-02-02"],
+        ["B new <model>", "model", "<new>.onnx", "decoding", "greedy"],
+    ]
+    assert page.locator("#names a").all_inner_texts() == ["old model"]
+
+
+def test_too_few_segments_have_no_verdict(page: Any, comparison: Comparison) -> None:
+    assert comparison.mapsswe is not None
+    expected = f"{comparison.mapsswe.segments} segments: too few for a verdict, which takes 50."
+    assert expected in page.locator("#summary-body").inner_text()
+    assert page.locator(".conclusion").inner_text().startswith("No difference can be shown: A makes 3 word errors")
+
+
+def test_choices_have_counts_and_corpora_a_column(page: Any) -> None:
+    assert page.locator("#show option").all_inner_texts() == [
+        "number of errors changed (4)",
+        "B is better (1)",
+        "A is better (3)",
+        "hypotheses differ (4)",
+        "both have errors (1)",
+        "all (6)",
+    ]
+    column = page.locator("#utterances-body thead th").all_inner_texts().index("corpus")
+    cells = page.locator(f"#utterances-body tbody tr > :nth-child({column + 1})").all_inner_texts()
+    assert cells == ["first", "first", "first", "second"]
+
+
+@pytest.mark.parametrize("better", ["A", "B", "neither"])
+def test_zero_is_in_the_chart_of_the_difference(better: str, open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """Even if the interval is far from it."""
+    references = [f"a b c d {number}" for number in range(40)]
+    wrong = score(references, [f"x y z {'d' if number % 3 else 'u'} {number}" for number in range(40)])
+    right = score(references, references)
+    compared = compare(*{"A": (right, wrong), "B": (wrong, right), "neither": (wrong, wrong)}[better])
+    write_comparison(compared, systems(compared, None, None), tmp_path)
+    page = open_page(tmp_path / "index.html")
+    chart = page.locator("#summary-body svg").nth(1)
+    zero, width = float(chart.locator(".diagonal").get_attribute("x1")), 480
+    assert 130 <= zero <= width
+    assert "0 pt" in chart.locator("text").all_text_contents()
+    rate = float(chart.locator("circle").get_attribute("cx"))
+    assert {"A": rate > zero, "B": rate < zero, "neither": rate == zero}[better]
 
 
 def test_the_largest_change_comes_first_and_filters_work(page: Any) -> None:
@@ -125,7 +182,8 @@ def test_search_and_keyboard(page: Any, until: Callable[..., None]) -> None:
 
 def test_without_speakers_the_section_is_removed(open_page: Callable[..., Any], tmp_path: Path) -> None:
     same = score(REFERENCES, A, ids=IDS)
-    write_comparison(compare(same, same), tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    compared = compare(same, same)
+    write_comparison(compared, systems(compared, None, None), tmp_path / "out")
     page = open_page(tmp_path / "out" / "index.html")
     assert page.locator("#speakers, #speakers-link").count() == 0
     assert page.get_by_text("No utterance matches").count() == 1

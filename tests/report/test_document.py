@@ -7,7 +7,8 @@ import pytest
 
 from asr.data.manifest import Utterance
 from asr.evaluation.corpora import Corpus
-from asr.report import document
+from asr.report import document, recognised
+from asr.report.document import Document
 from asr.scoring.wer import score
 from asr.text import ENGLISH, normalise
 from asr.transcript.transcript import Transcript
@@ -24,7 +25,7 @@ def test_it_is_json_with_missing_values() -> None:
     assert built["utterances"][0]["confidence"] is None
 
 
-def build(utterances: list[Utterance], words: list[tuple[Word, ...]]) -> document.Document:
+def build(utterances: list[Utterance], words: list[tuple[Word, ...]]) -> Document:
     transcripts = [Transcript(recognised, 1.0) for recognised in words]
     scored = score(
         [normalise(utterance.text, ENGLISH) for utterance in utterances],
@@ -33,7 +34,7 @@ def build(utterances: list[Utterance], words: list[tuple[Word, ...]]) -> documen
         speakers=[utterance.speaker for utterance in utterances],
     )
     corpora = [Corpus("c", Path("c.jsonl"), tuple(utterances))]
-    return document.build(
+    return recognised.build(
         corpora, transcripts, scored, alphabet=ENGLISH, model={}, decoding="greedy", elapsed_s=0.5, cores=2, origin={}
     )
 

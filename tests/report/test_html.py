@@ -11,8 +11,13 @@ from urllib.parse import quote
 
 import pytest
 
+from asr.report import systems
+from asr.report.compare import write_comparison
+from asr.report.document import Details, build
 from asr.report.media import Gallery
 from asr.report.output_folder import write_report
+from asr.scoring.wer import score
+from asr.transcript.words import Word
 
 if TYPE_CHECKING:
     from tests.report.conftest import Made
@@ -309,6 +314,174 @@ def test_an_empty_utterance(made: "Made", open_page: Open, tmp_path: Path) -> No
     assert page.get_by_text("No word errors.").count() == 1
     assert page.get_by_text("none: not requested (asr evaluate --media)").count() == 1
     assert page.locator("#summary-body .big").all_inner_texts() == ["–", "–", "0.00 %"]
+
+
+def test_bars_narrow_the_table_and_widen_it_again(page: Any, made: "Made") -> None:
+    utterances = made.document["utterances"]
+    rates = [u["words"]["rate"] for u in utterances]
+    perfect = page.get_by_role("button", name=re.compile(r"^WER 0 %: "))
+    assert perfect.get_attribute("aria-label") == f"WER 0 %: {rates.count(0.0)} utterances"
+    perfect.click()
+    assert page.evaluate("table.rows.length") == rates.count(0.0)
+    assert perfect.get_attribute("aria-pressed") == "true"
+    some = page.get_by_role("button", name=re.compile(r"^WER above 10 to 20 %: "))
+    some.click()  # instead of the other bar of this histogram
+    expected = {u["id"] for u in utterances if 0.1 < u["words"]["rate"] <= 0.2}
+    assert set(page.evaluate("table.rows.map(row => row.id)")) == expected
+    page.locator(".histogram").nth(1).locator("button:not(:disabled)").last.click()  # and the longest of them
+    longest = page.evaluate("table.rows.map(row => row.duration)")
+    assert len(longest) == sum(u["id"] in expected and u["duration_s"] >= min(longest) for u in utterances)
+    for _ in range(2):
+        page.get_by_role("button", name="Remove the filter").first.click()
+    assert page.evaluate("table.rows.length") == len(utterances)
+    assert page.locator("[aria-pressed=true]").count() == 0
+
+
+def test_every_utterance_is_in_one_bar_of_each_histogram(page: Any, made: "Made") -> None:
+    for chart in page.locator(".histogram").all():
+        labels = [bar.get_attribute("aria-label") for bar in chart.locator("button").all()]
+        assert sum(int(re.search(r": (\d+) utt", label)[1]) for label in labels) == len(made.document["utterances"])
+
+
+def test_the_words_with_what_became_of_them(page: Any, made: "Made", until: Open) -> None:
+    pairs = [pair for u in made.document["utterances"] for pair in u["pairs"]]
+    region = page.get_by_role("region", name="Words that were said")
+    page.get_by_label("Find a word").fill("which")
+    until(page, "document.querySelectorAll('#words-body tbody tr').length === 1")
+    said = [pair for pair in pairs if pair[1] == "which"]
+    right = sum(kind == "hit" for kind, _, _ in said)
+    cells = region.locator("tbody td").all_inner_texts()
+    assert cells[:3] == [str(len(said)), str(right), str(len(said) - right)]
+    assert cells[3] == f"{100 * right / len(said):.1f} %"
+    became = [hypothesis or "deleted" for kind, _, hypothesis in said if kind != "hit"]
+    assert sorted(cells[4].split(", ")) == sorted(f"{word} {became.count(word)}" for word in set(became))
+    region.get_by_role("button", name="which", exact=True).click()
+    spoken = [u for u in made.document["utterances"] if any(pair[1] == "which" for pair in u["pairs"])]
+    assert page.evaluate("table.rows.length") == len(spoken)
+    region.get_by_role("button", name="deleted").click()
+    assert page.evaluate("table.rows.length") == sum(["deletion", "which", None] in u["pairs"] for u in spoken)
+
+
+@pytest.fixture(scope="module")
+def printed(folder: Path, browser: Any) -> Any:
+    """The page as it is while it is printed, and afterwards."""
+    page = browser.new_page(viewport={"width": 700, "height": 1000})  # what A4 has between its margins
+    page.goto((folder / "index.html").as_uri())
+    page.keyboard.press("n")
+    page.evaluate("narrowTo('word the', (row) => row.texts[0].includes('the'))")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    yield page
+    page.close()
+
+
+def test_all_rows_and_columns_are_printed(printed: Any, made: "Made") -> None:
+    count = sum("the" in u["reference"] for u in made.document["utterances"])
+    assert count > 25, "more than a page of the table"
+    assert printed.locator("#utterances-body tbody tr").count() == count
+    assert printed.locator("#filtered").inner_text() == f"{count} of 60 utterances: word the"
+    assert printed.evaluate("document.documentElement.scrollWidth") <= 700
+    wide = printed.evaluate(
+        "[...document.querySelectorAll('td, th')].filter(cell => cell.getBoundingClientRect().right > 700).length"
+    )
+    assert wide == 0
+    printed.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert printed.locator("#utterances-body tbody tr").count() == 25
+
+
+ODD_WORDS = ("</script><script>alert(1)</script>", "<img/src=x/onerror=alert(1)>", "שלום", "\u202elive", "a" * 10_000)
+ODD_WORDS += (
+    "👩\u200d👩\u200d👧",
+    "\x00",
+    "\x1b[31m",
+    "\u2066x",
+    "{{data}}",
+    "__proto__",
+    "constructor",
+    "&amp;",
+    "<!--",
+)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Reports of two systems, and their comparison, with names and texts that could break a page."""
+    folder = tmp_path_factory.mktemp("hostile")
+    references = [" ".join(ODD_WORDS[(n + k) % len(ODD_WORDS)] for k in range(n % 7)) for n in range(60)]
+    names = [f"{n} {ODD_WORDS[n % len(ODD_WORDS)]}" for n in range(60)]
+    for system, step in (("a", 1), ("b", 2)):
+        texts = [" ".join([*text.split()[::step], ODD_WORDS[n % 5]]) for n, text in enumerate(references)]
+        scored = score(references, texts, ids=names, speakers=[ODD_WORDS[n % 14] for n in range(60)])
+        details = [
+            Details(
+                ODD_WORDS[n % 5],
+                text,
+                duration_s=1.0 + n,
+                words=(Word(ODD_WORDS[n % 9], 0.0, 0.5, 0.5),) * len(texts[n].split()),
+            )
+            for n, text in enumerate(references)
+        ]
+        document = build(
+            scored,
+            details,
+            model={"name": ODD_WORDS[3 + step], "given": ODD_WORDS[0], "about": ODD_WORDS[4]},
+            decoding=ODD_WORDS[0],
+            normalisation={
+                "name": "n",
+                "description": "d",
+                "alphabet": ODD_WORDS[4],
+                "changed": 0,
+                "unwritable": {"\0": 1},
+            },
+            speed={"duration_s": 60.0, "elapsed_s": 1.0, "real_time_factor": 1 / 60, "cores": 2},
+            calibration=None,
+            manifests={word: f"{word}.jsonl" for word in ODD_WORDS[:5]},
+            origin={"made_with": "asr", "created": "2020-02-02", "command": ODD_WORDS[4]},
+        )
+        write_report(folder / system, document)
+    pair = systems.read_reports(folder / "a", folder / "b")
+    write_comparison(systems.compare(*pair), pair, folder / "compared")
+    return folder
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1100, 1920])
+@pytest.mark.parametrize("name", ["a", "compared"])
+def test_hostile_texts_neither_run_nor_widen_the_page(
+    hostile: Path, open_page: Open, name: str, width: int, scheme: str
+) -> None:
+    """`open_page` fails the test if anything is written to the console, or requested."""
+    page = open_page(hostile / name / "index.html")
+    page.on("dialog", lambda dialog: pytest.fail(f"a script of the texts ran: {dialog.message}"))
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.reload()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.locator("img").count() == 0
+    if name == "a":
+        page.keyboard.press("e")
+        assert page.locator("td.detail").count() > 10
+    for button in page.locator(".unclamp").all():
+        button.evaluate("(node) => node.click()")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    if width == 390:  # rows are cards, and nothing is to be scrolled sideways but the spectrograms
+        scrolled = "[...document.querySelectorAll('.scroll')].filter((box) => box.scrollWidth > box.clientWidth).length"
+        assert page.evaluate(scrolled) == 0
+
+
+def test_long_texts_are_cut_until_asked_for(hostile: Path, open_page: Open) -> None:
+    page = open_page(hostile / "a" / "index.html")
+    row = page.locator("#utterances-body tbody tr", has=page.locator(".text .clamp")).first
+    before = row.bounding_box()["height"]
+    button = row.locator(".text .unclamp")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert button.get_attribute("aria-expanded") == "true"
+    assert row.bounding_box()["height"] > 2 * before
+    assert "a" * 10_000 in row.locator(".text").inner_text()
+    page.keyboard.press("Enter")
+    assert row.bounding_box()["height"] == before
+    assert before < 400
 
 
 def test_5000_utterances(make_report: Callable[..., "Made"], open_page: Open, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import sctk
 
 from asr.errors import DataError
 from asr.scoring.alignment import Rule
-from asr.scoring.compare import compare, read_reports
+from asr.scoring.compare import compare
 from asr.scoring.intervals import difference
 from asr.scoring.significance import sign_test
 from asr.scoring.verdict import render
@@ -150,53 +150,3 @@ def test_duplicate_ids_are_refused() -> None:
 def test_rules_must_agree() -> None:
     with pytest.raises(ValueError, match="different rules, fewest and sclite"):
         compare(system(1, 0.3), system(1, 0.3, "sclite"))
-
-
-def write(path: Path, result: Score, **fields: object) -> Path:
-    path.write_text(json.dumps({"utterances": [u.to_dict() for u in result.utterances]} | fields), encoding="utf-8")
-    return path
-
-
-def test_reports_are_read_from_files_and_folders(tmp_path: Path) -> None:
-    a, b = system(1, 0.3), system(2, 0.1)
-    write(tmp_path / "report.json", a)
-    assert read_reports(tmp_path, write(tmp_path / "b.json", b, rule="fewest")) == (a, b)
-
-
-def test_the_rule_is_that_of_the_reports_unless_given(tmp_path: Path) -> None:
-    a = write(tmp_path / "a.json", system(1, 0.3), rule="sclite")
-    b = write(tmp_path / "b.json", system(2, 0.1), rule="sclite")
-    c = write(tmp_path / "c.json", system(2, 0.1))
-    assert read_reports(a, b) == (system(1, 0.3, "sclite"), system(2, 0.1, "sclite"))
-    assert read_reports(a, b, "fewest") == read_reports(a, c, "fewest") == (system(1, 0.3), system(2, 0.1))
-    with pytest.raises(DataError, match=r"a.json is aligned by the rule sclite and \S+c.json by fewest: choose one"):
-        read_reports(a, c)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "[]",
-        "{}",
-        '{"utterances": 130}',
-        '{"utterances": []}',
-        '{"utterances": [{"id": "a"}]}',
-        '{"utterances": [{"id": "a", "reference": "a", "hypothesis": null, "speaker": null}]}',
-        '{"utterances": [{"id": "a", "reference": "a", "hypothesis": "a"}]}',
-        '{"utterances": [{"id": "a", "reference": "a", "hypothesis": "a", "speaker": null}], "rule": "best"}',
-        '{"utterances": [{"id": "a", "reference": "a", "hypothesis": "a", "speaker": null}], "rule": ["fewest"]}',
-        b"\xff",
-    ],
-)
-def test_files_that_are_not_reports(tmp_path: Path, content: str | bytes) -> None:
-    good = write(tmp_path / "good.json", system(1, 0.3))
-    bad = tmp_path / "bad.json"
-    bad.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(DataError, match=r"bad.json is not a report: give the output of `asr evaluate ... -o FOLDER`."):
-        read_reports(good, bad)
-
-
-def test_a_missing_report(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^Cannot read \S+report.json: No such file or directory.$"):
-        read_reports(tmp_path, tmp_path)

@@ -94,3 +94,10 @@ def test_sign_test_by_hand() -> None:
     assert (got.a_better, got.b_better, got.equal, got.p) == (6, 0, 1, 2 / 64)
     assert got.significant
     assert not sign_test([0] * 5, [1] * 5).significant  # 2 / 32, the lowest p value of five utterances
+
+
+@pytest.mark.parametrize(
+    ("segments_", "deviation", "decides"), [(50, 0.1, True), (49, 0.1, False), (50, 0.0, False), (0, 0.0, False)]
+)
+def test_mapsswe_decides_with_enough_segments_that_vary(segments_: int, deviation: float, decides: bool) -> None:
+    assert Mapsswe(segments_, 1.0, deviation, 9.0, 1e-9).decides is decides
