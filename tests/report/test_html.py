@@ -160,19 +160,27 @@ def test_the_alignment_has_signs_and_words_for_every_error(page: Any, made: "Mad
             assert all(word in text for word in (reference, hypothesis) if word)
 
 
+WATCH = """() => { watched = []; const words = [...document.querySelectorAll('.alignment button')];
+  new MutationObserver((changes) => { for (const { target } of changes) if (target.matches('.now')) watched.push([
+    words.indexOf(target), document.querySelector('audio').currentTime, document.querySelectorAll('.alignment .now').length]);
+  }).observe(words[0].closest('ol'), { attributes: true, subtree: true }); }"""
+"""Lists the words that are highlighted: number, time of the audio, and how many are highlighted at once."""
+
+
 def test_words_are_highlighted_during_playback(page: Any, made: "Made", until: Open) -> None:
     utterance = max(made.document["utterances"], key=lambda u: u["words"]["errors"])
     page.get_by_role("button", name=utterance["id"]).click()
     words = page.locator(".alignment button")
     assert words.all_inner_texts() == [word["text"] for word in utterance["recognised"]]
     place = 2
+    page.evaluate(WATCH)  # because a word is highlighted for a moment only
     words.nth(place).click()  # plays from there
-    until(page, f"document.querySelectorAll('.alignment button')[{place}].matches('.now')")
-    until(page, f"document.querySelectorAll('.alignment button')[{place + 1}].matches('.now')")
-    time_s = page.evaluate("document.querySelector('audio').currentTime")
+    until(page, f"watched.some(([word]) => word === {place + 1})")
+    watched = page.evaluate("watched")
+    assert [number for number, _, _ in watched][:2] == [place, place + 1]
     word = utterance["recognised"][place + 1]
-    assert word["start_s"] <= time_s < word["end_s"] + 0.5
-    assert page.locator(".alignment .now").count() <= 1
+    assert word["start_s"] <= watched[1][1] < word["end_s"] + 0.5
+    assert all(count == 1 for _, _, count in watched)
     page.evaluate("document.querySelector('audio').pause()")
     assert page.evaluate("document.querySelector('audio').duration") == pytest.approx(utterance["duration_s"], abs=0.02)
 
@@ -346,20 +354,21 @@ def test_every_utterance_is_in_one_bar_of_each_histogram(page: Any, made: "Made"
 def test_the_words_with_what_became_of_them(page: Any, made: "Made", until: Open) -> None:
     pairs = [pair for u in made.document["utterances"] for pair in u["pairs"]]
     region = page.get_by_role("region", name="Words that were said")
-    page.get_by_label("Find a word").fill("which")
+    word = next(pair[1] for pair in pairs if pair[0] == "deletion" and len(pair[1]) >= 4)
+    page.get_by_label("Find a word").fill(word)
     until(page, "document.querySelectorAll('#words-body tbody tr').length === 1")
-    said = [pair for pair in pairs if pair[1] == "which"]
+    said = [pair for pair in pairs if pair[1] == word]
     right = sum(kind == "hit" for kind, _, _ in said)
     cells = region.locator("tbody td").all_inner_texts()
     assert cells[:3] == [str(len(said)), str(right), str(len(said) - right)]
     assert cells[3] == f"{100 * right / len(said):.1f} %"
     became = [hypothesis or "deleted" for kind, _, hypothesis in said if kind != "hit"]
-    assert sorted(cells[4].split(", ")) == sorted(f"{word} {became.count(word)}" for word in set(became))
-    region.get_by_role("button", name="which", exact=True).click()
-    spoken = [u for u in made.document["utterances"] if any(pair[1] == "which" for pair in u["pairs"])]
+    assert sorted(cells[4].split(", ")) == sorted(f"{other} {became.count(other)}" for other in set(became))
+    region.get_by_role("button", name=word, exact=True).click()
+    spoken = [u for u in made.document["utterances"] if any(pair[1] == word for pair in u["pairs"])]
     assert page.evaluate("table.rows.length") == len(spoken)
     region.get_by_role("button", name="deleted").click()
-    assert page.evaluate("table.rows.length") == sum(["deletion", "which", None] in u["pairs"] for u in spoken)
+    assert page.evaluate("table.rows.length") == sum(["deletion", word, None] in u["pairs"] for u in spoken)
 
 
 @pytest.fixture(scope="module")
@@ -386,7 +395,7 @@ def test_all_rows_and_columns_are_printed(printed: Any, made: "Made") -> None:
     )
     assert wide == 0
     printed.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert printed.locator("#utterances-body tbody tr").count() == 25
+    assert printed.locator("#utterances-body tbody tr").count() == printed.evaluate("table.size") < count
 
 
 ODD_WORDS = ("</script><script>alert(1)</script>", "<img/src=x/onerror=alert(1)>", "שלום", "\u202elive", "a" * 10_000)
@@ -471,7 +480,7 @@ def test_hostile_texts_neither_run_nor_widen_the_page(
 
 def test_long_texts_are_cut_until_asked_for(hostile: Path, open_page: Open) -> None:
     page = open_page(hostile / "a" / "index.html")
-    row = page.locator("#utterances-body tbody tr", has=page.locator(".text .clamp")).first
+    row = page.locator("#utterances-body tbody tr", has=page.locator(".text .unclamp")).first
     before = row.bounding_box()["height"]
     button = row.locator(".text .unclamp")
     button.focus()
