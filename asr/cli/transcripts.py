@@ -28,6 +28,8 @@ class _Sink(ABC):
 
     def __init__(self, shown: Bar, recordings: Sequence["Input"]) -> None:
         self.shown, self.recordings = shown, recordings
+        self.model = ""
+        """Name of the model, which is known once it is loaded."""
         self.min_confidence = 0.0
         """Words of a lower mean confidence were dropped; reported if none was left."""
         self.done = self.failed = 0
@@ -187,11 +189,9 @@ def _clock(seconds: float) -> str:
 class Writer(_Sink):
     """Writes files to a folder, and prints their names."""
 
-    def __init__(
-        self, shown: Bar, recordings: Sequence["Input"], formats: Sequence[str], output_dir: Path, model: str
-    ) -> None:
+    def __init__(self, shown: Bar, recordings: Sequence["Input"], formats: Sequence[str], output_dir: Path) -> None:
         super().__init__(shown, recordings)
-        self.formats, self.output_dir, self.model = formats, output_dir, model
+        self.formats, self.output_dir = formats, output_dir
         self.open: dict[int, tuple[Outputs, float]] = {}
         self.errors: dict[int, AsrError] = {}
 

@@ -63,12 +63,12 @@ def merged(transcripts: Sequence[Transcript]) -> Transcript:
 
 
 def write(transcript: Transcript, path: str | Path, format: str) -> None:
-    """Write a file in one of `FORMATS` atomically.
+    """Write a file in one of `FORMATS` atomically. It is never empty: without words it may be an empty line.
 
     Raises `AsrError` if the format is unknown or the file cannot be written.
     """
     path = Path(path)
-    content = transcript.to(format).encode(errors="replace")
+    content = (transcript.to(format) or "\n").encode(errors="replace")
     try:
         with replacing(path) as file:
             file.write(content)
