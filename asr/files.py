@@ -1,19 +1,28 @@
 """Atomic writes, recursive listings, and transparent gzip, bzip2 and xz compression."""
 
 import contextlib
+import functools
 import os
+import re
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
+
+TEMPORARY = re.compile(r"\.asr-[0-9a-f]{16}\.tmp")
+"""Names of the temporary files of `replacing`."""
+ORPHAN_S = 1.0
+"""Age from which on a temporary file that no process holds is an orphan."""
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Write `path` atomically: open a temporary file that replaces it if the block succeeds and is deleted otherwise.
 
-    Symbolic links are followed and the permissions of an existing file are kept. Pipes and devices are written to
-    directly.
+    What was written is on the disk before it replaces the file, so that a power failure leaves the old file or the new
+    one. Temporary files that killed processes left in the same folder are deleted. Symbolic links are followed and the
+    permissions of an existing file are kept. Pipes and devices are written to directly.
     """
     target = Path(os.path.realpath(path))
     mode = target.stat().st_mode if target.exists() else None
@@ -21,10 +30,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         with target.open("wb") as file:
             yield file
         return
-    temporary = target.with_name(f".{os.urandom(8).hex()}.tmp")
+    _remove_orphans_once(target.parent)
+    temporary = target.with_name(f".asr-{os.urandom(8).hex()}.tmp")
     try:
         with temporary.open("wb") as file:
+            _hold(file)
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         if mode is not None:
             temporary.chmod(stat.S_IMODE(mode))
         temporary.replace(target)
@@ -34,6 +47,32 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_orphans(folder: Path) -> None:
+    """Delete temporary files of `replacing` whose processes were killed: those on which nobody has a lock."""
+    with contextlib.suppress(OSError):  # no such folder, or no permission: nothing that could be deleted
+        for entry in os.scandir(folder):
+            if TEMPORARY.fullmatch(entry.name) and time.time() - entry.stat().st_mtime >= ORPHAN_S:
+                with Path(entry.path).open("r+b") as file:
+                    if _hold(file):
+                        Path(entry.path).unlink(missing_ok=True)
+
+
+@functools.cache
+def _remove_orphans_once(folder: Path) -> None:
+    remove_orphans(folder)
+
+
+def _hold(file: IO[bytes]) -> bool:
+    """Lock a file until it is closed or the process ends; False if another process has, or where there are no locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def below(folder: Path) -> list[Path]:

@@ -40,7 +40,7 @@ RATE = 16_000
 SECONDS = 0.3
 CPU_LIMIT_S = 10.0
 """CPU time limit per file; wall-clock time would depend on the load of the machine."""
-WAIT_LIMIT_S = 120.0
+WAIT_LIMIT_S = 600.0
 """Wall-clock limit per file, in case the process is blocked."""
 MEMORY_LIMIT_BYTES = 4 * 2**30
 """Limit of the address space, of which the libraries reserve 1 GiB on import."""

@@ -1,16 +1,20 @@
 """The shipped models are in the wheel, transcribe the examples, and still give their golden transcripts."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import asr
 from asr import models
+from asr.cli import main
 from asr.data.manifest import read
 from asr.evaluation.recognition import evaluate, recognise, score_transcripts
 from asr.models.session import OnnxModel
@@ -73,11 +77,18 @@ def test_the_default_model_with_its_language_model_is_small() -> None:
     assert path.stat().st_size < 25e6
 
 
-def test_the_wheel_contains_the_models_and_no_tests(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The wheel and the source distribution."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
+    return next(folder.glob("*.whl")), next(folder.glob("*.tar.gz"))
+
+
+def test_the_wheel_contains_the_models_and_no_tests(built: tuple[Path, Path]) -> None:
+    info = f"asr-{asr.__version__}.dist-info"
+    with zipfile.ZipFile(built[0]) as archive:
         names = archive.namelist()
         for path in models.shipped().values():
             assert archive.read(f"asr/models/{path.name}") == path.read_bytes()
@@ -85,8 +96,42 @@ def test_the_wheel_contains_the_models_and_no_tests(tmp_path: Path) -> None:
         assert len(pages) >= 6
         for path in pages:
             assert archive.read(f"asr/pages/{path.name}") == path.read_bytes()
-    assert {name.partition("/")[0] for name in names} == {"asr", f"asr-{asr.__version__}.dist-info"}
+        notice = (ROOT / "asr" / "models" / "NOTICE.txt").read_bytes()
+        assert archive.read("asr/models/NOTICE.txt") == archive.read(f"{info}/licenses/asr/models/NOTICE.txt") == notice
+        assert archive.read(f"{info}/sboms/sbom.cdx.json") == (ROOT / "sbom.cdx.json").read_bytes()
+    assert {name.partition("/")[0] for name in names} == {"asr", info}
     assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_source_distribution_contains_what_its_readme_links_to(built: tuple[Path, Path]) -> None:
+    with tarfile.open(built[1]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", readme)
+    assert len(links) >= 10
+    assert {*links, "asr/models/NOTICE.txt", "asr/models/english.onnx"} <= names
+    assert not any(name.startswith((".ci", "data/", "runs/")) for name in names)
+
+
+def test_building_again_gives_the_same_files(built: tuple[Path, Path], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    for path in built:
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def test_info_shows_the_notices_that_the_licences_ask_for() -> None:
+    for name in models.shipped():
+        shown = CliRunner().invoke(main, ["info", name, "--full"])
+        assert shown.exit_code == 0
+        assert "PROVIDED BY CARNEGIE MELLON" in shown.stdout and "Vassil Panayotov" in shown.stdout
+    assert "CARNEGIE" not in CliRunner().invoke(main, ["info", "an4"]).stdout
+
+
+def test_the_bill_of_materials_is_up_to_date() -> None:
+    command, env = [sys.executable, "scripts/update_sbom", "--check"], os.environ | {"PYTHONPATH": "."}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @needs_speech

@@ -6,20 +6,22 @@ may print warnings of its own on standard error for unusual MP3 files; ID3 tags 
 causes, are handled before it is called.
 """
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
-from asr.audio.decoders import SLACK_S, AudioReader, open_audio
+from asr.audio.decoders import SLACK_S, AudioReader, Blocks, open_audio
 from asr.audio.headers import libsndfile_reads_all, skip_id3
 from asr.audio.mixing import mix
 from asr.audio.rates import MAX_RATE, MIN_RATE
 from asr.audio.sources import Source, buffered, name_of, seekable
 from asr.errors import AudioError
 
-__all__ = ["MAX_RATE", "MIN_RATE", "Source", "blocks", "buffered", "channels", "duration_s", "load"]
+__all__ = ["MAX_RATE", "MIN_RATE", "Source", "blocks", "buffered", "channels", "duration_s", "load", "separate"]
 
 MAX_SAMPLE = 1e10
 """Largest accepted absolute sample value: far beyond 32-bit integers, and its square is well within a float32."""
@@ -66,13 +68,7 @@ def blocks(
     with _opened(source, track) as reader:
         start = round(offset_s * reader.rate)
         stop = None if duration_s is None else start + round(duration_s * reader.rate)
-        is_empty = True
-        for block in _resampled(_mixed(reader, start, stop, channel), reader.rate, sample_rate):
-            if len(block):
-                is_empty = False
-                yield block
-        if is_empty:
-            raise _no_samples(reader)
+        yield from _not_empty(reader, _resampled(_mixed(reader, start, stop, channel), reader.rate, sample_rate))
 
 
 def load(
@@ -93,6 +89,45 @@ def load(
     """
     segment = {"offset_s": offset_s, "duration_s": duration_s}
     return np.concatenate(list(blocks(source, sample_rate, channel=channel, track=track, **segment)))
+
+
+@contextmanager
+def separate(
+    source: Source, sample_rate: int, numbers: Sequence[int], *, track: int | None = None
+) -> Iterator[list[Iterator[np.ndarray]]]:
+    """Read several channels at once: give the `blocks` of each, for all of which the audio is decoded once.
+
+    What one channel has read and another has not is kept in memory, so they should be read in turns.
+
+    Args:
+        source, sample_rate, track: as in `blocks`.
+        numbers: the channels to read, from 1.
+
+    Yields:
+        an iterator for each channel, over finite float32 samples, at least one block. Shape of each block: (S,)
+
+    Raises:
+        AudioError: as in `blocks`.
+    """
+    with _opened(source, track) as reader:
+        for number in numbers:
+            _check_channel(reader, number)
+        columns = np.array(numbers) - 1
+
+        def selected() -> Blocks:
+            for end, block in reader.blocks(0, None):
+                if len(block) and columns.max() >= block.shape[1]:
+                    raise _changing_channels(reader, end, block)
+                yield end, block[:, columns] if len(block) else block
+
+        readers = [
+            replace(reader, channels=len(columns), blocks=lambda *_, part=part: part)
+            for part in itertools.tee(selected(), len(columns))
+        ]
+        yield [
+            _not_empty(reader, _resampled(_mixed(part, 0, None, number), reader.rate, sample_rate))
+            for number, part in enumerate(readers, start=1)
+        ]
 
 
 def channels(source: Source, track: int | None = None) -> int:
@@ -120,18 +155,25 @@ def duration_s(source: Source) -> float:
         return frames / reader.rate
 
 
+def _not_empty(reader: AudioReader, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Leave out empty blocks; if there is no other, raise AudioError. Shape of each: (S,)"""
+    is_empty = True
+    for block in blocks:
+        if len(block):
+            is_empty = False
+            yield block
+    if is_empty:
+        raise _no_samples(reader)
+
+
 def _no_samples(reader: AudioReader) -> AudioError:
     return AudioError(f"{reader.name} contains no audio: it has a header but no samples.")
 
 
 def _mixed(reader: AudioReader, start: int, stop: int | None, channel: int | None) -> Iterator[np.ndarray]:
     """Decode a segment and mix its channels, or select one. Shape of each: (S,)."""
-    if channel is not None and not 1 <= channel <= reader.channels:
-        count = "1 channel" if reader.channels == 1 else f"{reader.channels} channels"
-        raise AudioError(
-            f"{reader.name} has {count}, but channel {channel} was requested: give a number from 1 to "
-            f"{reader.channels}."
-        )
+    if channel is not None:
+        _check_channel(reader, channel)
     if reader.frames is not None:
         _check_segment(reader, start, stop, reader.frames)
     end, num_bad, first_bad = 0, 0, 0
@@ -152,17 +194,29 @@ def _mixed(reader: AudioReader, start: int, stop: int | None, channel: int | Non
         _check_segment(reader, start, stop, end)
 
 
+def _check_channel(reader: AudioReader, number: int) -> None:
+    if not 1 <= number <= reader.channels:
+        count = "1 channel" if reader.channels == 1 else f"{reader.channels} channels"
+        raise AudioError(
+            f"{reader.name} has {count}, but channel {number} was requested: give a number from 1 to {reader.channels}."
+        )
+
+
 def _one_channel(reader: AudioReader, end: int, block: np.ndarray, channel: int | None) -> np.ndarray:
     """Shape: (S, C) -> (S,)"""
     count = block.shape[1]
     if channel is None:
         return mix(block)
     if channel > count:
-        raise AudioError(
-            f"{reader.name} changes its number of channels from {reader.channels} to {count} before "
-            f"{end / reader.rate:.3f} s: convert it to a constant number."
-        )
+        raise _changing_channels(reader, end, block)
     return block[:, channel - 1].copy()
+
+
+def _changing_channels(reader: AudioReader, end: int, block: np.ndarray) -> AudioError:
+    return AudioError(
+        f"{reader.name} changes its number of channels from {reader.channels} to {block.shape[1]} before "
+        f"{end / reader.rate:.3f} s: convert it to a constant number."
+    )
 
 
 def _check_segment(reader: AudioReader, start: int, stop: int | None, frames: int) -> None:

@@ -6,6 +6,7 @@ An endless one is refused: after 1 MiB if it does not begin like audio, else aft
 
 import io
 import os
+import select
 import stat
 import sys
 import tempfile
@@ -28,6 +29,9 @@ HEAD_BYTES = 2**20
 
 MAX_BUFFERED_BYTES = 2**32
 """Maximum size of a source that is not seekable. Files may be larger."""
+
+WRITER_S = 60
+"""Time in which something must be written into a named pipe."""
 
 
 class Buffer(tempfile.SpooledTemporaryFile[bytes]):
@@ -103,7 +107,9 @@ def _file(path: str | os.PathLike) -> IO[bytes]:
         mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):
             raise AudioError(f"{name} is a folder: give the path of an audio file.")
-        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+        if stat.S_ISFIFO(mode):
+            return _named_pipe(path)
+        if not stat.S_ISREG(mode):
             raise AudioError(f"{name} is a device, not a file: give the path of an audio file.")
         return Path(path).open("rb")
     except FileNotFoundError as error:
@@ -114,6 +120,21 @@ def _file(path: str | os.PathLike) -> IO[bytes]:
         raise AudioError(
             f"{name} cannot be opened ({getattr(error, 'strerror', None) or error}): give the path of an audio file."
         ) from error
+
+
+def _named_pipe(path: str | os.PathLike) -> IO[bytes]:
+    """Open a named pipe into which something is written; opening it as usual could wait for ever."""
+    pipe = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # noqa: PTH123, SIM115 - a descriptor
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    if not poll.poll(1000 * WRITER_S):
+        pipe.close()
+        raise AudioError(
+            f"{name_of(path)} is a named pipe into which nothing was written for {WRITER_S} s: start the program that "
+            "writes into it first."
+        )
+    os.set_blocking(pipe.fileno(), True)
+    return pipe
 
 
 def _span(stream: IO[bytes]) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ def _in_short(values: dict[str, Any]) -> str:
 
 @click.command()
 @click.argument("model", required=False, type=options.ModelType())
-@click.option("--full", is_flag=True, help="Show everything, including the recipe.")
+@click.option("--full", is_flag=True, help="Show everything, including the recipe and the notices.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, including the recipe.")
 def info(model: str | None, full: bool, as_json: bool) -> None:
     """Show what a model file contains: licence, size, scores, decoding settings and recipe.
@@ -54,6 +54,7 @@ def info(model: str | None, full: bool, as_json: bool) -> None:
         "scores": description.scores,
         "decoding": description.decoding.to_dict(),
         "recipe": description.recipe,
+        "notices": models.notices(path),
     }
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
@@ -64,6 +65,7 @@ def info(model: str | None, full: bool, as_json: bool) -> None:
     facts["tokenizer"] = f"{description.tokenizer.size} {tokenizer['type']}, blank included: {tokenizer['alphabet']!r}"
     facts["made_with"] = f"asr {description.made_with}, {description.created}"
     del facts["created"]
+    notices = facts.pop("notices")
     scores = dict(facts.pop("scores"))
     evaluations = scores.pop("evaluations", [])
     nested = {"scores": scores} | {name: facts.pop(name) for name in ("decoding", "recipe")}
@@ -75,6 +77,8 @@ def info(model: str | None, full: bool, as_json: bool) -> None:
         shown = evaluations if full else card.in_short(evaluations)
         click.echo("\n".join(["", *card.table(shown), *([""] if full else [])]))
     if not full:
-        click.echo(f"\nDecoding: {_in_short(description.decoding.to_dict())}. More, and the recipe: --full.")
+        click.echo(f"\nDecoding: {_in_short(description.decoding.to_dict())}. The recipe, notices and more: --full.")
         return
     click.echo(yaml.safe_dump(nested, sort_keys=False, allow_unicode=True, width=110).rstrip())
+    if notices:
+        click.echo(f"\n{notices.rstrip()}")

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,16 @@ from asr.cli import options
 from asr.cli.progress import Bar, bar
 from asr.cli.transcripts import Printer, Writer
 from asr.decoding.options import DecodingOptions
-from asr.errors import AsrError, printable
+from asr.errors import printable
 
 if TYPE_CHECKING:
+    from asr.errors import AsrError
     from asr.models.session import Device
+    from asr.transcript.transcript import Transcript
     from asr.transcript.words import Word
     from asr.transcription.inputs import Input
-    from asr.transcription.transcriber import Channel
-    from asr.transcription.workers import OnWords
+    from asr.transcription.transcriber import Channel, Transcriber
+    from asr.transcription.workers import Limits, Opened
 
 
 LOG = logging.getLogger("asr")
@@ -94,6 +96,24 @@ class ChannelType(click.ParamType):
     help="Number of processes.  [default: one per core, for several long recordings]",
 )
 @click.option(
+    "--max-memory",
+    "memory_gib",
+    type=click.FloatRange(min=0.1),
+    default=4.0,
+    show_default=True,
+    metavar="GIB",
+    help="Give up a file that needs more memory.",
+)
+@click.option(
+    "--timeout",
+    "step_s",
+    type=click.FloatRange(min=1),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Give up a file if half a minute of its audio takes longer.",
+)
+@click.option(
     "--times/--no-times",
     default=None,
     help="Print the time of each phrase before it.  [default: on a terminal]",
@@ -130,6 +150,8 @@ def transcribe(
     channel: "Channel",
     track: int | None,
     processes: int | None,
+    memory_gib: float,
+    step_s: float,
     times: bool | None,
     max_line_width: int,
     max_lines: int,
@@ -147,7 +169,8 @@ def transcribe(
     The text appears as it is recognised, a line per phrase. Files in --output-dir are named NAME.partial.FORMAT until
     they are complete, so that an interrupted run loses nothing; the same command with --resume completes it.
 
-    If a file cannot be read, the error is reported, the other files are still transcribed, and the exit status is 1.
+    If a file cannot be read, the error is reported, the other files are still transcribed, and the exit status is 1;
+    the same holds if it takes too long or too much memory, or crashes a decoder.
 
     \b
     Example:
@@ -156,7 +179,6 @@ def transcribe(
     from functools import partial
 
     from asr import models
-    from asr.parallel import cores
     from asr.transcript.subtitles import Layout
     from asr.transcription import outputs, workers
     from asr.transcription.inputs import expand
@@ -172,19 +194,17 @@ def transcribe(
             "Only one text format can go to standard output, and --resume needs files: use --output-dir."
         )
     failed = [recording for recording in recordings if recording.problem]
-    for recording in failed:
-        click.echo(f"Error: {printable(recording.problem)}", err=True)
     usable = [recording for recording in recordings if not recording.problem]
+    _report_problems(failed)
     if not usable:
         sys.exit(1)
-    open_model = partial(open_transcriber, models.find(model), decoding, device=device)
-    transcriber = open_model(threads=cores())
-    if transcriber.decoder.remark and not quiet:
-        click.echo(f"Note: {transcriber.decoder.remark}", err=True)
-    LOG.info("Model: %s. Decoding: %s.", transcriber.model.description.name, transcriber.decoder.about)
+    path = models.find(model)
     if output_dir is not None:
         output_dir.mkdir(parents=True, exist_ok=True)
-    pending = [r for r in usable if not (resume and output_dir and outputs.is_done(r, output_dir, formats))]
+    done = {r for r in usable if resume and output_dir and outputs.is_done(r, output_dir, formats)}
+    pending = [recording for recording in usable if recording not in done]
+    if output_dir is not None:
+        outputs.clean(done, pending, output_dir)
     sources = [recording.source for recording in pending]
     layout = Layout(max_line_width, max_lines)
     with bar(real_time=True, hidden=quiet) as shown:
@@ -193,54 +213,112 @@ def transcribe(
             label, live = len(recordings) > 1, channel != "split"
             sink = Printer(shown, pending, formats[0], label=label, times=times, live=live, layout=layout)
         else:
-            sink = Writer(shown, pending, formats, output_dir, transcriber.model.description.name, layout=layout)
-        sink.min_confidence = 0.0 if quiet else transcriber.decoder.min_confidence
-        selection: dict[str, Any] = {"channel": channel, "track": track}
-        on_words = _with_progress(sink.add, pending, shown)
-        if processes == 1 or not _is_worth_processes(sources):
-            results = workers.in_this_process(sources, transcriber, **selection, on_words=on_words)
-        else:
-            load, count = partial(open_model, threads=1), processes or cores()
-            results = workers.transcribe_all(sources, load, workers=count, **selection, on_words=on_words)
+            sink = Writer(shown, pending, formats, output_dir, layout=layout)
+
+        progress = Progress(shown, sources)
+
+        def on_open(opened: workers.Opened) -> None:
+            if opened.remark and not quiet:
+                shown.print(f"Note: {opened.remark}\n", err=True)
+            LOG.info("Model: %s. Decoding: %s.", opened.model, opened.decoding)
+            sink.model, sink.min_confidence = opened.model, 0.0 if quiet else opened.min_confidence
+
+        def on_words(index: int, words: "Sequence[Word]", done_s: float) -> None:
+            progress.add(index, done_s)
+            sink.add(index, words, done_s)
+
+        results = _transcribed(
+            sources,
+            partial(open_transcriber, path, decoding, device=device),
+            processes,
+            workers.Limits(memory_gib, step_s),
+            on_open,
+            on_duration=progress.measured if shown.is_drawn else None,
+            on_words=on_words,
+            channel=channel,
+            track=track,
+        )
         sink.run(results)
     if len(recordings) > 1 and not quiet:
-        click.echo(sink.summary(skipped=len(usable) - len(pending), failed=len(failed)), err=True)
+        click.echo(sink.summary(skipped=len(done), failed=len(failed)), err=True)
     if failed or sink.failed:
         sys.exit(1)
 
 
-WORTH_S = 300.0
-"""Audio, in seconds, from which on starting processes is worth the second that it takes."""
+def _report_problems(recordings: "Sequence[Input]") -> None:
+    for recording in recordings:
+        click.echo(f"Error: {printable(recording.problem)}", err=True)
+
+
+def _transcribed(  # noqa: PLR0917
+    sources: Sequence[str],
+    open_model: "Callable[..., Transcriber]",
+    processes: int | None,
+    limits: "Limits",
+    on_open: "Callable[[Opened], None]",
+    on_duration: Callable[[int, float], None] | None,
+    **how: Any,
+) -> "Iterable[tuple[int, Transcript | AsrError]]":
+    """Transcribe in one or several processes next to this one, or, where that takes long to start, in this one."""
+    from functools import partial
+
+    from asr.parallel import cores
+    from asr.transcription import workers
+
+    count = min(processes or cores(), len(sources)) if _is_worth_processes(sources) else 1
+    method = "fork" if workers.can_fork() else "spawn"
+    if "-" in sources or (count == 1 and method == "spawn"):
+        transcriber = open_model(threads=cores())
+        on_open(workers.opened(transcriber))
+        return workers.in_this_process(sources, transcriber, **how)
+    load = partial(open_model, threads=cores() if count == 1 else 1)
+    how |= {"limits": limits, "method": method, "on_open": on_open, "on_duration": on_duration}
+    return workers.transcribe_all(sources, load, workers=count, **how)
+
+
+WORTH_BYTES = 5e6
+"""Size of the recordings, five minutes of MP3, from which on several processes are worth their start and memory."""
 WORTH_FILES = 200
 """Number of files, likewise."""
 
 
 def _is_worth_processes(sources: Sequence[str]) -> bool:
-    """Whether the recordings together are long enough for processes of their own; standard input is read here."""
+    """Whether the recordings together are long enough to be shared by several processes."""
     if len(sources) < 2 or "-" in sources:
         return False
-    return len(sources) > WORTH_FILES or sum(map(_duration_s, sources)) > WORTH_S
+    return len(sources) > WORTH_FILES or sum(map(_size, sources)) > WORTH_BYTES
 
 
-def _with_progress(add: "OnWords", recordings: Sequence["Input"], shown: Bar) -> "OnWords":
-    """Show the progress of all recordings as one bar whenever there are words."""
-    total_s = sum(_duration_s(recording.source) for recording in recordings) if shown.is_drawn else 0.0
-    done_s_of: dict[int, float] = {}
-
-    def on_words(index: int, words: "Sequence[Word]", done_s: float) -> None:
-        done_s_of[index] = done_s
-        shown("transcribing", sum(done_s_of.values()), total_s)
-        add(index, words, done_s)
-
-    return on_words
-
-
-def _duration_s(source: str) -> float:
-    """The duration of a recording in seconds, from its header; a guess for a stream, 0 if it cannot be read."""
-    from asr import audio
-
+def _size(source: str) -> int:
+    """The size of a file in bytes; 0 if there is none."""
     try:
-        is_stream = source == "-" or Path(source).is_fifo()  # reading the header would consume it
-        return 60.0 if is_stream else audio.duration_s(Path(source))
-    except AsrError:
-        return 0.0
+        return Path(source).stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
+class Progress:
+    """Shows the progress of all recordings as one bar.
+
+    Those that have not been opened are expected to be as long for their size as those that have.
+    """
+
+    def __init__(self, shown: Bar, sources: Sequence[str]) -> None:
+        self.shown, self.sources = shown, sources
+        self.sizes = [_size(source) for source in sources] if shown.is_drawn else []
+        self.durations_s: dict[int, float] = {}
+        self.done_s: dict[int, float] = {}
+
+    def measured(self, index: int, duration_s: float) -> None:
+        """Take the duration of a recording."""
+        self.durations_s[index] = duration_s
+
+    def add(self, index: int, done_s: float) -> None:
+        """Take the seconds transcribed of a recording so far."""
+        if not self.shown.is_drawn:
+            return
+        self.done_s[index] = done_s
+        known_s = sum(self.durations_s.values())
+        known = sum(self.sizes[index] for index in self.durations_s)
+        total_s = known_s * max(1.0, sum(self.sizes) / known) if known else 0.0
+        self.shown("transcribing", sum(self.done_s.values()), total_s)

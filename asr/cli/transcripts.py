@@ -29,6 +29,8 @@ class _Sink(ABC):
 
     def __init__(self, shown: Bar, recordings: Sequence["Input"]) -> None:
         self.shown, self.recordings = shown, recordings
+        self.model = ""
+        """Name of the model, which is known once it is loaded."""
         self.min_confidence = 0.0
         """Words of a lower mean confidence were dropped; reported if none was left."""
         self.done = self.failed = 0
@@ -195,12 +197,11 @@ class Writer(_Sink):
         recordings: Sequence["Input"],
         formats: Sequence[str],
         output_dir: Path,
-        model: str,
         *,
         layout: "Layout",
     ) -> None:
         super().__init__(shown, recordings)
-        self.formats, self.output_dir, self.model, self.layout = formats, output_dir, model, layout
+        self.formats, self.output_dir, self.layout = formats, output_dir, layout
         self.open: dict[int, tuple[Outputs, float]] = {}
         self.errors: dict[int, AsrError] = {}
 

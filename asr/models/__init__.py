@@ -14,6 +14,11 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.onnx"))}
 
 
+def notices(path: Path) -> str:
+    """The notices that accompany a shipped model wherever it goes; empty for other models."""
+    return (path.parent / "NOTICE.txt").read_text(encoding="utf-8") if path in shipped().values() else ""
+
+
 def find(model: str | None = None) -> Path:
     """Find a model file by the name of a shipped model, which takes precedence, or by path.
 

@@ -97,6 +97,8 @@ class OnnxModel:
         try:
             outputs = self._session.run(["log_probs", "output_lengths"], {"waveform": padded, "lengths": lengths})
         except Exception as error:  # onnxruntime's exceptions have no other common base class
+            if "bad_alloc" in str(error) or "allocate memory" in str(error):
+                raise MemoryError from None
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             raise ModelError(f"Model '{self._path}' cannot be run ({reason}): export it again.") from None
         log_probs, frames = map(np.asarray, outputs)

@@ -7,6 +7,7 @@ error that suggests the nearest known one.
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -124,8 +125,8 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value if not key.tag.endswith(":merge")]
-        for key in keys:
-            if keys.count(key) > 1:
+        for key, count in Counter(keys).items():
+            if count > 1:
                 raise ValueError(f"`{key}` occurs twice in a section, from line {node.start_mark.line + 1} on")
         return super().construct_mapping(node, deep)
 
@@ -136,17 +137,33 @@ MAX_ALIASES = 20
 """Aliases in a YAML file: each could repeat a part that repeats others."""
 
 
+MAX_DEPTH = 32
+"""Sections and lists in each other."""
+MAX_CHARACTERS = 200_000
+"""Length of a YAML file: the parser takes a second for it."""
+
+
 def _yaml(text: str, where: str) -> Any:
     """What YAML says. Raises RecipeError."""
+    if len(text) > MAX_CHARACTERS:
+        raise RecipeError(f"{where} has {len(text):,} characters, but a recipe may have {MAX_CHARACTERS:,}.")
     try:
-        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader))
-        if aliases > MAX_ALIASES:
-            raise RecipeError(f"{where} has {aliases:,} aliases (`*name`), but a recipe may have {MAX_ALIASES}.")
+        _check_structure(text, where)
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except RecursionError:
-        raise RecipeError(f"{where} is nested too deeply for a recipe.") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise RecipeError(f"{where} is not valid YAML: {' '.join(str(error).split()).rstrip('.')}.") from None
+
+
+def _check_structure(text: str, where: str) -> None:
+    """Refuse what takes YAML's parser long: deep nesting, and aliases of aliases."""
+    aliases = depth = 0
+    for event in yaml.parse(text, _Loader):
+        aliases += isinstance(event, yaml.AliasEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise RecipeError(f"{where} is nested more than {MAX_DEPTH} levels deep.")
+    if aliases > MAX_ALIASES:
+        raise RecipeError(f"{where} has {aliases:,} aliases (`*name`), but a recipe may have {MAX_ALIASES}.")
 
 
 def _overlay(base: dict[str, Any], variant: dict[str, Any]) -> dict[str, Any]:

@@ -64,10 +64,12 @@ def merged(transcripts: Sequence[Transcript]) -> Transcript:
 def write(transcript: Transcript, path: str | Path, format: str, layout: Layout = STANDARD) -> None:
     """Write a file in one of `FORMATS` atomically; `layout` is that of subtitles.
 
+    It is never empty: without words it may be an empty line.
+
     Raises `AsrError` if the format is unknown or the file cannot be written.
     """
     path = Path(path)
-    content = render(transcript, format, layout, path.parent).encode(errors="replace")
+    content = (render(transcript, format, layout, path.parent) or "\n").encode(errors="replace")
     try:
         with replacing(path) as file:
             file.write(content)

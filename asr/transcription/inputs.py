@@ -15,6 +15,8 @@ from asr.errors import AsrError, DataError
 from asr.files import below
 
 STDIN = "-"
+MAX_PATH = 4096
+"""Longest path that systems can open."""
 LIST_HEAD_BYTES = 4096
 """A NUL among these first bytes of a list shows that it is no text."""
 
@@ -79,7 +81,9 @@ def _expand_path(path: str) -> list[Input]:
 def _file(path: str, name: str) -> Input:
     """A file that was given by name, with the problem that its name tells."""
     problem = ""
-    if re.match(r"[a-z]{2,8}://", path, re.IGNORECASE):
+    if len(path) > MAX_PATH:
+        problem = f"'{path[:40]}...' is no path: it has {len(path):,} characters; give the path of an audio file."
+    elif re.match(r"[a-z]{2,8}://", path, re.IGNORECASE):
         problem = f"'{path}' is a URL, and nothing is downloaded: download the file and give its path."
     elif not os.path.lexists(path):
         problem = f"'{path}' does not exist: give the path of an audio file."

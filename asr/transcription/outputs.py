@@ -5,10 +5,11 @@ moment; the finished files replace them. So an interrupted run loses nothing, an
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from asr.errors import AsrError
+from asr.files import remove_orphans
 from asr.transcript.formats import EXTENSIONS
 from asr.transcript.subtitles import STANDARD, Layout
 from asr.transcript.transcript import Transcript, write
@@ -28,12 +29,27 @@ def targets(recording: Input, output_dir: Path, formats: Sequence[str], *, parti
 
 
 def is_done(recording: Input, output_dir: Path, formats: Sequence[str]) -> bool:
-    """Check that all output files exist and none is older than the recording."""
+    """Check that all output files exist and none is empty or older than the recording."""
     try:
         changed = Path(recording.source).stat().st_mtime
-        return all(target.stat().st_mtime >= changed for target in targets(recording, output_dir, formats).values())
+        statuses = [target.stat() for target in targets(recording, output_dir, formats).values()]
     except OSError:
         return False
+    return all(status.st_size and status.st_mtime >= changed for status in statuses)
+
+
+def clean(done: Collection[Input], pending: Collection[Input], output_dir: Path) -> None:
+    """Delete what a killed run has left: temporary files, and unfinished transcripts of recordings that are done."""
+    for recording in done:
+        _remove_unfinished(recording, output_dir)
+    for folder in {(output_dir / recording.name).parent for recording in (*done, *pending)}:
+        remove_orphans(folder)
+
+
+def _remove_unfinished(recording: Input, output_dir: Path) -> None:
+    """Delete the unfinished transcripts of a recording, in all formats."""
+    for target in targets(recording, output_dir, tuple(EXTENSIONS), partial=True).values():
+        target.unlink(missing_ok=True)
 
 
 class Outputs:
@@ -42,7 +58,7 @@ class Outputs:
     def __init__(
         self, recording: Input, output_dir: Path, formats: Sequence[str], model: str, layout: Layout = STANDARD
     ) -> None:
-        self.recording, self.model, self.layout = recording, model, layout
+        self.recording, self.output_dir, self.model, self.layout = recording, output_dir, model, layout
         self.finished = targets(recording, output_dir, formats)
         self.unfinished = targets(recording, output_dir, formats, partial=True)
         self._words: list[Word] = []
@@ -60,20 +76,16 @@ class Outputs:
     def finish(self, transcript: Transcript) -> list[Path]:
         """Write the finished files and remove the unfinished ones. Raises AsrError if a file cannot be written."""
         self._write(transcript, self.finished)
-        self._remove_unfinished()
+        _remove_unfinished(self.recording, self.output_dir)
         return list(self.finished.values())
 
     def stop(self, done_s: float) -> list[Path]:
         """Write what was recognised until an error; nothing if there is nothing. Returns the unfinished files."""
         if not self._words:
-            self._remove_unfinished()
+            _remove_unfinished(self.recording, self.output_dir)
             return []
         self._write(Transcript(tuple(self._words), done_s, self.recording.source, self.model), self.unfinished)
         return list(self.unfinished.values())
-
-    def _remove_unfinished(self) -> None:
-        for target in self.unfinished.values():
-            target.unlink(missing_ok=True)
 
     def _write(self, transcript: Transcript, files: dict[str, Path]) -> None:
         for format_, target in files.items():

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -23,6 +24,11 @@ from asr.transcript.words import Word
 from asr.transcription import windows
 
 Channel = int | Literal["split"] | None
+
+Item = TypeVar("Item")
+
+TOGETHER = 32
+"""Number of channels that are decoded at once: about a minute of each is in memory, 12 MB at 48 kHz."""
 
 OnWords = Callable[[Sequence[Word], float], None]
 """Receives the next words, and the seconds transcribed so far, averaged over the channels."""
@@ -115,7 +121,7 @@ class Transcriber:
     def _transcribe_channels(
         self, source: audio.Source | np.ndarray, sample_rate: int | None, track: int | None, on_words: OnWords
     ) -> Transcript:
-        """Transcribe the channels one after the other and merge their words."""
+        """Transcribe all channels and merge their words."""
         if isinstance(source, np.ndarray):
             return self._merge_channels(source, sample_rate, None, source.shape[1] if source.ndim > 1 else 1, on_words)
         buffered = audio.buffered(source)  # a pipe can be read only once
@@ -135,17 +141,40 @@ class Transcriber:
     ) -> Transcript:
         if num_channels == 1:
             return self.transcribe(source, sample_rate, track=track, on_words=on_words)
-        transcripts: list[Transcript] = []
+        rate = self.model.description.sample_rate
+        parts: list[tuple[_CountedBlocks, list[Word]]] = []
+        for first in range(1, num_channels + 1, TOGETHER):
+            numbers = range(first, min(first + TOGETHER, num_channels + 1))
+            with self._separate(source, sample_rate, numbers, track) as streams:
+                blocks = [_CountedBlocks(stream, rate) for stream in streams]
+                parts += [(counted, []) for counted in blocks]
+                for number, found in _in_turns(numbers, [self._segments(counted) for counted in blocks]):
+                    words = [replace(word, channel=number) for word in found]
+                    parts[number - 1][1].extend(words)
+                    on_words(words, sum(counted.duration_s for counted, _ in parts) / num_channels)
+        name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+        return merged(
+            [
+                Transcript(
+                    tuple(words),
+                    counted.duration_s,
+                    source=str(name) if name is not None else None,
+                    model=self.model.description.name,
+                )
+                for counted, words in parts
+            ]
+        )
 
-        def report(words: Sequence[Word], done_s: float) -> None:
-            finished_s = sum(transcript.duration_s for transcript in transcripts)
-            channel = len(transcripts) + 1
-            on_words([replace(word, channel=channel) for word in words], (finished_s + done_s) / num_channels)
-
-        for channel in range(1, num_channels + 1):
-            transcript = self.transcribe(source, sample_rate, channel=channel, track=track, on_words=report)
-            transcripts.append(transcript)
-        return merged(transcripts)
+    @contextmanager
+    def _separate(
+        self, source: audio.Source | np.ndarray, sample_rate: int | None, numbers: Sequence[int], track: int | None
+    ) -> Iterator[Sequence[Iterable[np.ndarray]]]:
+        """Give the blocks of several channels."""
+        if isinstance(source, np.ndarray):
+            yield [self._blocks(source, sample_rate, number, None) for number in numbers]
+            return
+        with audio.separate(source, self.model.description.sample_rate, numbers, track=track) as streams:
+            yield streams
 
     def _segments(self, blocks: "_CountedBlocks") -> Iterator[tuple[Word, ...]]:
         """Yield the words of one segment after the other, also of those without words."""
@@ -168,6 +197,17 @@ class Transcriber:
         if sample_rate is not None:
             raise AudioError("A file says its own sample rate: give `sample_rate` with samples alone.")
         return audio.blocks(source, wanted, channel=channel, track=track)
+
+
+def _in_turns(numbers: Sequence[int], parts: Sequence[Iterator[Item]]) -> Iterator[tuple[int, Item]]:
+    """Yield (number, item): the next item of each iterator, then again, until all have ended."""
+    pending = dict(zip(numbers, parts, strict=True))
+    while pending:
+        for number, items in list(pending.items()):
+            try:
+                yield number, next(items)
+            except StopIteration:
+                del pending[number]
 
 
 class _CountedBlocks:

@@ -4,15 +4,20 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
+import time
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
+from asr import audio
 from asr.errors import AsrError, AudioError
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
@@ -26,11 +31,57 @@ OnWords = Callable[[int, Sequence[Word], float], None]
 
 LOG = logging.getLogger(__name__)
 
-READY = "ready"
-"""What a process sends once it has loaded its model."""
-
 TRIES = 2
-"""How often a recording is given to a process if the process is killed."""
+"""How often a recording is given to a process if the process is killed or stopped."""
+
+CHECK_S = 1.0
+"""How often the processes are watched."""
+
+STOPPED_CHECKS = 3
+"""In how many checks in a row a process must be stopped (SIGSTOP) to count as such: Ctrl-Z stops all of them."""
+
+OPENING_S = 600.0
+"""Time in which a process must have loaded the model."""
+
+PIPE_S = 86_400.0
+"""Time for the first words of a named pipe, which may be a recording that is still being made."""
+
+StartMethod = Literal["fork", "spawn"]
+"""How processes are started: as copies of this one, in milliseconds, or as new ones."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a recording may take; None is no limit."""
+
+    memory_gib: float | None = 4.0
+    """Memory in GiB that its process may allocate once the model is loaded; files that are mapped do not count."""
+    step_s: float | None = 600.0
+    """Time in seconds for each step of a recording, about half a minute of audio."""
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a process sends once it has loaded its model."""
+
+    model: str
+    decoding: str
+    remark: str
+    min_confidence: float
+
+
+def opened(transcriber: Transcriber) -> Opened:
+    """What there is to say about a transcriber before it starts."""
+    decoder = transcriber.decoder
+    return Opened(transcriber.model.description.name, decoder.about, decoder.remark, decoder.min_confidence)
+
+
+def can_fork() -> bool:
+    """Whether a copy of this process can work: it has loaded nothing that starts threads of its own."""
+    return sys.platform == "linux" and "onnxruntime" not in sys.modules
 
 
 def ignore(_index: int, _words: Sequence[Word], _done_s: float) -> None:
@@ -45,6 +96,10 @@ def transcribe_all(
     channel: Channel = None,
     track: int | None = None,
     on_words: OnWords = ignore,
+    on_open: Callable[[Opened], None] | None = None,
+    on_duration: Callable[[int, float], None] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    method: StartMethod = "spawn",
 ) -> Generator[tuple[int, Transcript | AsrError]]:
     """Yield (index of the source, transcript or error) as each recording finishes.
 
@@ -54,14 +109,19 @@ def transcribe_all(
         workers: number of processes.
         channel, track: as in `Transcriber.transcribe`.
         on_words: receives the words of each recording as they are recognised.
+        on_open: is called once, as soon as a process has loaded the model.
+        on_duration: receives (index of the source, its duration in seconds) before its words.
+        limits: what a recording may take.
+        method: "fork" only if `can_fork()`.
 
     Raises:
         AsrError: no process could be started, which is not the fault of a recording.
     """
-    if not os.access(sys.executable, os.X_OK):  # this user may not start the interpreter again
+    if method == "spawn" and not os.access(sys.executable, os.X_OK):  # this user may not start the interpreter again
         yield from in_this_process(sources, load(), channel=channel, track=track, on_words=on_words)
         return
-    pool = _Pool(sources, load, {"channel": channel, "track": track}, on_words)
+    pool = _Pool(sources, load, {"channel": channel, "track": track}, limits, method)
+    pool.on_words, pool.on_open, pool.on_duration = on_words, on_open, on_duration
     try:
         yield from pool.run(workers)
     finally:
@@ -92,66 +152,122 @@ class _Worker:
     process: Any
     connection: Connection
     index: int | None = None
+    updates: int = 0
+    """How many times words of the current recording have arrived."""
+    since: float = field(default_factory=time.monotonic)
+    """When it was last heard of."""
+    stopped_checks: int = 0
+    fault: Literal["", "stopped", "slow"] = ""
+    """Why it was killed by this process."""
 
 
 class _Pool:
     """Processes that share the recordings."""
 
-    def __init__(self, sources: Sequence[str], load: Load, selection: Mapping[str, Any], on_words: OnWords) -> None:
+    on_words: OnWords
+    on_open: Callable[[Opened], None] | None
+    on_duration: Callable[[int, float], None] | None
+
+    def __init__(
+        self, sources: Sequence[str], load: Load, selection: Mapping[str, Any], limits: Limits, method: StartMethod
+    ) -> None:
         """`selection`: channel and track."""
-        self.sources, self.load, self.selection, self.on_words = sources, load, selection, on_words
+        self.sources, self.load, self.selection, self.limits = sources, load, selection, limits
         self.waiting = list(reversed(range(len(sources))))
         self.tries = [0] * len(sources)
+        self.updates = [0] * len(sources)
+        """How many times words of each recording have been reported, in all its tries."""
         self.workers: list[_Worker] = []
-        self.context = multiprocessing.get_context("spawn")
+        self.context: Any = multiprocessing.get_context(method)
 
     def run(self, count: int) -> Iterator[tuple[int, Transcript | AsrError]]:
         """Start the processes and yield results until every recording has one."""
         for _ in range(min(count, len(self.sources))):
             self.start()
+        checked = time.monotonic()
         while self.workers:
-            for connection in wait([worker.connection for worker in self.workers]):
+            for connection in wait([worker.connection for worker in self.workers], CHECK_S):
                 worker = next(worker for worker in self.workers if worker.connection is connection)
                 try:
                     message = worker.connection.recv()
-                except (EOFError, ConnectionResetError):
+                except (EOFError, OSError, pickle.UnpicklingError):  # it was killed, perhaps while it was sending
                     yield from self.ended(worker)
                 else:
+                    worker.since = time.monotonic()
                     yield from self.received(worker, message)
+            passed_s = time.monotonic() - checked
+            if passed_s >= CHECK_S:
+                checked += passed_s
+                for worker in self.workers:
+                    worker.since += max(0.0, passed_s - 2 * CHECK_S)  # this process was stopped, or could not print
+                    self.watch(worker)
 
     def received(self, worker: _Worker, message: Any) -> Iterator[tuple[int, Transcript | AsrError]]:
         """Handle a message of a process."""
-        if message == READY:
+        if isinstance(message, Opened):
+            if self.on_open is not None:
+                self.on_open(message)
+                self.on_open = None
             self.assign(worker)
         elif worker.index is None:
             raise message  # the model could not be loaded
+        elif isinstance(message, float):
+            assert self.on_duration is not None
+            self.on_duration(worker.index, message)
         elif isinstance(message, tuple):
-            self.on_words(worker.index, *message)
+            worker.updates += 1
+            if worker.updates > self.updates[worker.index]:  # else it was reported in an earlier try
+                self.updates[worker.index] = worker.updates
+                self.on_words(worker.index, *message)
         else:
             finished = worker.index
             self.assign(worker)
             yield finished, message
+
+    def watch(self, worker: _Worker) -> None:
+        """Kill a process that was stopped or takes too long; its connection then ends."""
+        limit_s = OPENING_S if worker.index is None else self.limits.step_s
+        if worker.index is not None and not worker.updates and limit_s and Path(self.sources[worker.index]).is_fifo():
+            limit_s = max(limit_s, PIPE_S)
+        worker.stopped_checks = worker.stopped_checks + 1 if _is_stopped(worker.process.pid) else 0
+        if worker.stopped_checks >= STOPPED_CHECKS:
+            worker.fault = "stopped"
+        elif limit_s is not None and time.monotonic() - worker.since > limit_s:
+            worker.fault = "slow"
+        if worker.fault:
+            worker.process.kill()
 
     def ended(self, worker: _Worker) -> Iterator[tuple[int, AsrError]]:
         """Replace a process that has ended, and try its recording once more if it was killed."""
         self.stop(worker)
         if worker.index is None:
             if not self.workers:
-                raise _not_started(worker.process.exitcode)
+                raise _not_started(worker)
             return  # the others do the work
-        if worker.process.exitcode < 0 and self.tries[worker.index] < TRIES:
+        if worker.process.exitcode < 0 and worker.fault != "slow" and self.tries[worker.index] < TRIES:
             self.waiting.append(worker.index)
             self.start()
             return
         if self.waiting:
             self.start()
-        yield worker.index, _crashed(self.sources[worker.index], worker.process.exitcode, self.tries[worker.index])
+        yield worker.index, _crashed(self.sources[worker.index], worker, self.tries[worker.index], self.limits)
 
     def start(self) -> None:
         """Start a process; it is given a recording when it is ready."""
         connection, worker_connection = self.context.Pipe()
-        process = self.context.Process(target=_work, args=(worker_connection, self.load, self.selection), daemon=True)
-        with _ignoring_sigint():
+        # A copy of this process has the connections of the others, too, which would outlive this process in it.
+        inherited = (
+            [connection, *(worker.connection for worker in self.workers)]
+            if self.context.get_start_method() == "fork"
+            else []
+        )
+        arguments = (worker_connection, self.load, self.selection, self.limits)
+        rest = {"measures": self.on_duration is not None, "inherited": inherited}
+        process = self.context.Process(target=_work, args=arguments, kwargs=rest, daemon=True)
+        with _ignoring_sigint(), warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # of threads in a process that is copied; see `can_fork`
             process.start()
         worker_connection.close()
         self.workers.append(_Worker(process, connection))
@@ -162,6 +278,7 @@ class _Pool:
             self.stop(worker)
             return
         worker.index = self.waiting.pop()
+        worker.updates = 0
         self.tries[worker.index] += 1
         with contextlib.suppress(BrokenPipeError):  # it has ended, which is noticed when its answer is read
             worker.connection.send(self.sources[worker.index])
@@ -175,7 +292,7 @@ class _Pool:
     def close(self) -> None:
         """End all processes, whatever they do."""
         for worker in list(self.workers):
-            worker.process.terminate()
+            worker.process.kill()
             self.stop(worker)
 
 
@@ -191,7 +308,9 @@ def _result(
     except AsrError as error:
         return error
     except MemoryError:
-        return AudioError(f"'{source}' needs more memory than there is: convert it with another program, or skip it.")
+        return AudioError(
+            f"'{source}' needs more memory than there is, or than --max-memory allows: allow more, or skip the file."
+        )
     except (BrokenPipeError, ConnectionResetError):
         raise
     except Exception as error:
@@ -221,26 +340,83 @@ def _how(exit_code: int) -> str:
         name = signal.Signals(-exit_code).name
     except ValueError:
         name = f"signal {-exit_code}"
-    return f"killed by {name}, perhaps because memory ran out" if name == "SIGKILL" else f"killed by {name}"
+    reasons = {"SIGKILL": "memory ran out", "SIGBUS": "a file was truncated while it was read"}
+    return f"killed by {name}" + (f", perhaps because {reasons[name]}" if name in reasons else "")
 
 
-def _not_started(exit_code: int) -> AsrError:
+def duration_s(source: str) -> float:
+    """The duration of a recording in seconds; a guess for a stream, 0 if it cannot be read."""
+    try:
+        is_stream = source == "-" or Path(source).is_fifo()  # reading the header would consume it
+        return 60.0 if is_stream else audio.duration_s(source)
+    except (AsrError, MemoryError):
+        return 0.0
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether a process was stopped by a signal (SIGSTOP); False where that cannot be known."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return status.rpartition(b")")[2].split()[0] in (b"T", b"t")
+
+
+def _not_started(worker: _Worker) -> AsrError:
+    if worker.fault == "slow":
+        return AsrError(
+            f"The model was not loaded within {OPENING_S:g} s: give another model, or a smaller language model."
+        )
     return AsrError(
-        f"The worker processes ended before they read a file ({_how(exit_code)}): in a script, call `transcribe_all` "
-        'under `if __name__ == "__main__":`, and save the script as a file; if memory is short, use one worker.'
+        f"The worker processes ended before they read a file ({_how(worker.process.exitcode)}): in a script, call "
+        '`transcribe_all` under `if __name__ == "__main__":`, and save the script as a file; if memory is short, use '
+        "one worker."
     )
 
 
-def _crashed(source: str, exit_code: int, tries: int) -> AudioError:
+def _crashed(source: str, worker: _Worker, tries: int, limits: Limits) -> AudioError:
+    """The sentence that says how the process of a recording ended."""
+    if worker.fault == "slow":
+        return AudioError(
+            f"'{source}' took longer than {limits.step_s:g} s for one step of about half a minute of audio: allow more "
+            "time with --timeout, or skip the file."
+        )
     times = "" if tries == 1 else f" {tries} times"
+    if worker.fault == "stopped":
+        return AudioError(f"The process that was reading '{source}' was stopped{times} by another program: try again.")
+    if worker.process.exitcode in (-signal.SIGKILL, -signal.SIGTERM):
+        remedy = "try again with fewer workers or more memory"
+    else:
+        remedy = "convert it with another program, or skip it"
     return AudioError(
-        f"'{source}' ended the process that was reading it{times} ({_how(exit_code)}): convert it with another "
-        "program, or skip it."
+        f"'{source}' ended the process that was reading it{times} ({_how(worker.process.exitcode)}): {remedy}."
     )
 
 
-def _work(connection: Connection, load: Load, selection: Mapping[str, Any]) -> None:
+def _limit_memory(gib: float | None) -> None:
+    """Let this process allocate no more than so much memory, where the system can do that."""
+    if gib is None or sys.platform != "linux":
+        return
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = int(gib * 2**30)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
+
+
+def _work(
+    connection: Connection,
+    load: Load,
+    selection: Mapping[str, Any],
+    limits: Limits,
+    *,
+    measures: bool,
+    inherited: Sequence[Connection],
+) -> None:
     """Transcribe the sources received, until the connection is closed."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for other in inherited:
+        other.close()
 
     def report(words: Sequence[Word], done_s: float) -> None:
         connection.send((words, done_s))
@@ -251,7 +427,10 @@ def _work(connection: Connection, load: Load, selection: Mapping[str, Any]) -> N
         except AsrError as error:
             connection.send(error)
             return
-        connection.send(READY)
+        connection.send(opened(transcriber))
+        _limit_memory(limits.memory_gib)
         while True:
             source = connection.recv()
+            if measures:
+                connection.send(duration_s(source))
             connection.send(_result(transcriber, source, selection, report))

@@ -1,6 +1,7 @@
 """Errors about the source."""
 
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -26,6 +27,16 @@ def test_folder(tmp_path: Path) -> None:
 def test_endless_device() -> None:
     with pytest.raises(AudioError, match="'/dev/zero' is a device, not a file"):
         load("/dev/zero", RATE)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_without_a_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asr.audio.sources.WRITER_S", 0.1)
+    os.mkfifo(tmp_path / "x.wav")
+    with pytest.raises(
+        AudioError, match=r"x\.wav' is a named pipe into which nothing was written for 0\.1 s: start the"
+    ):
+        load(tmp_path / "x.wav", RATE)
 
 
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

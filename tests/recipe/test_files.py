@@ -334,3 +334,19 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_the_type_is_a_recipe() -> None:
     assert isinstance(recipe_from_tree(MINIMAL, "in the test"), Recipe)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: " + "[" * 100_000, "nested more than 32 levels deep"),
+        ("name: " + '{"a":' * 100_000, "nested more than 32 levels deep"),
+        ("\n".join(" " * depth + "a:" for depth in range(500)), "nested more than 32 levels deep"),
+        ("name: toy\n" * 30_000, "has 300,000 characters, but a recipe may have 200,000"),
+        ("".join(f"key{number}: 1\n" for number in range(15_000)), "unknown|not a|key"),
+    ],
+)
+def test_recipes_that_would_take_the_parser_for_ever(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(text)
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(tmp_path / "r.yaml")

@@ -230,6 +230,33 @@ def test_many_files_in_processes(smoke_model: Path, smoke_corpus: Path, tmp_path
         next(asr.transcribe_all(paths, tmp_path / "no.onnx"))
 
 
+def test_split_channels_have_the_words_and_the_progress_of_each_alone(
+    transcriber, smoke_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if they are decoded in several groups, and from samples."""
+    monkeypatch.setattr("asr.transcription.transcriber.TOGETHER", 2)
+    parts = [soundfile.read(utterance.audio_filepath)[0] for utterance in read(smoke_corpus / "dev.jsonl")[:3]]
+    call = np.zeros((max(map(len, parts)), 3))
+    for column, part in enumerate(parts):
+        call[: len(part), column] = part
+    soundfile.write(tmp_path / "call.wav", call, RATE, subtype="FLOAT")
+    alone = [transcriber.transcribe(tmp_path / "call.wav", channel=channel).text for channel in (1, 2, 3)]
+    assert all(alone)
+    for source in (tmp_path / "call.wav", call):
+        done: list[float] = []
+        reported: list[tuple[int, str]] = []
+
+        def on_words(words, done_s, done=done, reported=reported) -> None:
+            done.append(done_s)
+            reported.extend((word.channel, word.text) for word in words)
+
+        transcript = transcriber.transcribe(source, channel="split", on_words=on_words)
+        for channel, text in enumerate(alone, start=1):
+            assert " ".join(word.text for word in transcript.words if word.channel == channel) == text
+            assert " ".join(word for number, word in reported if number == channel) == text
+        assert done == sorted(done) and done[-1] == pytest.approx(len(call) / RATE)
+
+
 def test_a_channel_other_than_a_number_or_split_is_refused() -> None:
     with pytest.raises(AsrError, match="no channel 'both'"):
         asr.load("an4").transcribe(np.zeros(16_000, np.float32), channel="both")  # type: ignore[arg-type]

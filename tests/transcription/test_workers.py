@@ -2,16 +2,22 @@
 
 import os
 import signal
+import sys
+import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from asr.errors import AsrError, AudioError
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
+from asr.transcription import workers
 from asr.transcription.transcriber import OnWords
-from asr.transcription.workers import transcribe_all
+from asr.transcription.workers import Limits, Opened, transcribe_all
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's limits and /proc")
 
 
 class Fake:
@@ -19,6 +25,8 @@ class Fake:
 
     def __init__(self, greeting: str) -> None:
         self.greeting = greeting
+        self.model = SimpleNamespace(description=SimpleNamespace(name=greeting))
+        self.decoder = SimpleNamespace(about="decoding", remark="", min_confidence=0.5)
 
     def transcribe(self, source: str, *, channel: object, track: object, on_words: OnWords) -> Transcript:
         if source.startswith("crash"):
@@ -118,6 +126,135 @@ def load_that_fails() -> Fake:
 def test_a_process_that_ends_before_its_first_recording_blames_the_set_up() -> None:
     with pytest.raises(AsrError, match=r"ended before they read a file \(exit status 3\): .*__main__"):
         list(transcribe_all(["a", "b"], load_that_ends, workers=2))  # type: ignore[arg-type]
+
+
+class Hostile(Fake):
+    """A transcriber of recordings that hang, take memory, or have their process stopped or killed."""
+
+    def transcribe(self, source: str, *, channel: object, track: object, on_words: OnWords) -> Transcript:
+        on_words([Word("one", 0, 1, 1)], 1.5)
+        name = Path(source).name
+        if name.startswith("hang"):
+            time.sleep(600)
+        if name.startswith("memory"):
+            bytearray(2**30)
+        if name.startswith(("stop", "kill")) and ("always" in name or not Path(source).exists()):
+            Path(source).touch()
+            os.kill(os.getpid(), signal.SIGSTOP if name.startswith("stop") else signal.SIGKILL)
+        on_words([Word("two", 0, 1, 1)], 3.0)
+        return Transcript((Word("whole", 0, 1, 1),), 3.0)
+
+
+def load_hostile() -> Fake:
+    return Hostile("hi")
+
+
+@linux
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_hangs_stops_kills_and_memory_cost_one_recording_each_and_are_named(
+    method: workers.StartMethod, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(workers, "CHECK_S", 0.05)
+    names = ["a", "hang", "memory", "stop-once", "stop-always", "kill-once", "kill-always", "b"]
+    reported: dict[str, list[str]] = {}
+    results = transcribe_all(
+        [str(tmp_path / name) for name in names],
+        load_hostile,  # type: ignore[arg-type]
+        workers=2,
+        on_words=lambda index, words, _: reported.setdefault(names[index], []).extend(word.text for word in words),
+        limits=Limits(memory_gib=0.5, step_s=0.5),
+        method=method,
+    )
+    sentences = {names[index]: str(result) for index, result in results if isinstance(result, AudioError)}
+    assert sentences.keys() == {"hang", "memory", "stop-always", "kill-always"}
+    assert "took longer than 0.5 s for one step of about half a minute of audio" in sentences["hang"]
+    assert "needs more memory than there is, or than --max-memory allows" in sentences["memory"]
+    assert "was stopped 2 times by another program" in sentences["stop-always"]
+    assert "2 times (killed by SIGKILL, perhaps because memory ran out)" in sentences["kill-always"]
+    assert not any("damaged" in sentence for sentence in sentences.values())
+    for name in ("a", "stop-once", "kill-once", "b"):
+        assert reported[name] == ["one", "two"], "words of a recording that is tried again are reported once"
+
+
+def load_for_ever() -> Fake:
+    time.sleep(600)
+    raise AssertionError
+
+
+def test_a_model_that_takes_for_ever_to_load_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "CHECK_S", 0.05)
+    monkeypatch.setattr(workers, "OPENING_S", 0.3)
+    with pytest.raises(AsrError, match=r"The model was not loaded within 0\.3 s"):
+        list(transcribe_all(["a", "b"], load_for_ever, workers=2, method="fork"))  # type: ignore[arg-type]
+
+
+@linux
+def test_a_process_that_was_stopped_itself_does_not_blame_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after Ctrl-Z, or while a pager is full."""
+    monkeypatch.setattr(workers, "CHECK_S", 0.05)
+    results = []
+    for index, result in transcribe_all(
+        ["a", "b", "c"],
+        partial(load, "hi"),  # type: ignore[arg-type]
+        workers=2,
+        limits=Limits(step_s=0.5),
+        method="fork",
+    ):
+        time.sleep(1.0)
+        results.append((index, isinstance(result, Transcript)))
+    assert sorted(results) == [(0, True), (1, True), (2, True)]
+
+
+@linux
+def test_workers_end_when_the_program_is_killed(tmp_path: Path) -> None:
+    """They hold no connection of each other that would keep them."""
+    read, write = os.pipe()
+    program = os.fork()
+    if not program:
+        os.close(read)
+        os.set_inheritable(write, True)
+        list(transcribe_all([str(tmp_path / "hang1"), str(tmp_path / "hang2")], load_slow, workers=2, method="fork"))  # type: ignore[arg-type]
+        os._exit(0)
+    os.close(write)
+    time.sleep(0.5)
+    os.kill(program, signal.SIGKILL)
+    os.waitpid(program, 0)
+    started = time.monotonic()
+    assert os.read(read, 1) == b"", "the end of the pipe, which every process has inherited"
+    os.close(read)
+    assert time.monotonic() - started < 30
+
+
+class Slow(Fake):
+    """A transcriber that takes long, and reports."""
+
+    def transcribe(self, source: str, *, channel: object, track: object, on_words: OnWords) -> Transcript:
+        for second in range(600):
+            time.sleep(0.1)
+            on_words([], float(second))
+        raise AssertionError
+
+
+def load_slow() -> Fake:
+    return Slow("hi")
+
+
+def test_what_was_opened_is_said_once_and_durations_are_measured_if_asked_for() -> None:
+    said: list[Opened] = []
+    durations: dict[int, float] = {}
+    example = Path(__file__).resolve().parents[2] / "examples" / "enter.wav"
+    results = transcribe_all(
+        [str(example), "missing", str(example)],
+        partial(load, "hi"),  # type: ignore[arg-type]
+        workers=2,
+        on_open=said.append,
+        on_duration=durations.__setitem__,
+        method="fork",
+    )
+    assert len(dict(results)) == 3
+    assert said == [Opened("hi", "decoding", "", 0.5)]
+    assert durations[1] == 0.0
+    assert durations[0] == durations[2] == pytest.approx(2.3, abs=1.0)
 
 
 def test_an_error_in_loading_the_model_is_raised_once() -> None:
