@@ -9,6 +9,8 @@ from asr.inspect.network import Cells
 
 CLEAR = 0.5
 """Correlation from which on a cell is said to do something."""
+MOSTLY = 0.9
+"""Mean opening from which on a gate is mostly open; one minus it: mostly closed."""
 TENTH = 0.1
 """Share of the cells that keep longest, or forget soonest."""
 LEAST_FORGOTTEN = 1e-4
@@ -86,16 +88,27 @@ def describe(
     series = {**gates, "state": cells.state, "output of the cell": cells.output}
     with_loudness = {name: correlation(values, loud[:, None])[:, 0] for name, values in series.items()}
     with_tokens = correlation(cells.output, probabilities)
-    rank = memory.argsort().argsort() / len(memory)
+    means = {name: values.mean(axis=0) for name, values in gates.items()}
+    with_time = correlation(cells.state, np.arange(len(cells.state), dtype=float)[:, None])[:, 0]
+    rank, tenth = memory.argsort().argsort(), max(1, round(TENTH * len(memory)))
     words = []
     for cell in range(len(memory)):
-        what = ["keeps longest"] if rank[cell] >= 1 - TENTH else ["forgets soonest"] if rank[cell] < TENTH else []
+        what = (
+            ["keeps longest"]
+            if rank[cell] >= len(memory) - tenth
+            else ["forgets soonest"]
+            if rank[cell] < tenth
+            else []
+        )
         for gate in gates:
             if abs(value := with_loudness[gate][cell]) >= CLEAR:
                 what.append(f"{gate} gate opens at {'sound' if value > 0 else 'silence'}")
+            if max(mean := means[gate][cell], 1 - mean) >= MOSTLY:
+                what.append(f"{gate} gate mostly {'open' if mean > CLEAR else 'closed'}")
+        if abs(value := with_time[cell]) >= MOSTLY:
+            what.append(f"state {'grows' if value > 0 else 'falls'} with time")
         for token in np.argsort(-np.abs(with_tokens[cell]), kind="stable")[:2]:
             if abs(value := with_tokens[cell, token]) >= CLEAR:
                 what.append(f"{'rises' if value > 0 else 'falls'} at {names[token]}")
         words.append(", ".join(what))
-    means = {name: values.mean(axis=0) for name, values in gates.items()}
     return Behaviour(memory, means, with_loudness, with_tokens, words)

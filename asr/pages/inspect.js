@@ -12,7 +12,7 @@ const signed = (value) => value.toFixed(2).replace("-", "−");
 let content = null; // the inflated arrays
 const view = { from: 0, to: duration };
 let now = 0; // the time of the cursor
-const chosen = { layer: model.layers - 1, side: 0, cell: 0, stage: 0, map: 0, letter: data.letters.length ? 0 : -1 };
+const chosen = { layer: 0, side: 0, cell: -1, stage: 0, map: 0, letter: data.letters.length ? 0 : -1 };
 let order = []; // the cells that are shown, from top to bottom
 
 // Numbers
@@ -125,7 +125,7 @@ class Panel {
   }
 
   place(event) {
-    const box = this.canvas.getBoundingClientRect(), left = gutter();
+    const box = this.canvas.getBoundingClientRect(), left = GUTTER;
     const share = (event.clientX - box.left - left) / (box.width - left);
     return { share, time: view.from + share * (view.to - view.from), down: (event.clientY - box.top) / box.height, x: event.clientX - box.left, y: event.clientY - box.top };
   }
@@ -155,7 +155,7 @@ class Panel {
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(this.height * ratio);
     this.canvas.style.height = `${this.height}px`;
-    const context = this.canvas.getContext("2d"), left = gutter();
+    const context = this.canvas.getContext("2d"), left = GUTTER;
     context.scale(ratio, ratio);
     context.font = "12px system-ui, sans-serif";
     context.textBaseline = "middle";
@@ -168,7 +168,7 @@ class Panel {
     if (this.label) this.canvas.setAttribute("aria-label", this.label());
   }
 }
-const gutter = () => (window.innerWidth <= 640 ? 38 : 46);
+const GUTTER = 46; // pixels on the left of each picture, for its scale; as --gutter in the style
 const redraw = () => panels.forEach((panel) => panel.draw());
 
 /** Draw a picture whose columns are frames, `step` seconds each, clipped to the panel. */
@@ -241,7 +241,7 @@ function axis() {
       context.fillText(`${+time.toFixed(2)} s`, Math.min(width, x(time)), 15);
     }
   } });
-  return el("div", { class: "part" }, el("div"), panel.track);
+  return el("div", { class: "part seconds" }, el("div"), panel.track);
 }
 
 const ramp = (low, stops, high) => el("div", { class: "ramp" }, low, el("i", { "data-stops": stops.join(" ") }), high);
@@ -386,7 +386,7 @@ function startMemory() {
         el("input", { type: "search", id: "search", list: "deeds", autocomplete: "off", spellcheck: "false", placeholder: "opens at silence", oninput: (event) => { query = event.target.value; refresh(); } })),
       found),
     el("datalist", { id: "deeds" }),
-    PARTS.map((entry) => {
+    ...PARTS.map((entry) => {
       const isSigned = entry.name === "candidate" || entry.name === "state";
       const panel = new Panel(128, {
         label: () => gateLabel(entry),
@@ -398,7 +398,7 @@ function startMemory() {
         pick: (down) => order.length && chooseCell(order[Math.floor(down * order.length)]),
       });
       gatePanels.push(panel);
-      return block(entry.title, entry.equation, entry.say, [panel.track], isSigned ? ramp("−", [entry.name], "+") : ramp("0 closed", [entry.name], "1 open"));
+      return block(entry.title, entry.equation, entry.say, [panel.track], isSigned ? ramp("−1", [entry.name], entry.name === "state" && KIND !== "gru" ? "+1: tanh(c)" : "+1") : ramp("0 closed", [entry.name], "1 open"));
     }),
     axis());
   return refresh;
@@ -427,14 +427,13 @@ function drawCells(area, name) {
   const together = Math.ceil(order.length / (height * ratio)), rows = Math.ceil(order.length / together);
   const key = `${name} ${together}`;
   if (!pictures.has(key)) {
-    const values = part(name), largest = name === "state" ? scaleOfStates() : 1;
-    const scale = order.map((cell) => (name === "state" ? behaviour().largest[cell] / largest : 1));
+    const values = part(name), { largest } = behaviour();
     const share = (row, column) => {
       let total = 0;
       const last = Math.min(order.length, (row + 1) * together);
       for (let n = row * together; n < last; n += 1) {
-        const value = values.share(order[n] * frames + column);
-        total += name === "state" ? 0.5 + (value - 0.5) * scale[n] : value;
+        const cell = order[n], place = cell * frames + column;
+        total += name === "state" ? 0.5 + 0.5 * Math.tanh(values.at(place) * largest[cell]) : values.share(place);
       }
       return total / (last - row * together);
     };
@@ -443,12 +442,6 @@ function drawCells(area, name) {
   drawPicture(area, pictures.get(key), shift);
   const place = order.indexOf(chosen.cell);
   if (place >= 0) gutterText(area, `${chosen.cell + 1} ▸`, Math.max(7, Math.min(height - 7, (height * (place + 0.5)) / order.length)));
-}
-
-/** A state as large as this has the full colour: nine in ten cells never get beyond it. */
-function scaleOfStates() {
-  const sorted = [...behaviour().largest].sort((a, b) => a - b);
-  return sorted[Math.floor(0.9 * (sorted.length - 1))] || 1;
 }
 
 // Sorting and searching
@@ -527,7 +520,7 @@ function startCells() {
       gutterText(area, "0", area.height / 2);
       gutterText(area, `−${most.toFixed(1)}`, area.height - 8);
       drawCurve(area, frames, shift, (frame) => share(stateOf(chosen.cell, frame)), css("--state"), { fill: true, base: 0.5 });
-      if (KIND !== "gru") drawCurve(area, frames, shift, (frame) => share(outputOf(chosen.cell, frame)), css("--output"));
+      if (KIND !== "gru") drawCurve(area, frames, shift, (frame) => 0.5 + outputOf(chosen.cell, frame) / 2, css("--output"));
     },
   });
   cellPanels = [gates, belt];
@@ -535,8 +528,8 @@ function startCells() {
   byId("cells-body").append(
     el("p", { id: "cell-say", role: "status" }),
     el("div", { class: "bar" }, el("button", { type: "button", onclick: () => stepCell(-1) }, "‹ Cell above"), el("button", { type: "button", onclick: () => stepCell(1) }, "Cell below ›"), el("output", { id: "cell-now", class: "small" })),
-    block("Its gates", null, [names.map((name) => key(name, name === "candidate" ? "candidate (0 is −1)" : `${name} gate`, name === "candidate"))], [gates.track]),
-    block("Its belt", null, KIND === "gru" ? [key("state", "state h")] : [key("state", "state c"), key("output", "passed on: h = o·tanh(c)")], [belt.track]),
+    block("Its gates", null, [names.map((name) => key(name, name === "candidate" ? "candidate, from −1 to 1" : `${name} gate`, name === "candidate"))], [gates.track]),
+    block("Its belt", null, KIND === "gru" ? [key("state", "state h")] : [key("state", "state c"), key("output", "passed on: h = o·tanh(c), from −1 to 1")], [belt.track]),
     axis(), el("div", { id: "cell-table" }));
   for (const mark of document.querySelectorAll(".key i")) mark.style.borderColor = `var(${mark.dataset.hue})`;
   const memory = (cell) => behaviour().memory[cell];
@@ -640,6 +633,7 @@ function startLetters(spectrogram) {
     block("Where it listened", "|∂ log p / ∂ spectrogram|", "The spectrogram, lit where it drove the letter; the dashed line is the letter’s spike.", [lit.track]),
     block("How strongly, moment by moment", "‖∂ log p / ∂ x(t)‖", "The connectivity: the same, summed over the pitch. It shows how far the memory reaches.", [drive.track]),
     axis());
+  chooseLetter.say = verdict;
   if (chosen.letter >= 0) chooseLetter(0);
 
   function letterMark({ context, x, height, ink }) {
@@ -667,7 +661,6 @@ function startLetters(spectrogram) {
         const share = offset < 0 || offset >= columns ? 0 : gradient.share((letter * bandRows + bandRow) * columns + offset);
         const light = 0.16 + 0.84 * Math.min(1, 1.6 * Math.sqrt(share)), place = 4 * (y * source.width + column);
         for (let channel = 0; channel < 3; channel += 1) source.data[place + channel] *= light;
-        if (share > 0.12) for (let channel = 0; channel < 3; channel += 1) source.data[place + channel] = Math.min(255, source.data[place + channel] + 70 * share);
       }
     }
     const canvas = el("canvas", { width: source.width, height: source.height });
@@ -688,7 +681,6 @@ function startLetters(spectrogram) {
     const when = Math.abs(late) < 15 ? "at its spike" : late > 0 ? `${late} ms before its spike` : `${-late} ms after its spike`;
     return `“${text}” at ${seconds(time)} was driven most by the sound at ${seconds(peak)}, ${when}; half of what drove it lies between ${seconds(at(0.25))} and ${seconds(at(0.75))}.`;
   }
-  chooseLetter.say = verdict;
 }
 
 function chooseLetter(letter) {
@@ -718,12 +710,17 @@ function put(node, time, end = null) {
 
 function startWords() {
   const row = el("div", { class: "track row words" }, el("div", { class: "cursor" }));
-  const onAxis = data.words.map(([text, start, end]) => {
+  let lastShown = -Infinity; // where the last time stands, so that the next one does not lie over it
+  const onAxis = data.words.map(([text, start, end], place) => {
     const button = el("button", { type: "button", tabindex: "-1", "aria-hidden": "true", title: `${seconds(start)} to ${seconds(end)}`, onclick: () => playFrom(start) }, text);
     const time = el("small", { "aria-hidden": "true" }, start.toFixed(2));
     rows.push(() => {
       put(button, start, end);
       put(time, start);
+      const at = (start / (view.to - view.from)) * (row.clientWidth - GUTTER);
+      if (!place) lastShown = -Infinity;
+      if (at - lastShown < 32) time.hidden = true;
+      if (!time.hidden) lastShown = at;
     });
     row.prepend(button, time);
     return button;
@@ -861,7 +858,7 @@ async function start() {
   startTime();
   refresh();
   colourRamps();
-  const readable = (byId("letter-row").clientWidth - gutter()) / 110; // seconds that fit, at 110 pixels each
+  const readable = (byId("letter-row").clientWidth - GUTTER) / 165; // seconds that fit, at 165 pixels each
   show(0, Math.min(duration, Math.max(1, readable)));
   let width = window.innerWidth;
   addEventListener("resize", () => {
