@@ -101,6 +101,7 @@ function paint(columns, rows, share, colours) {
     }
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
+  canvas.pixels = image.data;
   return canvas;
 }
 
@@ -477,8 +478,8 @@ function sortValue(key) {
 
 function sortCells() {
   const [key, sign] = sorting.split(":"), value = sortValue(key);
-  const terms = query.trim().toLowerCase().split(/\s+/).filter(Boolean);
-  const text = (cell) => `${behaviour().what[cell]} cell ${cell + 1}`;
+  const terms = query.toLowerCase().split(",").map((term) => term.trim()).filter(Boolean);
+  const text = (cell) => `${behaviour().what[cell].toLowerCase()}, cell ${cell + 1}`;
   order = Array.from({ length: model.hidden }, (_, cell) => cell).filter((cell) => terms.every((term) => text(cell).includes(term)));
   order.sort((a, b) => Number(sign) * (value(a) - value(b)) || a - b);
   pictures.clear();
@@ -651,7 +652,7 @@ function startLetters(spectrogram) {
 
   /** The spectrogram, darkened where the gradient of a letter is small. */
   function litPicture(letter) {
-    const source = spectrogram.getContext("2d").getImageData(0, 0, spectrogram.width, spectrogram.height);
+    const source = new ImageData(spectrogram.pixels.slice(), spectrogram.width, spectrogram.height);
     const gradient = array("pictures"), [, bandRows, columns] = gradient.shape, span = data.span;
     const middle = data.letters[letter][2] * Math.round(shift / hop), each = spectrogram.height / bandRows;
     for (let y = 0; y < source.height; y += 1) {

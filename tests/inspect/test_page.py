@@ -59,8 +59,8 @@ def test_every_gate_of_every_cell_is_shown_with_its_value(opened: Any, toy: Torc
     assert ("peephole" in shown.locator("#memory-body").inner_text()) == ("peephole" in kind)
     for layer in (0, 1):
         for side in (0, 1):
-            shown.get_by_label("Layer").select_option(str(layer))
-            shown.get_by_label("Direction").select_option(str(side))
+            shown.get_by_role("combobox", name="Layer").select_option(str(layer))
+            shown.get_by_role("combobox", name="Direction").select_option(str(side))
             ran = found.trace.cells[layer][side]
             for name, values in ran.gates.items():
                 read = shown.evaluate(
@@ -91,17 +91,17 @@ def test_cells_are_sorted_and_found_by_what_they_do(spelling: Any, spelled: Insp
     behaviour = spelled.behaviours[0][0]
     expected = np.argsort(-np.round(behaviour.memory_ms), kind="stable")
     assert spelling.evaluate("order") == expected.tolist()
-    spelling.get_by_label("Cells, from top to bottom").select_option("loudness.input:1")
+    spelling.get_by_role("combobox", name="Cells, from top to bottom").select_option("loudness.input:1")
     first = spelling.evaluate("order[0]")
     assert behaviour.loudness["input"][first] == pytest.approx(behaviour.loudness["input"].min(), abs=0.01)
-    spelling.get_by_label("Find cells that").fill("input gate opens at silence")
+    spelling.locator("#search").fill("input gate opens at silence")
     found = [cell for cell, words in enumerate(behaviour.words) if "input gate opens at silence" in words]
     assert sorted(spelling.evaluate("order")) == found
     assert found
     assert spelling.locator("#found").inner_text() == f"{len(found)} of 256 cells"
     assert spelling.locator("#cell-table tbody tr").count() == min(8, len(found))
     assert "opens at silence" in spelling.locator("#cell-say").inner_text()
-    spelling.get_by_label("Find cells that").fill("no such deed")
+    spelling.locator("#search").fill("no such deed")
     assert spelling.locator("#found").inner_text() == "0 of 256 cells"
     assert spelling.locator("#cell-say").inner_text() == "No cell is chosen."
 
@@ -170,7 +170,7 @@ def test_pictures_have_descriptions(spelling: Any) -> None:
     assert len(labels) >= 12
     assert all(labels)
     assert len(set(labels)) == len(labels)
-    assert spelling.locator("canvas[aria-hidden]").count() == 6  # the axes
+    assert spelling.locator("canvas[aria-hidden]").count() == 7  # the axes
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
