@@ -11,6 +11,7 @@ from asr.version import __version__
 COMMANDS = {
     "transcribe": "Transcribe audio and video files.",
     "align": "Align a known text with its recording: the time of each word.",
+    "inspect": "Show what the network does with a recording, on a page to explore.",
     "info": "Show what a model file contains.",
     "prepare": "Convert a corpus to manifests.",
     "data": "Summarise and validate manifests.",

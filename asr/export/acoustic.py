@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from asr.export import cells
 from asr.export.graph import BOOL, FLOAT, INT32, INT64, Graph
+from asr.models.onnx_cells import OPERATORS
 from asr.network.acoustic import AcousticModel
 from asr.network.features import LOG_FLOOR, Features
 from asr.network.frontend import Frontend
@@ -129,7 +130,7 @@ def _context(g: Graph, context: Context, x_TBD: str, lengths: str) -> str:
         }
         kind = kind_of(layer.ahead)
         inputs = cells.node_inputs(x_TBD, weights, lengths32)
-        y_T2BH = g.op(cells.OPERATORS[kind], *inputs, direction="bidirectional", **cells.attributes(layer.ahead))
+        y_T2BH = g.op(OPERATORS[kind], *inputs, direction="bidirectional", **cells.attributes(layer.ahead))
         y = g.op("Reshape", g.op("Transpose", y_T2BH, perm=[0, 2, 1, 3]), g.weight([0, 0, -1]))
         x_TBD = _layer_norm(g, norm, y, f"context.norms.{index}")
     return x_TBD

@@ -13,6 +13,7 @@ from asr.export.acoustic import linear
 from asr.export.graph import FLOAT, INT64, Graph
 from asr.files import replacing
 from asr.lm.lstm import OnnxLanguageModel
+from asr.models.onnx_cells import OPERATORS
 from asr.network.language import LanguageModel
 from asr.network.torch_model import TorchLanguageModel
 
@@ -36,7 +37,7 @@ def build_graph(network: LanguageModel, metadata: Mapping[str, str]) -> onnx.Mod
             name: g.weight(array[None], f"layers.{number}.{name}") for name, array in cells.onnx_weights(layer).items()
         }
         previous = [g.op("Slice", name, g.weight([number]), g.weight([number + 1])) for name in states]
-        operator, attributes = cells.OPERATORS[network.config.cell], cells.attributes(layer)
+        operator, attributes = OPERATORS[network.config.cell], cells.attributes(layer)
         if operator == "GRU":  # its only state is its output
             inputs = cells.node_inputs(x_TBD, weights, "", previous[:1])
             y_T1BH, output = g.ops(operator, *inputs, count=2, **attributes)

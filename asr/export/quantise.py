@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from asr.errors import ModelError
 from asr.export.graph import FLOAT, Graph
-from asr.export.weights import RANGE_ENDS
+from asr.models.weights import RANGE_ENDS
 from asr.network.torch_model import TorchModel
 
 MAX_WEIGHT = 64
