@@ -187,9 +187,34 @@ class BeamStream:
 
     def best(self) -> list[Token]:
         """The tokens of the best prefix so far, aligned with the likeliest path."""
-        count, prefixes = int(self._beam.counts[0]), self._beam.prefixes
-        best = prefixes[int(prefixes["score"][:count].argmax())]
-        return self.align(self._tree.tokens_of(self._nodes, int(best["node"])).tolist())
+        return self.align(self._tree.tokens_of(self._nodes, self._best_node()).tolist())
+
+    def agreed(self, margin: float) -> int:
+        """The number of tokens with which all prefixes begin whose score is at most `margin` below the best."""
+        prefixes = self._beam.prefixes[: self._beam.counts[0]]
+        leaves = prefixes["node"][prefixes["score"] >= prefixes["score"].max() - margin]
+        return len(self._tree.tokens_of(self._nodes, self._tree.common_ancestor(self._nodes, leaves)))
+
+    def commit(self, count: int) -> None:
+        """Drop the prefixes that do not begin with the first `count` tokens of the best one."""
+        counts, prefixes, _ = self._beam
+        node = self._best_node()
+        for _ in range(len(self._tree.tokens_of(self._nodes, node)) - count):
+            node = int(self._nodes[node]["parent"])
+        leaves = prefixes["node"][: counts[0]].copy()
+        is_kept = self._tree.descends(self._nodes, leaves, node)
+        kept = prefixes[: counts[0]][is_kept]
+        self._nodes["slot"][leaves] = -1
+        self._nodes["slot"][kept["node"]] = np.arange(len(kept))
+        prefixes[: len(kept)] = kept
+        counts[0] = len(kept)
+        if self._pruning.several:  # what was recombined into these prefixes may begin otherwise
+            self._nodes["merged"] = 0
+            counts[2] = 1
+
+    def _best_node(self) -> int:
+        prefixes = self._beam.prefixes[: self._beam.counts[0]]
+        return int(prefixes["node"][prefixes["score"].argmax()])
 
     def finish(self) -> list[Token]:
         """The tokens of the best text if the utterance ends here."""
