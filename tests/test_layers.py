@@ -50,6 +50,7 @@ DOORS = {
     "soundfile": ("audio/",),
     "soxr": ("audio/",),
     "av": ("audio/",),
+    "sounddevice": ("audio/microphone.py",),
 }
 """Package -> the room of asr that may import it."""
 

@@ -8,6 +8,7 @@ next one begins a new search, so that the state is bounded.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,24 @@ class Update:
     """Whether an utterance ends after `words`."""
     time_s: float
     """Time up to which the stream was decoded."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to what `asr listen --json` prints and the server sends."""
+        return {
+            "words": [_to_dict(word) for word in self.words],
+            "tail": [_to_dict(word) for word in self.tail],
+            "ends_utterance": self.ends_utterance,
+            "time_s": round(self.time_s, 3),
+        }
+
+
+def _to_dict(word: Word) -> dict[str, Any]:
+    return {
+        "text": word.text,
+        "start_s": round(word.start_s, 3),
+        "end_s": round(word.end_s, 3),
+        "confidence": round(word.confidence, 4),
+    }
 
 
 class LiveDecoder:
@@ -124,9 +143,7 @@ class LiveDecoder:
     def _spans(self, tokens: Sequence[Token]) -> list[tuple[int, int]]:
         """The words after the final ones: spans (first, last + 1) of tokens."""
         numbers = [token.number for token in tokens[self._committed :]]
-        return [
-            (self._committed + first, self._committed + last) for first, last in self._tokenizer.words(numbers)
-        ]
+        return [(self._committed + first, self._committed + last) for first, last in self._tokenizer.words(numbers)]
 
     def _ends_at(self, tokens: Sequence[Token]) -> int:
         """One past the last token of the last word."""

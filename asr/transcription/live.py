@@ -4,15 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from asr.audio.samples import as_array
+from asr.audio.rates import MAX_RATE, MIN_RATE
+from asr.audio.samples import Resampler, as_array
 from asr.decoding.decoder import Decoder
 from asr.decoding.live import LiveDecoder, Rules, Update
 from asr.errors import ArgumentTypeError, AudioError
 from asr.models.session import LogProbModel
 from asr.transcription.windows import LIVE, Stitcher, WindowCutter, Windowing, run_window
-
-MIN_RATE, MAX_RATE = 4_000, 384_000
-"""Sample rates in Hz."""
 
 
 class LiveStream:
@@ -45,11 +43,7 @@ class LiveStream:
         self._stitcher = Stitcher(model.description, windowing)
         self._decoder = LiveDecoder(decoder, model.description, rules or Rules())
         self._odd_byte, self._is_finished = b"", False
-        self._resampler = None
-        if self.sample_rate != wanted:
-            import soxr
-
-            self._resampler = soxr.ResampleStream(self.sample_rate, wanted, 1, dtype="float32", quality="HQ")
+        self._resampler = Resampler(self.sample_rate, wanted)
 
     @property
     def duration_s(self) -> float:
@@ -76,9 +70,7 @@ class LiveStream:
         if not len(waveform):
             return
         self.num_samples += len(waveform)
-        if self._resampler is not None:
-            waveform = self._resampler.resample_chunk(waveform)
-        yield from self._run(waveform)
+        yield from self._run(self._resampler.feed(waveform))
 
     def finish(self) -> list[Update]:
         """End the stream: return its last words. Nothing that was fed is lost."""
@@ -87,9 +79,7 @@ class LiveStream:
         self._is_finished = True
         if not self.num_samples:
             return []
-        updates: list[Update] = []
-        if self._resampler is not None:
-            updates += self._run(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+        updates = list(self._run(self._resampler.finish()))
         rows = self._stitcher.add(*run_window(self._model, self._cutter.finish()))
         return [*updates, self._decoder.finish(rows, self.duration_s)]
 
