@@ -21,7 +21,7 @@ LAYERS = (
     {"lm", "network"},
     {"decoding"},
     {"transcription"},
-    {"evaluation"},
+    {"evaluation", "serve"},
     {"report"},
     {"export"},
     {"training"},
@@ -51,6 +51,9 @@ DOORS = {
     "soxr": ("audio/",),
     "av": ("audio/",),
     "sounddevice": ("audio/microphone.py",),
+    "starlette": ("serve/",),
+    "prometheus_client": ("serve/",),
+    "uvicorn": ("cli/serve.py",),
 }
 """Package -> the room of asr that may import it."""
 

@@ -11,6 +11,7 @@ from asr.version import __version__
 COMMANDS = {
     "transcribe": "Transcribe audio and video files.",
     "listen": "Transcribe a microphone or a pipe while it is spoken.",
+    "serve": "Serve OpenAI's transcription interface and live audio.",
     "align": "Align a known text with its recording: the time of each word.",
     "info": "Show what a model file contains.",
     "prepare": "Convert a corpus to manifests.",

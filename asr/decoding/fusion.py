@@ -5,8 +5,8 @@ but the language model predicts tokens instead of words, so it can also score wo
 frame, the language model reads all new prefixes that survived pruning in one batch.
 """
 
+import itertools
 import math
-import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -157,7 +157,8 @@ class FusionStream:
     def agreed(self, margin: float) -> int:
         """The number of tokens with which all prefixes begin whose score is at most `margin` below the best."""
         lowest = _score(self._best()) - margin
-        return len(os.path.commonprefix([prefix.tokens for prefix in self._beam if _score(prefix) >= lowest]))
+        columns = zip(*(prefix.tokens for prefix in self._beam if _score(prefix) >= lowest), strict=False)
+        return sum(1 for _ in itertools.takewhile(lambda tokens: len(set(tokens)) == 1, columns))
 
     def commit(self, count: int) -> None:
         """Drop the prefixes that do not begin with the first `count` tokens of the best one."""
