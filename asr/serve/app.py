@@ -108,7 +108,7 @@ def make(
             methods=["POST"],
         ),
         Route("/v1/models", models),
-        Route("/v1/models/{name:path}", one_model),
+        Route("/v1/models/{name}", one_model),
         Route("/health", health),
         Route("/metrics", metrics),
         Route("/openapi.json", description),

@@ -76,13 +76,11 @@ def _result(transcriber: Transcriber, job: Job, connection: Connection) -> Trans
         if words:
             connection.send(list(words))
 
+    too_long = Failure(413, f"The recording is longer than {job.max_s:g} s, the maximum of this server: divide it.")
     try:
         transcript = transcriber.with_hot_words(job.hot_words).transcribe(job.path, on_words=report)
-        if transcript.duration_s > job.max_s:
-            raise TooLong
-        return transcript
     except TooLong:
-        return Failure(413, f"The recording is longer than {job.max_s:g} s, the maximum of this server: divide it.")
+        return too_long
     except AsrError as error:
         message = str(error).replace(f"'{job.path}'", "The file").replace(os.fspath(job.path), "the file")
         return Failure(400, message)
@@ -93,3 +91,4 @@ def _result(transcriber: Transcriber, job: Job, connection: Connection) -> Trans
     except Exception as error:
         LOG.exception("An unexpected error.")
         return Failure(500, f"The file led to an unexpected error ({type(error).__name__}).")
+    return too_long if transcript.duration_s > job.max_s else transcript

@@ -16,7 +16,7 @@ from asr.transcription.windows import LIVE, Stitcher, WindowCutter, Windowing, r
 class LiveStream:
     """One live recording. Its updates depend on the samples only, not on the pieces in which they come.
 
-    Every 0.48 s of audio, the model reads the last 6.4 s; the frames up to 0.96 s before the end of these are decoded.
+    Every 0.24 s of audio, the model reads the last 6.2 s; the frames up to 0.96 s before the end of these are decoded.
     Not safe to use from several threads at once.
     """
 
@@ -51,7 +51,7 @@ class LiveStream:
         return self.num_samples / self.sample_rate
 
     def feed(self, samples: np.ndarray | Sequence[float] | bytes | bytearray | memoryview) -> list[Update]:
-        """Take the next samples of the single channel and return what they change, an update per 0.48 s at most.
+        """Take the next samples of the single channel and return what they change, an update per 0.24 s.
 
         Args:
             samples: floats in -1..1 or 16-bit integers, of shape (S,); or the bytes of little-endian 16-bit integers,

@@ -33,6 +33,9 @@ class Windowing:
     """Length of the context before the centre."""
     look_ahead_s: float = 5.0
     """Length of the context after the centre."""
+    padding_s: float = 0.0
+    """Length of the digital silence after the look-ahead. The model knows whole utterances, so that the last frames of
+    one that breaks off within a word are wrong further from its end than those of one that ends."""
     waits_for_whole: bool = True
     """Whether a recording of up to `longest_s` is run as a single window, which delays the first one."""
     seam_s: float = 1.0
@@ -54,7 +57,7 @@ class Windowing:
 
 
 DEFAULT = Windowing()
-LIVE = Windowing(centre_s=0.48, look_ahead_s=0.96, seam_s=0.0, waits_for_whole=False)
+LIVE = Windowing(centre_s=0.24, look_ahead_s=0.96, seam_s=0.0, padding_s=0.32, waits_for_whole=False)
 """For live audio: seams are where they fall, because to place them would take another window's delay."""
 SEGMENT_S = 0.1
 """Length of the segments in which the level is measured."""
@@ -94,7 +97,7 @@ class Window:
     edge: int
     """Index of the first frame of its centre."""
     frames: int | None
-    """Number of frames; None for the last window, for which the model determines it."""
+    """Number of frames, without those of the padding; None for the last window, for which the model determines it."""
 
 
 def stream(
@@ -147,6 +150,7 @@ class WindowCutter:
         self._look_ahead = round(windowing.look_ahead_s / shift)
         self._single = int(windowing.longest_s * description.sample_rate) if windowing.waits_for_whole else 0
         self._leveller = Leveller(windowing, description.sample_rate)
+        self._padding = np.zeros(round(windowing.padding_s * description.sample_rate), np.float32)
         self._pieces: list[np.ndarray] = []  # the samples that may still be needed
         self._begin = self._end = 0  # index of the first of them, and one past the last
         self._edge = 0
@@ -173,6 +177,8 @@ class WindowCutter:
             self._edge += self._centre
             needed = max(0, self._edge - self._context) * self._step
             self._pieces, self._begin = [buffer[needed - self._begin :]], needed
+            if len(self._padding):
+                waveform = np.concatenate([waveform, self._padding])
             yield Window(waveform, is_silent, start, edge, stop - start)
 
     def finish(self) -> Window:
@@ -214,7 +220,7 @@ def run_window(model: LogProbModel, window: Window) -> tuple[Window, np.ndarray]
         rows[:, BLANK] = 0.0
         return window, rows
     (rows,) = model.log_probs([window.waveform])
-    return window, rows
+    return window, rows[: window.frames]
 
 
 def _likeliest_pause(blanks: np.ndarray, width: int) -> int:
