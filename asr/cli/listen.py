@@ -117,8 +117,8 @@ def listen(
             failure = error
         display.close()
         files.finish(transcriber.model.description.name, stream.duration_s)
-    for path in outputs:
-        click.echo(f"Written: '{click.format_filename(path)}'.", err=True)
+        for path in outputs:
+            click.echo(f"Written: '{click.format_filename(path)}'.", err=True)
     if failure is not None:
         raise failure
 

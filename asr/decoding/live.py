@@ -24,7 +24,7 @@ from asr.transcript.words import Word
 class Rules:
     """When words are final and utterances end."""
 
-    wait_s: float = 0.48
+    wait_s: float = 0.8
     """Longest wait for the agreement on a word, from its end on."""
     margin: float = 5.0
     """A text whose score is further below the best one's does not count in the agreement."""
