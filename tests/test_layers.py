@@ -21,7 +21,7 @@ LAYERS = (
     {"lm", "network"},
     {"decoding"},
     {"transcription"},
-    {"evaluation", "inspect"},
+    {"evaluation", "inspect", "serve"},
     {"report"},
     {"export"},
     {"training"},
@@ -50,6 +50,10 @@ DOORS = {
     "soundfile": ("audio/",),
     "soxr": ("audio/",),
     "av": ("audio/",),
+    "sounddevice": ("audio/microphone.py",),
+    "starlette": ("serve/",),
+    "prometheus_client": ("serve/",),
+    "uvicorn": ("cli/serve.py",),
 }
 """Package -> the room of asr that may import it."""
 

@@ -18,6 +18,7 @@ from asr.audio.decoders import SLACK_S, AudioReader, Blocks, open_audio
 from asr.audio.headers import libsndfile_reads_all, skip_id3
 from asr.audio.mixing import mix
 from asr.audio.rates import MAX_RATE, MIN_RATE
+from asr.audio.samples import Resampler
 from asr.audio.sources import Source, buffered, name_of, seekable
 from asr.errors import AudioError
 
@@ -231,15 +232,10 @@ def _check_segment(reader: AudioReader, start: int, stop: int | None, frames: in
 
 def _resampled(mono_blocks: Iterator[np.ndarray], rate: int, sample_rate: int) -> Iterator[np.ndarray]:
     """Resample audio block by block. Shape of each: (S,)."""
-    if rate == sample_rate:
-        yield from mono_blocks
-        return
-    import soxr
-
-    stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
+    resampler = Resampler(rate, sample_rate)
     for block in mono_blocks:
-        yield stream.resample_chunk(block)
-    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        yield resampler.feed(block)
+    yield resampler.finish()
 
 
 def _check_rate(reader: AudioReader) -> None:

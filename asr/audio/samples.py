@@ -61,6 +61,27 @@ def _scale(samples: np.ndarray) -> float:
     return 1.0 / -float(np.iinfo(samples.dtype).min)
 
 
+class Resampler:
+    """Resamples one channel that comes in pieces; the result does not depend on how it is divided."""
+
+    def __init__(self, rate: int, sample_rate: int) -> None:
+        """Resample from `rate` to `sample_rate`, in Hz."""
+        import soxr
+
+        self._stream = None
+        if rate != sample_rate:
+            self._stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
+
+    def feed(self, samples: np.ndarray) -> np.ndarray:
+        """Resample the next samples. Shape: (S,) -> (S',)"""
+        return samples if self._stream is None else self._stream.resample_chunk(samples)
+
+    def finish(self) -> np.ndarray:
+        """Return the last samples. Shape: -> (S',)"""
+        empty = np.zeros(0, np.float32)
+        return empty if self._stream is None else self._stream.resample_chunk(empty, last=True)
+
+
 def mono(samples: np.ndarray, rate: int, sample_rate: int, *, channel: int | None = None) -> np.ndarray:
     """Average or select channels and resample.
 

@@ -10,6 +10,8 @@ from asr.version import __version__
 
 COMMANDS = {
     "transcribe": "Transcribe audio and video files.",
+    "listen": "Transcribe a microphone or a pipe while it is spoken.",
+    "serve": "Serve OpenAI's transcription interface and live audio.",
     "align": "Align a known text with its recording: the time of each word.",
     "inspect": "Show what the network does with a recording, on a page to explore.",
     "info": "Show what a model file contains.",

@@ -10,6 +10,7 @@ from asr.decoding.beam.options import BeamOptions
 from asr.decoding.beam.search import BeamSearch
 from asr.decoding.decoder import Decoder
 from asr.decoding.fusion import FusionSearch
+from asr.decoding.greedy import GreedySearch
 from asr.decoding.options import DecodingOptions
 from asr.decoding.protocol import Search
 from asr.decoding.rescoring import RescoredSearch
@@ -80,6 +81,22 @@ def _beam_decoder(description: AcousticDescription, width: int, options: Decodin
         about.append(f"{count} hot word{'s' if count > 1 else ''}")
     remarks = [_untuned_remark(settings, lm, options.rescore), _compilation_remark(lm)]
     return Decoder(search, settings.temperature, about=", ".join(about), remark=" ".join(filter(None, remarks)))
+
+
+def with_hot_words(decoder: Decoder, description: AcousticDescription, hot_words: Mapping[str, float]) -> Decoder:
+    """The same decoder with other hot words; a greedy one becomes a beam search without a language model.
+
+    Raises:
+        AsrError: a hot word cannot be written in the model's alphabet, or the search supports none.
+    """
+    if not hot_words:
+        return decoder
+    if isinstance(decoder.search, BeamSearch):
+        return replace(decoder, search=decoder.search.with_hot_words(hot_words))
+    if isinstance(decoder.search, GreedySearch):
+        search = beam_search(description, description.decoding, default_width(None), None, hot_words)
+        return replace(decoder, search=search)
+    raise AsrError("Hot words cannot be combined with an LSTM language model (lm, rescore): give one of the two.")
 
 
 def default_width(lm: LanguageModel | None) -> int:

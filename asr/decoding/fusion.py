@@ -5,6 +5,7 @@ but the language model predicts tokens instead of words, so it can also score wo
 frame, the language model reads all new prefixes that survived pruning in one batch.
 """
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -151,7 +152,21 @@ class FusionStream:
 
     def best(self) -> list[Token]:
         """The tokens of the best prefix so far, aligned with the likeliest path."""
-        return self._frames.align(max(self._beam, key=lambda prefix: prefix.ctc_log_prob + prefix.bonus).tokens)
+        return self._frames.align(self._best().tokens)
+
+    def agreed(self, margin: float) -> int:
+        """The number of tokens with which all prefixes begin whose score is at most `margin` below the best."""
+        lowest = _score(self._best()) - margin
+        columns = zip(*(prefix.tokens for prefix in self._beam if _score(prefix) >= lowest), strict=False)
+        return sum(1 for _ in itertools.takewhile(lambda tokens: len(set(tokens)) == 1, columns))
+
+    def commit(self, count: int) -> None:
+        """Drop the prefixes that do not begin with the first `count` tokens of the best one."""
+        start = self._best().tokens[:count]
+        self._beam = [prefix for prefix in self._beam if prefix.tokens[:count] == start]
+
+    def _best(self) -> Prefix:
+        return max(self._beam, key=_score)
 
     def finish(self) -> list[Token]:
         """The tokens of the best text if the utterance ends here."""
@@ -161,3 +176,8 @@ class FusionStream:
             return prefix.ctc_log_prob + prefix.bonus + weight * prefix.next_log_probs[END]
 
         return self._frames.align(max(self._beam, key=score).tokens)
+
+
+def _score(prefix: Prefix) -> float:
+    """The score of a prefix, by which the beam is ranked."""
+    return prefix.ctc_log_prob + prefix.bonus

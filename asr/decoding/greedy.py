@@ -45,6 +45,13 @@ class GreedyStream:
         """The tokens of the best path so far."""
         return greedy(np.concatenate(self._chunks)) if self._chunks else []
 
+    def agreed(self, margin: float) -> int:
+        """The number of tokens so far: there is only one text."""
+        return len(self.best())
+
+    def commit(self, count: int) -> None:
+        """Do nothing: there is only one text."""
+
     def finish(self) -> list[Token]:
         """The same as `best`: the end of the utterance changes nothing."""
         return self.best()

@@ -30,6 +30,14 @@ class Stream(Protocol):
         """The tokens of the best text so far, in order of time; more may follow."""
         ...
 
+    def agreed(self, margin: float) -> int:
+        """The number of tokens with which all texts begin whose score is at most `margin` below the best one's."""
+        ...
+
+    def commit(self, count: int) -> None:
+        """Drop the texts that do not begin with the first `count` tokens of `best()`, so that these never change."""
+        ...
+
     def finish(self) -> list[Token]:
         """The tokens of the best text if the utterance ends here, in order of time."""
         ...

@@ -64,6 +64,14 @@ class RescoredStream:
         """The tokens of the first search's best text so far."""
         return self._stream.best()
 
+    def agreed(self, margin: float) -> int:
+        """The number of tokens with which all texts begin that the first search scores at most `margin` lower."""
+        return self._stream.agreed(margin)
+
+    def commit(self, count: int) -> None:
+        """Drop the texts that begin otherwise than the first search's best one."""
+        self._stream.commit(count)
+
     def finish(self) -> list[Token]:
         """The tokens of the text with the highest rescored total, if the utterance ends here."""
         hypotheses = self._stream.hypotheses(N_BEST)

@@ -1,7 +1,7 @@
 """Transcribe recordings: audio in, transcript out."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ from asr.audio.samples import as_array, mono
 from asr.audio.sources import Buffer
 from asr.decoding import build
 from asr.decoding.decoder import Decoder
+from asr.decoding.live import Rules
 from asr.decoding.options import DecodingOptions
 from asr.decoding.tokens_to_words import to_words
 from asr.errors import ArgumentTypeError, AudioError
@@ -22,6 +23,7 @@ from asr.models.session import Device, LogProbModel, OnnxModel
 from asr.transcript.transcript import Transcript, merged
 from asr.transcript.words import Word
 from asr.transcription import windows
+from asr.transcription.live import LiveStream
 
 Channel = int | Literal["split"] | None
 
@@ -61,6 +63,15 @@ class Transcriber:
         if self.reopen is None:
             raise ArgumentTypeError("Only a Transcriber that was opened by `asr.load` can be pickled.")
         return self.reopen, ()
+
+    def with_hot_words(self, hot_words: Mapping[str, float]) -> "Transcriber":
+        """The same model with other hot words, made in no time: word -> boost.
+
+        Raises:
+            AsrError: a hot word cannot be written in the model's alphabet, or the search supports none.
+        """
+        decoder = build.with_hot_words(self.decoder, self.model.description, hot_words)
+        return Transcriber(self.model, decoder, self.threads, self.windowing)
 
     def transcribe(
         self,
@@ -117,6 +128,29 @@ class Transcriber:
         blocks = _CountedBlocks(read, self.model.description.sample_rate)
         for found in self._segments(blocks):
             yield from found
+
+    def stream(
+        self,
+        sample_rate: int | None = None,
+        *,
+        silence_s: float = Rules.silence_s,
+        longest_s: float = Rules.longest_s,
+        wait_s: float = Rules.wait_s,
+    ) -> LiveStream:
+        """Begin to transcribe live audio of one channel: feed samples or PCM bytes as they come, and get words.
+
+        Args:
+            sample_rate: of the samples, in Hz; None means the model's.
+            silence_s: time without words that ends an utterance.
+            longest_s: length at which an utterance is ended.
+            wait_s: longest wait for a word to be certain, from its end on.
+
+        Raises:
+            AudioError: the sample rate is not one of audio.
+            AsrError: a time is out of its range.
+        """
+        rules = Rules(silence_s=silence_s, longest_s=longest_s, wait_s=wait_s)
+        return LiveStream(self.model, self.decoder, sample_rate, rules)
 
     def _transcribe_channels(
         self, source: audio.Source | np.ndarray, sample_rate: int | None, track: int | None, on_words: OnWords

@@ -1,9 +1,10 @@
-"""Run long audio in overlapping windows and stitch their log-probs, not their text.
+"""Run long or live audio in overlapping windows and stitch their log-probs, not their text.
 
 Each window has context on both sides, so that adjacent windows overlap. The seam is placed where both assign the
 highest probability to a pause, so that no word is cut. Text, times and confidence of a long recording thus come from
 the same code as those of a short one, and memory use stays constant. Quiet windows are amplified, so that the text does
-not depend on the level of a recording; windows of digital silence are skipped.
+not depend on the level of a recording; windows of digital silence are skipped. Live audio is cut and stitched by the
+same two classes, with other lengths (`LIVE`): short centres, and a look-ahead that bounds the delay.
 """
 
 import math
@@ -13,6 +14,7 @@ from functools import partial
 
 import numpy as np
 
+from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
 from asr.parallel import map_ordered
 from asr.text import BLANK
@@ -28,7 +30,14 @@ class Windowing:
     centre_s: float = 30.0
     """Length of the centre of each window, whose frames are kept."""
     context_s: float = 5.0
-    """Length of the context before and after the centre."""
+    """Length of the context before the centre."""
+    look_ahead_s: float = 5.0
+    """Length of the context after the centre."""
+    padding_s: float = 0.0
+    """Length of the digital silence after the look-ahead. The model knows whole utterances, so that the last frames of
+    one that breaks off within a word are wrong further from its end than those of one that ends."""
+    waits_for_whole: bool = True
+    """Whether a recording of up to `longest_s` is run as a single window, which delays the first one."""
     seam_s: float = 1.0
     """Maximum distance of a seam from the edge of a centre."""
     pause_s: float = 0.4
@@ -43,11 +52,13 @@ class Windowing:
 
     @property
     def longest_s(self) -> float:
-        """Maximum length of a recording that is run as a single window."""
-        return self.centre_s + 2 * self.context_s
+        """Maximum length of a window."""
+        return self.centre_s + self.context_s + self.look_ahead_s
 
 
 DEFAULT = Windowing()
+LIVE = Windowing(centre_s=0.24, look_ahead_s=0.96, seam_s=0.0, padding_s=0.32, waits_for_whole=False)
+"""For live audio: seams are where they fall, because to place them would take another window's delay."""
 SEGMENT_S = 0.1
 """Length of the segments in which the level is measured."""
 
@@ -86,7 +97,7 @@ class Window:
     edge: int
     """Index of the first frame of its centre."""
     frames: int | None
-    """Number of frames; None for the last window, for which the model determines it."""
+    """Number of frames, without those of the padding; None for the last window, for which the model determines it."""
 
 
 def stream(
@@ -102,22 +113,9 @@ def stream(
         threads: number of windows to run in parallel.
         windowing: how to split the recording.
     """
-    shift = model.description.frame_shift_s
-    slack, pause = round(windowing.seam_s / shift), max(1, round(windowing.pause_s / shift))
-    run = partial(_log_probs, model)
-    pending: tuple[int, np.ndarray] | None = None  # log-probs not yet yielded, and the index of their first frame
-    for window, rows in map_ordered(run, _windows(model, blocks, windowing), threads):
-        seam = window.edge
-        if pending is not None:
-            start, previous = pending
-            first, last = seam - slack, seam + slack
-            blanks = previous[first - start : last - start, BLANK]
-            blanks = blanks + rows[first - window.start : last - window.start, BLANK]
-            seam = first + _likeliest_pause(blanks, pause)
-            yield previous[: seam - start]
-        pending = seam, rows[seam - window.start :]
-    assert pending is not None
-    yield pending[1]
+    cutter, stitcher = WindowCutter(model.description, windowing), Stitcher(model.description, windowing)
+    for window, rows in map_ordered(partial(run_window, model), cutter.cut(blocks), threads):
+        yield stitcher.add(window, rows)
 
 
 def log_probs(model: LogProbModel, waveform: np.ndarray, windowing: Windowing = DEFAULT) -> np.ndarray:
@@ -142,37 +140,87 @@ def batch_log_probs(
     ]
 
 
-def _windows(model: LogProbModel, blocks: Iterable[np.ndarray], windowing: Windowing) -> Iterator[Window]:
-    """Split a recording into windows, buffering at most one window and one block."""
-    shift = model.description.frame_shift_s
-    step = round(shift * model.description.sample_rate)
-    centre, context = round(windowing.centre_s / shift), round(windowing.context_s / shift)
-    longest = int(windowing.longest_s * model.description.sample_rate)
-    buffer, begin = np.zeros(0, np.float32), 0  # the samples that may still be needed, and the index of the first
-    edge, leveller = 0, Leveller(windowing, model.description.sample_rate)
-    for block in blocks:
-        buffer = np.concatenate([buffer, block])
+class WindowCutter:
+    """Cuts audio that comes in pieces into windows; keeps at most one window and one piece."""
+
+    def __init__(self, description: AcousticDescription, windowing: Windowing) -> None:
+        shift = description.frame_shift_s
+        self._step = round(shift * description.sample_rate)
+        self._centre, self._context = round(windowing.centre_s / shift), round(windowing.context_s / shift)
+        self._look_ahead = round(windowing.look_ahead_s / shift)
+        self._single = int(windowing.longest_s * description.sample_rate) if windowing.waits_for_whole else 0
+        self._leveller = Leveller(windowing, description.sample_rate)
+        self._padding = np.zeros(round(windowing.padding_s * description.sample_rate), np.float32)
+        self._pieces: list[np.ndarray] = []  # the samples that may still be needed
+        self._begin = self._end = 0  # index of the first of them, and one past the last
+        self._edge = 0
+
+    def cut(self, blocks: Iterable[np.ndarray]) -> Iterator[Window]:
+        """Yield all windows of a recording."""
+        for block in blocks:
+            yield from self.feed(block)
+        yield self.finish()
+
+    def feed(self, samples: np.ndarray) -> Iterator[Window]:
+        """Yield the windows that the next samples complete. Shape: (S,)"""
+        self._pieces.append(samples)
+        self._end += len(samples)
         while True:
-            start, stop = max(0, edge - context), edge + centre + context
-            if begin + len(buffer) <= max(stop * step, longest):
-                break
-            waveform, is_silent = leveller(buffer[start * step - begin : stop * step - begin])
+            start, stop = max(0, self._edge - self._context), self._edge + self._centre + self._look_ahead
+            if self._end <= max(stop * self._step, self._single):
+                return
+            buffer = self._pieces[0] if len(self._pieces) == 1 else np.concatenate(self._pieces)
+            waveform, is_silent = self._leveller(
+                buffer[start * self._step - self._begin : stop * self._step - self._begin]
+            )
+            edge = self._edge
+            self._edge += self._centre
+            needed = max(0, self._edge - self._context) * self._step
+            self._pieces, self._begin = [buffer[needed - self._begin :]], needed
+            if len(self._padding):
+                waveform = np.concatenate([waveform, self._padding])
             yield Window(waveform, is_silent, start, edge, stop - start)
-            edge += centre
-            needed = max(0, edge - context) * step
-            buffer, begin = buffer[needed - begin :], needed
-    start = max(0, edge - context)
-    yield Window(*leveller(buffer[start * step - begin :]), start, edge, None)
+
+    def finish(self) -> Window:
+        """Return the last window, which ends where the audio ends; there must be at least one sample."""
+        start = max(0, self._edge - self._context)
+        waveform, is_silent = self._leveller(np.concatenate(self._pieces)[start * self._step - self._begin :])
+        return Window(waveform, is_silent, start, self._edge, None)
 
 
-def _log_probs(model: LogProbModel, window: Window) -> tuple[Window, np.ndarray]:
+class Stitcher:
+    """Joins the log-probs of windows."""
+
+    def __init__(self, description: AcousticDescription, windowing: Windowing) -> None:
+        shift = description.frame_shift_s
+        self._centre, self._slack = round(windowing.centre_s / shift), round(windowing.seam_s / shift)
+        self._pause = max(1, round(windowing.pause_s / shift))
+        self._rest: np.ndarray | None = None  # rows of the previous window from the earliest seam on
+
+    def add(self, window: Window, rows: np.ndarray) -> np.ndarray:
+        """Return the frames that the next window settles; with the last window, all that are left.
+
+        Shape: rows (T, V), of the whole window -> (T', V)
+        """
+        seam, before = window.edge, rows[:0]
+        if self._rest is not None and self._slack:
+            first, last = seam - self._slack, seam + self._slack
+            blanks = self._rest[: last - first, BLANK] + rows[first - window.start : last - window.start, BLANK]
+            seam = first + _likeliest_pause(blanks, self._pause)
+            before = self._rest[: seam - first]
+        stop = None if window.frames is None else window.edge + self._centre - self._slack - window.start
+        self._rest = None if stop is None else rows[stop:]
+        return np.concatenate([before, rows[seam - window.start : stop]])
+
+
+def run_window(model: LogProbModel, window: Window) -> tuple[Window, np.ndarray]:
     """Run one window, or skip it if silent. Returns it with its log-probs. Shape: -> (T, V)"""
     if window.frames is not None and window.is_silent:
         rows = np.full((window.frames, model.description.tokenizer.size), SILENT_LOG_PROB, np.float32)
         rows[:, BLANK] = 0.0
         return window, rows
     (rows,) = model.log_probs([window.waveform])
-    return window, rows
+    return window, rows[: window.frames]
 
 
 def _likeliest_pause(blanks: np.ndarray, width: int) -> int:

@@ -60,3 +60,31 @@ def test_in_chunks_the_result_is_the_same(name: str) -> None:
         stream.feed(chunk)
         stream.best()
     assert stream.finish() == decode(SEARCHES[name], rows)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("seed", range(20))
+def test_tokens_that_were_committed_never_change(name: str, seed: int) -> None:
+    rows = np.log(np.random.default_rng(seed).dirichlet(0.4 * np.ones(4), 60) + 1e-6).astype(np.float32)
+    stream, committed = SEARCHES[name].start(), []
+    for chunk in np.split(rows, [5, 6, 14, 29, 50]):
+        stream.feed(chunk)
+        best = [token.number for token in stream.best()]
+        assert best[: len(committed)] == committed
+        committed = best[: max(len(committed), len(best) // 2)]
+        stream.commit(len(committed))
+        assert [token.number for token in stream.best()] == best
+        assert stream.agreed(margin=1e9) >= len(committed)
+    assert [token.number for token in stream.finish()][: len(committed)] == committed
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_texts_agree_on_clear_tokens_and_not_on_ambiguous_ones(name: str) -> None:
+    path = np.array([0, 2, 0, 3, 0, 1, 0, 2])
+    rows = np.log(np.full((len(path), 4), 1e-9) + np.eye(4)[path]).astype(np.float32)
+    rows[-1] = np.log([1e-9, 1e-9, 0.5, 0.5])
+    stream = SEARCHES[name].start()
+    stream.feed(rows)
+    assert stream.agreed(margin=0.0) >= 3
+    if name != "greedy":
+        assert stream.agreed(margin=2.0) == 3

@@ -55,7 +55,7 @@ def parse_vtt(content: str) -> list[tuple[int, int, Turns]]:
         assert start < end
         assert not cues or cues[-1][0] <= start
         if both := re.fullmatch(r"<v (\d+)>- ([^\n]*)</v>\n<v (\d+)>- ([^\n]*)</v>", payload):
-            turns = [(int(both[1]), [unescaped(both[2])]), (int(both[3]), [unescaped(both[4])])]
+            turns: Turns = [(int(both[1]), [unescaped(both[2])]), (int(both[3]), [unescaped(both[4])])]
         else:
             voice = re.match(r"<v (\d+)>", payload)
             text = unescaped(payload[voice.end() :] if voice else payload)

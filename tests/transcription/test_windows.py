@@ -166,7 +166,9 @@ def test_a_window_with_a_tenth_of_a_second_of_speech_is_run() -> None:
 def test_windows_have_the_configured_length() -> None:
     model = NearSighted()
     waveform = integers(6_000)
-    rows = log_probs(model, waveform, windows.Windowing(centre_s=8.0, context_s=6.0, seam_s=0.5, levels_db=None))
+    rows = log_probs(
+        model, waveform, windows.Windowing(centre_s=8.0, context_s=6.0, look_ahead_s=6.0, seam_s=0.5, levels_db=None)
+    )
     assert max(model.calls) <= 2_000
     assert len(model.calls) >= 7
     assert np.array_equal(rows, log_probs(NearSighted(), waveform))

@@ -5,6 +5,7 @@ language model, plus the scores of unknown and hot words. The compiled search is
 when the first `BeamSearch` is created.
 """
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -80,7 +81,6 @@ class BeamSearch:
             )
         if self.options.closed and not len(words):
             raise AsrError("A closed vocabulary (`closed`) needs words: give a language model or a vocabulary.")
-        hot = hot_word_automaton.build(tokenizer, hot_words or {})
         best_unigram, word_range = np.zeros(len(known.word)), np.zeros((len(known.word), 2), np.int32)
         if ngram is not None:
             word_range = lexicon.words_below(known)
@@ -92,7 +92,6 @@ class BeamSearch:
         """Weight of the language model; 0 without one."""
         self.word_bonus = word_bonus = float(self.options.word_bonus) if ngram is not None else 0.0
         """Added to the score for each word; 0 without a language model."""
-        max_boost_step = float(hot.partial_boost.max() - hot.partial_boost.min())
         min_pending = float(self.options.unknown_score) if len(words) and not self.options.closed else -math.inf
         letters = max(1, len(set(tokenizer.alphabet) - {" "}))
         unknown_letter = -float(self.options.lm_weight) * math.log(letters)
@@ -104,7 +103,7 @@ class BeamSearch:
             ngram=ngram.trie if ngram is not None else _no_ngram(),
             cache_keys=np.zeros(1, np.uint64),
             cache_values=np.zeros(1),
-            hot=hot,
+            **_boosts(tokenizer, {}, word_bonus, min_pending, unknown_letter),
             unknown=ngram.unknown if ngram is not None else 0,
             end=ngram.end if ngram is not None else 0,
             has_vocabulary=len(words) > 0,
@@ -114,12 +113,7 @@ class BeamSearch:
             word_bonus=word_bonus,
             unknown_score=float(self.options.unknown_score),
             unknown_letter=unknown_letter,
-            max_boost_step=max_boost_step,
             min_pending=min_pending,
-            min_pending_per_letter=0.0 if hot_words else unknown_letter,
-            max_gain=max(0.0, word_bonus + max(0.0, hot.boost.max()) + max(0.0, min_pending))
-            + max(0.0, min_pending)
-            + max_boost_step,
         )
         self._pruning = pruning.Pruning(
             width=self.options.width,
@@ -130,6 +124,19 @@ class BeamSearch:
             several=False,
         )
         self._start = ngram.start() if ngram is not None else 0
+        if hot_words:
+            self._rules = self._with_hot_words(hot_words)
+
+    def with_hot_words(self, hot_words: Mapping[str, float]) -> "BeamSearch":
+        """The same search with other hot words, made in no time. Raises AsrError for a word that cannot be written."""
+        search = copy.copy(self)
+        search._rules = self._with_hot_words(hot_words)
+        return search
+
+    def _with_hot_words(self, hot_words: Mapping[str, float]) -> Any:
+        rules = self._rules
+        boosts = _boosts(self.tokenizer, hot_words, rules.word_bonus, rules.min_pending, rules.unknown_letter)
+        return rules._replace(**boosts)
 
     def start(self, *, several: bool = False) -> "BeamStream":
         """Begin an utterance that comes in chunks; `several`: keep what n-best lists need."""
@@ -188,9 +195,34 @@ class BeamStream:
 
     def best(self) -> list[Token]:
         """The tokens of the best prefix so far, aligned with the likeliest path."""
-        count, prefixes = int(self._beam.counts[0]), self._beam.prefixes
-        best = prefixes[int(prefixes["score"][:count].argmax())]
-        return self.align(self._tree.tokens_of(self._nodes, int(best["node"])).tolist())
+        return self.align(self._tree.tokens_of(self._nodes, self._best_node()).tolist())
+
+    def agreed(self, margin: float) -> int:
+        """The number of tokens with which all prefixes begin whose score is at most `margin` below the best."""
+        prefixes = self._beam.prefixes[: self._beam.counts[0]]
+        leaves = prefixes["node"][prefixes["score"] >= prefixes["score"].max() - margin]
+        return len(self._tree.tokens_of(self._nodes, self._tree.common_ancestor(self._nodes, leaves)))
+
+    def commit(self, count: int) -> None:
+        """Drop the prefixes that do not begin with the first `count` tokens of the best one."""
+        counts, prefixes, _ = self._beam
+        node = self._best_node()
+        for _ in range(len(self._tree.tokens_of(self._nodes, node)) - count):
+            node = int(self._nodes[node]["parent"])
+        leaves = prefixes["node"][: counts[0]].copy()
+        is_kept = self._tree.descends(self._nodes, leaves, node)
+        kept = prefixes[: counts[0]][is_kept]
+        self._nodes["slot"][leaves] = -1
+        self._nodes["slot"][kept["node"]] = np.arange(len(kept))
+        prefixes[: len(kept)] = kept
+        counts[0] = len(kept)
+        if self._pruning.several:  # what was recombined into these prefixes may begin otherwise
+            self._nodes["merged"] = 0
+            counts[2] = 1
+
+    def _best_node(self) -> int:
+        prefixes = self._beam.prefixes[: self._beam.counts[0]]
+        return int(prefixes["node"][prefixes["score"].argmax()])
 
     def finish(self) -> list[Token]:
         """The tokens of the best text if the utterance ends here."""
@@ -222,6 +254,21 @@ class BeamStream:
             self._nodes = np.concatenate([self._nodes, np.zeros_like(self._nodes)])
         if counts[2] + self._pruning.width > len(merges):
             self._beam = self._beam._replace(merges=np.concatenate([merges, np.zeros_like(merges)]))
+
+
+def _boosts(
+    tokenizer: Tokenizer, hot_words: Mapping[str, float], word_bonus: float, min_pending: float, unknown_letter: float
+) -> dict[str, Any]:
+    """The rules that depend on the hot words."""
+    hot = hot_word_automaton.build(tokenizer, hot_words)
+    max_boost_step = float(hot.partial_boost.max() - hot.partial_boost.min())
+    max_word_end = word_bonus + max(0.0, hot.boost.max()) + max(0.0, min_pending)
+    return {
+        "hot": hot,
+        "max_boost_step": max_boost_step,
+        "min_pending_per_letter": 0.0 if hot_words else unknown_letter,
+        "max_gain": max(0.0, max_word_end) + max(0.0, min_pending) + max_boost_step,
+    }
 
 
 def _no_ngram() -> Trie:

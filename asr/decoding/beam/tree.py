@@ -75,6 +75,32 @@ def tokens_of(nodes: Record, node: int) -> np.ndarray:
 
 
 @compiled
+def common_ancestor(nodes: Record, leaves: np.ndarray) -> int:
+    """The longest prefix with which all `leaves` begin. Parents have smaller numbers than their children."""
+    node = leaves[0]
+    for leaf in leaves[1:]:
+        other = leaf
+        while node != other:
+            if node > other:
+                node = nodes[node].parent
+            else:
+                other = nodes[other].parent
+    return node
+
+
+@compiled
+def descends(nodes: Record, leaves: np.ndarray, ancestor: int) -> np.ndarray:
+    """Whether each of the `leaves` begins with the prefix `ancestor`."""
+    result = np.zeros(len(leaves), np.bool_)
+    for place in range(len(leaves)):
+        node = leaves[place]
+        while node > ancestor:
+            node = nodes[node].parent
+        result[place] = node == ancestor
+    return result
+
+
+@compiled
 def compact(nodes: Record, count: int, alive: np.ndarray) -> int:
     """Remove all of `count` nodes except the `alive` ones, which are renumbered in place, and their ancestors.
 

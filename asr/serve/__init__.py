@@ -1,0 +1,1 @@
+"""A server that speaks OpenAI's transcription interface, and live audio over WebSockets."""

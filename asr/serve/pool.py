@@ -1,0 +1,147 @@
+"""Worker processes behind a bounded queue. A process that dies costs its own job only, and is replaced."""
+
+import asyncio
+import contextlib
+import multiprocessing
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from asr.serve.errors import ApiError
+from asr.serve.worker import Failure, Job, Load, Message, Ready, work
+from asr.transcript.transcript import Transcript
+
+MAX_STARTS = 3
+"""How often a process may fail to start in a row before the server gives up on it."""
+CRASHED = Failure(500, "The file ended the process that was decoding it: convert it with another program.")
+
+
+@dataclass
+class _Worker:
+    """A process and the connection to it."""
+
+    process: Any
+    connection: Connection
+
+
+class Pool:
+    """The processes and who waits for them. Used from the event loop only."""
+
+    def __init__(self, load: Load, count: int, max_waiting: int) -> None:
+        self._load, self._count, self._max_waiting = load, count, max_waiting
+        self._context = multiprocessing.get_context("spawn")
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="worker")
+        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._workers: list[_Worker] = []
+        self.waiting = self.busy = self.ready = self.replaced = 0
+        """Number of jobs that wait, of jobs in work, of processes that can work, of processes that were replaced."""
+
+    def start(self) -> None:
+        """Start all processes."""
+        for _ in range(self._count):
+            self._spawn(self._run_worker())
+
+    def check_room(self) -> None:
+        """Raise ApiError if too many jobs wait."""
+        if self.waiting >= self._max_waiting:
+            raise ApiError(
+                429,
+                f"The server is busy: {self.waiting} requests wait, the maximum. Try again in a few seconds.",
+                code="queue_full",
+            )
+
+    async def run(self, job: Job) -> AsyncIterator[Message]:
+        """Transcribe a recording: yield its words as they come, then the transcript or the failure.
+
+        Raises:
+            ApiError: too many jobs wait.
+        """
+        self.check_room()
+        self.waiting += 1
+        try:
+            worker = await self._idle.get()
+        finally:
+            self.waiting -= 1
+        messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._spawn(self._serve(worker, job, messages))  # in a task of its own, which outlives a client that vanishes
+        while True:
+            message = await messages.get()
+            yield message
+            if isinstance(message, Transcript | Failure):
+                return
+
+    def kill_one(self) -> None:
+        """Kill a process, to test that it costs its job only."""
+        self._workers[0].process.kill()
+
+    async def close(self) -> None:
+        """Finish the jobs in work, then end all processes."""
+        while self.busy:
+            await asyncio.sleep(0.05)
+        for worker in self._workers:
+            worker.process.kill()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._threads.shutdown(wait=False)
+
+    def _spawn(self, coroutine: Any) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run_worker(self) -> None:
+        """Start a process and offer it when it is ready."""
+        for _ in range(MAX_STARTS):
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(target=work, args=(theirs, self._load), daemon=True)
+            await asyncio.to_thread(process.start)
+            theirs.close()
+            worker = _Worker(process, ours)
+            self._workers.append(worker)
+            if isinstance(await self._receive(worker), Ready):
+                self.ready += 1
+                self._idle.put_nowait(worker)
+                return
+            self._remove(worker)
+
+    async def _serve(self, worker: _Worker, job: Job, messages: asyncio.Queue[Message]) -> None:
+        """Let a process do a job, then offer it again, or replace it if it has died."""
+        self.busy += 1
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                worker.connection.send(job)
+            while True:
+                message = await self._receive(worker)
+                if message is None:
+                    self.ready -= 1
+                    self.replaced += 1
+                    self._remove(worker)
+                    self._spawn(self._run_worker())
+                    messages.put_nowait(CRASHED)
+                    return
+                messages.put_nowait(message)
+                if isinstance(message, Transcript | Failure):
+                    self._idle.put_nowait(worker)
+                    return
+        finally:
+            self.busy -= 1
+
+    async def _receive(self, worker: _Worker) -> Message | None:
+        """Return the next message of a process; None if it has died."""
+
+        def receive() -> Message | None:
+            try:
+                return worker.connection.recv()
+            except (EOFError, OSError):
+                return None
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, receive)
+
+    def _remove(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.connection.close()
+        worker.process.join(5)
