@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import Empty, Queue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -17,6 +17,8 @@ from asr.decoding.options import DecodingOptions
 from asr.errors import AsrError
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     from asr.audio.live_input import PcmFormat
     from asr.transcription.transcriber import Transcriber
 
@@ -182,7 +184,8 @@ def _pipe(raw: "PcmFormat") -> Iterator[tuple[int, Queue[Any]]]:
 
     if sys.stdin is None:
         raise AsrError("Standard input is closed: pipe audio into `asr listen -`.")
-    stream = PcmStream(lambda: sys.stdin.buffer.read1(PIPE_BYTES), raw, "Standard input")
+    pipe = cast("BufferedReader", sys.stdin.buffer)
+    stream = PcmStream(lambda: pipe.read1(PIPE_BYTES), raw, "Standard input")
     blocks: Queue[Any] = Queue(PIPE_BLOCKS)
     threading.Thread(target=_read, args=(stream.blocks, blocks), daemon=True).start()
     yield stream.format.sample_rate, blocks

@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -17,7 +18,7 @@ class Observer:
 
     def __init__(self, pool: Pool) -> None:
         self._registry = CollectorRegistry()
-        registry = {"registry": self._registry}
+        registry: Any = {"registry": self._registry}
         self._requests = Counter("asr_requests", "Requests by path and status.", ["path", "status"], **registry)
         self._seconds = Histogram(
             "asr_request_seconds", "Time from the request to its answer.", ["path"], buckets=SECONDS, **registry

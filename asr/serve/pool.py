@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import multiprocessing
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -53,7 +53,7 @@ class Pool:
                 code="queue_full",
             )
 
-    async def run(self, job: Job) -> AsyncIterator[Message]:
+    async def run(self, job: Job) -> AsyncGenerator[Message]:
         """Transcribe a recording: yield its words as they come, then the transcript or the failure.
 
         Raises:

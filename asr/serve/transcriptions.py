@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
@@ -136,10 +137,10 @@ class Transcriptions:
             task.cancel()
         return await task
 
-    async def _words(self, job: Job, path: Path) -> AsyncIterator[list | Transcript]:
+    async def _words(self, job: Job, path: Path) -> AsyncGenerator[list | Transcript]:
         """Yield lists of words, then the transcript. Raises ApiError if there is none."""
         try:
-            async with aclosing(self._pool.run(job)) as messages:  # type: ignore[type-var]
+            async with aclosing(self._pool.run(job)) as messages:
                 async for message in messages:
                     if isinstance(message, Failure):
                         raise ApiError(message.status, message.message, param="file" if message.status < 500 else None)
@@ -166,6 +167,7 @@ class Transcriptions:
         is_first = True
         try:
             message: list | Transcript | None = first
+            event: dict[str, Any]
             while message is not None:
                 if isinstance(message, Transcript):
                     event = {"type": "transcript.text.done"} | formats.to_json(message, log_probs=wanted.log_probs)

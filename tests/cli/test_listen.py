@@ -100,7 +100,7 @@ def test_a_signal_ends_the_recording_and_its_last_words_are_kept(tmp_path: Path,
     assert process.returncode == status
     assert rest == SPOKEN.encode() + b"\n"
     assert path.read_text() == f"{SPOKEN}\n{SPOKEN}\n"
-    assert errors.decode() == f"Written: '{path}'.\n"
+    assert str(errors, "utf-8") == f"Written: '{path}'.\n"
 
 
 def word(text: str) -> asr.Word:

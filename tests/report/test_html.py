@@ -162,7 +162,8 @@ def test_the_alignment_has_signs_and_words_for_every_error(page: Any, made: "Mad
 
 WATCH = """() => { watched = []; const words = [...document.querySelectorAll('.alignment button')];
   new MutationObserver((changes) => { for (const { target } of changes) if (target.matches('.now')) watched.push([
-    words.indexOf(target), document.querySelector('audio').currentTime, document.querySelectorAll('.alignment .now').length]);
+    words.indexOf(target), document.querySelector('audio').currentTime,
+    document.querySelectorAll('.alignment .now').length]);
   }).observe(words[0].closest('ol'), { attributes: true, subtree: true }); }"""
 """Lists the words that are highlighted: number, time of the audio, and how many are highlighted at once."""
 
@@ -348,7 +349,7 @@ def test_bars_narrow_the_table_and_widen_it_again(page: Any, made: "Made") -> No
 def test_every_utterance_is_in_one_bar_of_each_histogram(page: Any, made: "Made") -> None:
     for chart in page.locator(".histogram").all():
         labels = [bar.get_attribute("aria-label") for bar in chart.locator("button").all()]
-        assert sum(int(re.search(r": (\d+) utt", label)[1]) for label in labels) == len(made.document["utterances"])
+        assert sum(int(re.findall(r": (\d+) utt", label)[0]) for label in labels) == len(made.document["utterances"])
 
 
 def test_the_words_with_what_became_of_them(page: Any, made: "Made", until: Open) -> None:

@@ -106,11 +106,11 @@ def test_texts_are_scored_against_one_reference(tmp_path: Path) -> None:
     files = {"r.txt": "One, two.\nthree\n", "a.txt": "one two\nfour\n", "b.txt": "one too\nthree\n"}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    paths = [tmp_path / name for name in files]
-    a, b = read_texts(*paths, "fewest", ENGLISH)
+    reference, a_path, b_path = (tmp_path / name for name in files)
+    a, b = read_texts(reference, a_path, b_path, "fewest", ENGLISH)
     assert (a.score.words.errors, b.score.words.errors, a.score.words.reference) == (1, 1, 3)
-    assert (a.name, a.facts, a.page) == (str(paths[1]), {"data": str(paths[0])}, None)
-    assert read_texts(*paths, "fewest", UNCHANGED)[0].score.words.errors == 3
+    assert (a.name, a.facts, a.page) == (str(a_path), {"data": str(reference)}, None)
+    assert read_texts(reference, a_path, b_path, "fewest", UNCHANGED)[0].score.words.errors == 3
     (tmp_path / "b.txt").write_text("one\n")
     with pytest.raises(DataError, match="matched line by line"):
-        read_texts(*paths, "fewest", ENGLISH)
+        read_texts(reference, a_path, b_path, "fewest", ENGLISH)
