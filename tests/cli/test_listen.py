@@ -96,11 +96,12 @@ def test_a_signal_ends_the_recording_and_its_last_words_are_kept(tmp_path: Path,
         assert process.stdout.readline() == SPOKEN.encode() + b"\n"
         time.sleep(1)  # the second sentence is read, but its last words are not final
         process.send_signal(number)
-        rest, errors = process.communicate()
+        found: Any = process.communicate()
+        rest, errors = found
     assert process.returncode == status
     assert rest == SPOKEN.encode() + b"\n"
     assert path.read_text() == f"{SPOKEN}\n{SPOKEN}\n"
-    assert str(errors, "utf-8") == f"Written: '{path}'.\n"
+    assert errors.decode() == f"Written: '{path}'.\n"
 
 
 def word(text: str) -> asr.Word:
