@@ -13,7 +13,7 @@ COMMANDS = {
     "listen": "Transcribe a microphone or a pipe while it is spoken.",
     "serve": "Serve OpenAI's transcription interface and live audio.",
     "align": "Align a known text with its recording: the time of each word.",
-    "inspect": "Show what the network does with a recording, on a page to explore.",
+    "inspect": "Show on a page what the network does with a recording.",
     "info": "Show what a model file contains.",
     "prepare": "Convert a corpus to manifests.",
     "data": "Summarise and validate manifests.",

@@ -58,9 +58,8 @@ def compare(
     -o writes an HTML page that shows both systems side by side and works offline.
 
     \b
-    Examples:
+    Example:
       asr compare report-old report-new -o comparison
-      asr compare ours.txt theirs.txt --reference reference.txt --normalise
     """
     import json
 

@@ -7,6 +7,7 @@ import pytest
 
 from asr.cli.transcripts import Printer
 from asr.errors import AudioError
+from asr.transcript.subtitles import STANDARD
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
 from asr.transcription.inputs import Input
@@ -35,7 +36,7 @@ def words(text: str, start_s: float) -> list[Word]:
 
 def printer(names: Sequence[str], **options: Any) -> tuple[Printer, Shown]:
     shown = Shown()
-    defaults = {"label": len(names) > 1, "times": False, "live": True}
+    defaults = {"label": len(names) > 1, "times": False, "live": True, "layout": STANDARD}
     inputs = [Input(f"{name}.wav", name) for name in names]
     return Printer(shown, inputs, "txt", **(defaults | options)), shown  # type: ignore[arg-type]
 
