@@ -1,5 +1,6 @@
 """Written text as labelled words: what follows each word, and how it is written; and back again."""
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,21 +43,28 @@ def parse(line: str, alphabet: str = ENGLISH) -> list[LabelledWord]:
     matches = list(WORD.finditer(line))
     for number, match in enumerate(matches):
         written = match.group()
-        words = normalise(written, alphabet).split()
+        words, case = _spoken(written, alphabet)
         following = matches[number + 1].start() if number + 1 < len(matches) else len(line)
         after = line[match.end() : following]
         next_letter = line[following : following + 1].lstrip("'\u2019")
         mark = _mark(written, after, next_letter)
         if not words:  # a quotation mark
             continue
-        case = case_of(written)
         found += [LabelledWord(word, 0, case) for word in words[:-1]]
         found.append(LabelledWord(words[-1], MARKS.index(mark), case))
     return found
 
 
+@functools.lru_cache(maxsize=1 << 17)
+def _spoken(written: str, alphabet: str) -> tuple[tuple[str, ...], int]:
+    """The words that a written word is spoken as (none of a quotation mark), and its case."""
+    return tuple(normalise(written, alphabet).split()), case_of(written)
+
+
 def _mark(written: str, after: str, next_letter: str) -> str:
     """The mark after a word, from all that is written up to the next one."""
+    if after == " ":
+        return ""
     for mark in "?!":
         if mark in after:
             return mark
