@@ -7,7 +7,6 @@ spoken. The held-out parts are whole novels, and sentences and conversations tha
 """
 
 import argparse
-import glob
 import json
 import lzma
 import random
@@ -87,7 +86,7 @@ def novels(folder: Path) -> dict[str, list[str]]:
     """Title -> paragraphs."""
     found: dict[str, list[str]] = {}
     for path in sorted(folder.glob("*ELTeC-eng/**/level1/*.xml")):
-        root = ET.parse(path).getroot()  # noqa: S314 - from a repository that the user chose
+        root = ET.parse(path).getroot()
         for parent in root.iter():
             for note in [child for child in parent if child.tag.endswith("}note")]:
                 note.text = ""
@@ -109,12 +108,12 @@ def everyday(folder: Path) -> list[str]:
 def dialogue(folder: Path) -> tuple[list[list[str]], list[list[str]]]:
     """The turns of conversations: those to train on, and those held out."""
     train, held_out = [], []
-    for name in sorted(glob.glob(f"{folder}/*Topical-Chat/conversations/*.json")):
-        for conversation in json.loads(Path(name).read_text(encoding="utf-8")).values():
+    for path in sorted(folder.glob("*Topical-Chat/conversations/*.json")):
+        for conversation in json.loads(path.read_text(encoding="utf-8")).values():
             turns = [turn["message"].strip() for turn in conversation["content"]]
-            (held_out if "test" in name else train).append(turns)
-    for name in sorted(glob.glob(f"{folder}/*Taskmaster/TM-4-2024/data/*.json")):
-        for conversation in json.loads(Path(name).read_text(encoding="utf-8")):
+            (held_out if "test" in path.name else train).append(turns)
+    for path in sorted(folder.glob("*Taskmaster/TM-4-2024/data/*.json")):
+        for conversation in json.loads(path.read_text(encoding="utf-8")):
             train.append([turn["text"].strip() for turn in conversation["utterances"]])
     return train, held_out
 

@@ -71,7 +71,7 @@ def _mark(written: str, after: str, next_letter: str) -> str:
     if ELLIPSIS.search(after):
         return "," if next_letter.islower() else "."
     if "." in after:
-        is_initial = len(written) == 1 and written.isupper() and written != "I"
+        is_initial = len(written) == 1 and written not in ("I", "a")
         is_short = is_initial or written.lower() in ABBREVIATIONS
         if next_letter and (is_short or not after[after.index(".") + 1 :]):  # as in "p.m." or "example.com"
             return ","[: "," in after]

@@ -128,8 +128,13 @@ YEAR_CUES = frozenset(
 )
 """Words before a year."""
 
+YEAR_FOLLOWERS = frozenset(["was", "were", "is", "has", "had", "brought", "saw", "came", "will", "would"])
+"""Words after two numbers that are a year, besides those after a time."""
+
 TIME_CUES = frozenset(["at", "until", "till", "by", "from", "before", "after", "around", "about", "to", "is", "it's"])
 """Words before a time of day of hours and minutes."""
+SURE_TIME_CUES = frozenset(["at", "until", "till"])
+"""Those that stand before no year."""
 TIME_FOLLOWERS = frozenset(
     [
         "a",
@@ -234,5 +239,5 @@ LETTER_PAIRS = frozenset(
     ["ad", "ai", "bc", "cd", "dc", "dj", "eu", "id", "nj", "ny", "pc", "pr", "tv", "uk", "un", "us", "uv", "vp"]
 )
 """Pairs of letters that are written together; longer rows of letters all are."""
-ARTICLE_EXCEPTIONS = frozenset(["aarp", "acdc", "aids", "apec", "asap", "asmr", "aclu"])
-"""Rows of four letters and more whose first one, "a", is not the article."""
+ARTICLE_EXCEPTIONS = frozenset(["aarp", "abc", "aclu", "acdc", "aids", "apec", "asap", "asmr"])
+"""Rows of letters whose first one, "a", is not the article."""

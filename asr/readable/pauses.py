@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 
 from asr.transcript.words import Word
 
@@ -18,5 +19,5 @@ def pause_class(seconds: float) -> int:
 
 def pauses_after(words: Sequence[Word]) -> list[int]:
     """The class of the pause after each word; of the last one it is not known."""
-    pairs = zip(words[:-1], words[1:], strict=True)
-    return [pause_class(after.start_s - word.end_s) for word, after in pairs] + [UNKNOWN] * bool(words)
+    known = [pause_class(after.start_s - word.end_s) for word, after in pairwise(words)]
+    return known + [UNKNOWN] * bool(words)

@@ -21,6 +21,7 @@ from asr.readable.number_words import (
     MONTHS,
     PERCENT,
     SCALES,
+    SURE_TIME_CUES,
     TEENS,
     TENS,
     TIME_CUES,
@@ -28,6 +29,7 @@ from asr.readable.number_words import (
     UNITS,
     VERB_MONTHS,
     YEAR_CUES,
+    YEAR_FOLLOWERS,
 )
 
 
@@ -45,8 +47,12 @@ PHONE_DIGITS = {7: (3, 4), 10: (3, 3, 4), 11: (1, 3, 3, 4)}
 """Groups of telephone numbers by their number of digits."""
 SHORTEST_ROW = 5
 """Digits of a row that is written as one number without a noun before it."""
+SHORTEST_CODE = 3
+"""Digits of a row that is written as one number after "the code is"."""
 FIRST_WITH_DIGITS = 10
 """Cardinal and ordinal numbers below stay words."""
+FIRST_YEAR_LIKE = 19
+"""Hours from which on a time looks like a year ("by nineteen thirty")."""
 ORDINAL_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 
@@ -96,37 +102,38 @@ def phone(words: Sequence[str], at: int) -> Written | None:
 
 def amount(words: Sequence[str], at: int) -> Written | None:
     """A figure with its unit: "five dollars" -> "$5", "two point five per cent" -> "2.5%", "minus ten degrees"."""
-    sign = "-" if _word(words, at) == "minus" else ""
-    if sign and _is_number(words, at - 1):
-        return None
+    sign = "-" if _word(words, at) == "minus" and not _is_number(words, at - 1) else ""
     start = at + bool(sign)
-    found = _decimal(words, start) or _whole(words, start)
-    if found is None and _word(words, start) == "point":
-        row, count = digits(words, start + 1)
-        found = Written(f"0.{row}", count + 1) if row else None
-    if found is None and _word(words, start) in ("a", "an") and _word(words, start + 1) in ("hundred", *SCALES):
-        scale = words[start + 1]
-        found = Written("100" if scale == "hundred" else "1,000" if scale == "thousand" else f"1 {scale}", 2)
+    found = _figure(words, start)
     if found is None:
         return None
     end = start + found.count
     for unit in PERCENT:
         if tuple(words[end : end + len(unit)]) == unit:
             return Written(f"{sign}{found.text}%", end + len(unit) - at)
-    unit = _word(words, end)
-    if unit in ("degree", "degrees"):
+    if _word(words, end) in ("degree", "degrees"):
         return Written(f"{sign}{found.text}", end - at)
-    if sign:
-        return None
-    if unit in ("cents", "pence") and _word(words, start) not in ("a", "an"):
-        return Written(found.text, found.count)
-    return _money(words, at, found)
+    return None if sign else _money(words, at, found)
+
+
+def _figure(words: Sequence[str], at: int) -> Written | None:
+    """A number beside a unit: any decimal or cardinal, "point five", and "a hundred"."""
+    if _word(words, at) in ("a", "an") and _word(words, at + 1) in ("hundred", *SCALES):
+        written = {"hundred": "100", "thousand": "1,000"}
+        found = cardinal(words, at)
+        return _whole(words, at) if found else Written(written.get(words[at + 1], f"1 {words[at + 1]}"), 2)
+    if _word(words, at) == "point":
+        row, count = digits(words, at + 1)
+        return Written(f"0.{row}", count + 1) if row else None
+    return decimal(words, at) or _whole(words, at)
 
 
 def _money(words: Sequence[str], at: int, found: Written) -> Written | None:
     """ "five dollars and fifty cents" -> "$5.50"; pounds are money where pence or sterling follow."""
     end = at + found.count
     unit = _word(words, end)
+    if unit in ("cents", "pence") and words[at] not in ("a", "an"):
+        return found
     single = unit if unit in CURRENCIES else unit.removesuffix("s")
     sign = CURRENCIES.get(single, "")
     if single == "pound":
@@ -154,10 +161,6 @@ def _cents(words: Sequence[str], at: int, sign: str) -> Number | None:
 
 def decimal(words: Sequence[str], at: int) -> Written | None:
     """ "three point one four" -> "3.14", "two point five million" -> "2.5 million"."""
-    return _decimal(words, at)
-
-
-def _decimal(words: Sequence[str], at: int) -> Written | None:
     whole = cardinal(words, at)
     if whole is None and _word(words, at) == "oh":
         whole = Number(0, 1)
@@ -196,19 +199,14 @@ def time(words: Sequence[str], at: int) -> Written | None:
     if hour.value <= 12 and _word(words, end) == "o'clock":
         return Written(str(hour.value), hour.count)
     minutes = _minutes(words, end)
-    after_minutes = end + (minutes.count if minutes else 0)
-    half = _half_day(words, after_minutes)
-    if half and 1 <= hour.value <= 12:
-        text = f"{hour.value}:{minutes.value:02d}" if minutes else str(hour.value)
-        return Written(f"{text} {half.text}", after_minutes + half.count - at)
-    if not minutes or _word(words, at - 1) not in TIME_CUES:
-        return None
-    follower = _word(words, after_minutes)
-    if follower and follower not in TIME_FOLLOWERS:
-        return None
-    if hour.value >= 19 and _word(words, at - 1) not in ("at", "until", "till"):
-        return None  # rather a year
-    return Written(f"{hour.value}:{minutes.value:02d}", after_minutes - at)
+    text = f"{hour.value}:{minutes.value:02d}" if minutes else str(hour.value)
+    end += minutes.count if minutes else 0
+    half = _half_day(words, end)
+    if half and hour.value <= 12:
+        return Written(f"{text} {half.text}", end + half.count - at)
+    cues = TIME_CUES if hour.value < FIRST_YEAR_LIKE else SURE_TIME_CUES
+    is_followed = _word(words, end) in {"", *TIME_FOLLOWERS}
+    return Written(text, end - at) if minutes and is_followed and _word(words, at - 1) in cues else None
 
 
 def _minutes(words: Sequence[str], at: int) -> Number | None:
@@ -245,10 +243,12 @@ def date(words: Sequence[str], at: int) -> Written | None:
         return None
     day = ordinal(words, start) or _below_32(words, start)
     if day is None or day.value > 31 or (year_here := _year(words, start)):
-        return None if day is None or day.value > 31 or not year_here else Written(str(year_here.value), year_here.count)
+        return (
+            None if day is None or day.value > 31 or not year_here else Written(str(year_here.value), year_here.count)
+        )
     year = _year(words, start + day.count)
     is_sure = _word(words, month_at) not in VERB_MONTHS or _word(words, month_at - 1) in DATE_CUES or bool(year)
-    is_sure = is_sure or (_word(words, month_at) == "march" and ordinal(words, start) is not None)
+    is_sure = is_sure or (_word(words, month_at) == "march" and month_at == 0 and ordinal(words, start) is not None)
     if not is_sure or (_is_number(words, start + day.count) and not year):
         return None
     if year:
@@ -270,6 +270,7 @@ def year(words: Sequence[str], at: int) -> Written | None:
     follower = _word(words, at + found.count)
     is_counted = follower.endswith("s") and not follower.endswith(("'s", "ss", "is", "was", "has", "as", "us"))
     is_pairs = _word(words, at) in ("seventeen", "eighteen", "nineteen", "twenty") and found.value % 100 >= 10
+    is_pairs = is_pairs and (found.count > 2 or not follower or follower in TIME_FOLLOWERS | YEAR_FOLLOWERS)
     if _is_number(words, at + found.count) and follower not in ("and", "first", "second"):
         return None
     if found.value == 2000 and words[at] == "two" and words[at - 1 : at] != ["year"]:
@@ -315,11 +316,14 @@ def decade(words: Sequence[str], at: int) -> Written | None:
 def identifier(words: Sequence[str], at: int) -> Written | None:
     """The number of a named thing: "page three" -> "page 3", "room two fourteen" -> "room 214"."""
     before = _word(words, at - 1)
-    if before not in IDENTIFIED and not (before == "number" and _word(words, at - 2) in ("phone", "the", "flight")):
+    if before == "is" and _word(words, at - 2) in ("code", "number", "pin"):
+        row, count = digits(words, at)
+        return Written(row, count) if len(row) >= SHORTEST_CODE and not _is_number(words, at + count) else None
+    if before not in IDENTIFIED or _word(words, at - 2) in ("a", "an", "the", "this", "that"):
         return None
     whole = cardinal(words, at)
     if whole and not _is_number(words, at + whole.count):
-        return Written(str(whole.value), whole.count) if before != "number" else None
+        return Written(str(whole.value), whole.count)
     text, position = "", at
     while True:
         group = below_hundred(words, position)
@@ -370,17 +374,17 @@ def letters(words: Sequence[str], at: int) -> Written | None:
     row = "".join(words[at : at + count])
     if row in LETTER_PAIRS:
         return Written(row.upper(), count)
-    if count < 3 or sum(letter not in "aio" for letter in row) < 2:
+    if count < 3 or set(row) <= set("aio"):
         return None
-    if row[0] == "a" and (row[1:] in LETTER_PAIRS or (count > 3 and row not in ARTICLE_EXCEPTIONS)):
+    if row[0] == "a" and row not in ARTICLE_EXCEPTIONS and (count > 3 or row[1:] in LETTER_PAIRS):
         return Written(f"a {row[1:].upper()}", count)
     return Written(row.upper(), count)
 
 
 RULES: tuple[Rule, ...] = (
-    idiom,
     amount,
     time,
+    idiom,
     date,
     phone,
     identifier,
