@@ -39,12 +39,12 @@ SHORT = re.compile(r"\b(?:Mr|Mrs|Dr|St|[A-Z])\.$")
 def spelled(text: str) -> str:
     """The text with its numbers in words, and titles in full."""
     text = re.sub(r"\b(Mr|Mrs|Dr|St)\b\.?", lambda match: TITLES[match[1]], text)
-    text = re.sub(r"(\d),(?=\d{3}\b)", r"\1", text)
+    text = re.sub(r"\b\d{1,3}(?:,\d{3})+\b(?!\.\d)", lambda match: _words(match[0].replace(",", "")), text)
     text = re.sub(r"\b(\d+)(?:st|nd|rd|th)\b", lambda match: _words(match[1], "ordinal"), text)
     text = re.sub(r"\$(\d+)(?!\.\d)", lambda match: f"{_words(match[1])} dollars", text)
     text = re.sub(r"(\d)\s?%", r"\1 percent", text)
     text = re.sub(r"\b(1[1-9]\d\d|20[1-9]\d)\b(?!\.\d)", lambda match: _words(match[1], "year"), text)
-    return re.sub(r"\b\d{1,9}\b(?![.:/]\d)", lambda match: _words(match[0]), text)
+    return re.sub(r"(?<![.:/\d])\b\d{1,9}\b(?![.:/]\d)", lambda match: _words(match[0]), text)
 
 
 def _words(digits: str, kind: str = "cardinal") -> str:

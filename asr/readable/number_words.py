@@ -239,5 +239,7 @@ LETTER_PAIRS = frozenset(
     ["ad", "ai", "bc", "cd", "dc", "dj", "eu", "id", "nj", "ny", "pc", "pr", "tv", "uk", "un", "us", "uv", "vp"]
 )
 """Pairs of letters that are written together; longer rows of letters all are."""
+LETTER_SENTENCES = frozenset(["iam", "ipm"])
+"""Rows of letters that are words."""
 ARTICLE_EXCEPTIONS = frozenset(["aarp", "abc", "aclu", "acdc", "aids", "apec", "asap", "asmr"])
 """Rows of letters whose first one, "a", is not the article."""

@@ -8,7 +8,7 @@ from asr.readable.rules import RULES
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The words from `first` to before `last`, and how they are written."""
+    """The words from `first` to before `last`, and the one word as which they are written."""
 
     first: int
     last: int
@@ -28,10 +28,10 @@ def find(words: Sequence[str]) -> list[Span]:
         if written is None:
             at += 1
             continue
-        end = at + written.count
-        if written.text != " ".join(words[at:end]):
-            spans.append(Span(at, end, written.text))
-        at = end
+        for text, count in written.parts():
+            if [text] != list(words[at : at + count]):
+                spans.append(Span(at, at + count, text))
+            at += count
     return spans
 
 

@@ -1,7 +1,7 @@
 """The letters of a word as numbers: its whole form and its groups of three letters, hashed to rows of a table.
 
-No list of words is needed, so a model knows what is common by heart, and guesses the rest from its parts, in any
-alphabet (Bojanowski et al. 2017, "Enriching word vectors with subword information").
+No list of words is needed: a frequent word has rows of its own, and a rare one those of its parts, in any alphabet
+(Bojanowski et al. 2017, "Enriching word vectors with subword information").
 """
 
 import functools

@@ -18,6 +18,7 @@ from asr.readable.number_words import (
     IDENTIFIED,
     IDIOMS,
     LETTER_PAIRS,
+    LETTER_SENTENCES,
     MONTHS,
     PERCENT,
     SCALES,
@@ -35,10 +36,22 @@ from asr.readable.number_words import (
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How a number of words is written; `text` may be several words."""
+    """How a number of spoken words is written, in `text`: as one word, as many words, or two."""
 
     text: str
     count: int
+    last: int = 1
+    """Of two written words, the number of spoken words that the second one stands for."""
+
+    def parts(self) -> list[tuple[str, int]]:
+        """Each written word with the number of spoken words that it stands for."""
+        texts = self.text.split()
+        if len(texts) == 1:
+            return [(self.text, self.count)]
+        if len(texts) == self.count:
+            return [(text, 1) for text in texts]
+        first, second = texts
+        return [(first, self.count - self.last), (second, self.last)]
 
 
 Rule = Callable[[Sequence[str], int], Written | None]
@@ -110,7 +123,7 @@ def amount(words: Sequence[str], at: int) -> Written | None:
     end = start + found.count
     for unit in PERCENT:
         if tuple(words[end : end + len(unit)]) == unit:
-            return Written(f"{sign}{found.text}%", end + len(unit) - at)
+            return Written(f"{sign}{found.text}%", end + len(unit) - at, last=1 + len(unit))
     if _word(words, end) in ("degree", "degrees"):
         return Written(f"{sign}{found.text}", end - at)
     return None if sign else _money(words, at, found)
@@ -139,11 +152,11 @@ def _money(words: Sequence[str], at: int, found: Written) -> Written | None:
     if single == "pound":
         sign = "\u00a3" if _word(words, end + 1) == "sterling" else ""
         if sign:
-            return Written(f"{sign}{found.text}", found.count + 2)
+            return Written(f"{sign}{found.text}", found.count + 2, last=3)
     small = _cents(words, end + 1, sign or "\u00a3") if unit in ("pounds", "pound") or sign in CENTS else None
     if small and "." not in found.text and " " not in found.text:
         return Written(f"{sign or chr(0xA3)}{found.text}.{small.value:02d}", found.count + 1 + small.count)
-    return Written(f"{sign}{found.text}", found.count + 1) if sign else None
+    return Written(f"{sign}{found.text}", found.count + 1, last=2) if sign else None
 
 
 def _cents(words: Sequence[str], at: int, sign: str) -> Number | None:
@@ -203,7 +216,7 @@ def time(words: Sequence[str], at: int) -> Written | None:
     end += minutes.count if minutes else 0
     half = _half_day(words, end)
     if half and hour.value <= 12:
-        return Written(f"{text} {half.text}", end + half.count - at)
+        return Written(f"{text} {half.text}", end + half.count - at, last=half.count)
     cues = TIME_CUES if hour.value < FIRST_YEAR_LIKE else SURE_TIME_CUES
     is_followed = _word(words, end) in {"", *TIME_FOLLOWERS}
     return Written(text, end - at) if minutes and is_followed and _word(words, at - 1) in cues else None
@@ -252,7 +265,7 @@ def date(words: Sequence[str], at: int) -> Written | None:
     if not is_sure or (_is_number(words, start + day.count) and not year):
         return None
     if year:
-        return Written(f"{day.value}, {year.value}", day.count + year.count)
+        return Written(f"{day.value}, {year.value}", day.count + year.count, last=year.count)
     return Written(str(day.value), day.count)
 
 
@@ -374,10 +387,10 @@ def letters(words: Sequence[str], at: int) -> Written | None:
     row = "".join(words[at : at + count])
     if row in LETTER_PAIRS:
         return Written(row.upper(), count)
-    if count < 3 or set(row) <= set("aio"):
+    if count < 3 or set(row) <= set("aio") or row in LETTER_SENTENCES:
         return None
     if row[0] == "a" and row not in ARTICLE_EXCEPTIONS and (count > 3 or row[1:] in LETTER_PAIRS):
-        return Written(f"a {row[1:].upper()}", count)
+        return Written(f"a {row[1:].upper()}", count, last=count - 1)
     return Written(row.upper(), count)
 
 
