@@ -13,6 +13,7 @@ from asr.cli.progress import Bar, bar
 from asr.cli.transcripts import Printer, Writer
 from asr.decoding.options import DecodingOptions
 from asr.errors import printable
+from asr.readable.options import WritingOptions
 
 if TYPE_CHECKING:
     from asr.errors import AsrError
@@ -192,7 +193,6 @@ def transcribe(
     from functools import partial
 
     from asr import models
-    from asr.readable.options import WritingOptions
     from asr.transcript.subtitles import Layout
     from asr.transcription import outputs, workers
     from asr.transcription.inputs import expand
