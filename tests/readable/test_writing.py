@@ -58,7 +58,7 @@ def test_a_sentence_and_its_end() -> None:
 
 def test_a_number_stands_for_its_words_and_their_times() -> None:
     words = written("percent. five", "we pay twenty five percent five times")
-    assert texts(words) == "We pay 25%. Five times"
+    assert texts(words) == "We pay 25%. Five times."
     number = words[2]
     assert [word.text for word in number.spoken] == ["twenty", "five", "percent"]
     assert (number.start_s, number.end_s) == (1.0, 2.4)
@@ -72,22 +72,29 @@ def test_words_in_two_parts_share_the_spoken_ones() -> None:
     assert words[-1].ends_sentence
 
 
-def test_no_number_spans_a_mark() -> None:
-    assert texts(written("twenty, five", "twenty five men")) == "20, five men"
+def test_a_mark_inside_a_number_is_dropped_and_other_numbers_are_apart() -> None:
+    assert texts(written("forty. four", "it was nineteen forty four men")) == "It was 1944 men."
+    assert texts(written("sixty, thirty", "he had sixty thirty came")) == "He had 60, 30 came."
 
 
 def test_numbers_can_stay_words() -> None:
-    assert texts(written("", "twenty five", numbers=False)) == "Twenty five"
+    assert texts(written("", "twenty five", numbers=False)) == "Twenty five."
 
 
 def test_a_capital_follows_a_full_stop_but_not_a_question_inside_a_sentence() -> None:
-    assert texts(written("come? asked. tom", "come asked tom")) == "Come? asked. Tom"
+    assert texts(written("come? asked. tom", "come asked tom")) == "Come? asked. Tom."
 
 
 def test_hot_words_keep_their_capitals() -> None:
     given = spellings(["McKay", "kaldi", "eBay"])
     assert given == {"mckay": "McKay", "ebay": "eBay"}
-    assert texts(written("ebay.", "mckay's ebay kaldi", spellings=given)) == "McKay's eBay. Kaldi"
+    assert texts(written("ebay.", "mckay's ebay kaldi", spellings=given)) == "McKay's eBay. Kaldi."
+
+
+def test_the_end_of_a_recording_ends_a_sentence() -> None:
+    words = written("yes,", "yes no")
+    assert [(word.text, word.ends_sentence) for word in words] == [("Yes,", False), ("no.", True)]
+    assert texts(written("yes,", "yes")) == "Yes."
 
 
 def test_nothing() -> None:
