@@ -7,6 +7,8 @@
     for word in transcriber.transcribe("interview.wav").words:
         print(word.start_s, word.text, word.confidence)
 
+Text is readable, with punctuation, capitals and numbers; `.spoken` has the words as they were recognised.
+
 Nothing here imports PyTorch.
 """
 
@@ -68,10 +70,15 @@ def load(
     rescore: str | os.PathLike[str] | None = None,
     hot_words: "Mapping[str, float] | Sequence[str] | None" = None,
     min_confidence: float | None = None,
+    plain: bool = False,
+    numbers: bool = True,
     threads: int = 0,
     device: "Device" = "cpu",
 ) -> "Transcriber":
     """Load a model and configure decoding.
+
+    Transcripts of English models are readable text: sentences with punctuation and capitals, and numbers in digits.
+    `Transcript.spoken` has the words as they were recognised.
 
     Args:
         model: path of an `.onnx` file, name of a shipped model, or None for the one that the environment variable
@@ -83,6 +90,8 @@ def load(
         hot_words: words to recognise more often, as a list or with the score bonus of each, by default 12.
         min_confidence: drop stretches of speech, such as music, in which the mean word confidence is lower; 0 keeps
             everything; None uses the model's tuned setting.
+        plain: leave the words as they are recognised, in lower case without punctuation.
+        numbers: write numbers in digits.
         threads: number of windows of a long recording to run in parallel; 0 means one per core.
         device: "cpu", or "cuda" for an NVIDIA GPU, which requires onnxruntime-gpu and a model that is not int8.
 
@@ -96,6 +105,7 @@ def load(
     from asr import models
     from asr.decoding.options import DecodingOptions
     from asr.parallel import cores
+    from asr.readable.options import WritingOptions
     from asr.transcription.transcriber import open_transcriber
 
     if model is not None and not isinstance(model, str | os.PathLike):
@@ -111,7 +121,8 @@ def load(
         min_confidence=min_confidence,
     )
     file = models.find(None if model is None else os.fspath(model))
-    return open_transcriber(file, options, threads=threads or cores(), device=device)
+    written = WritingOptions(plain=plain, numbers=numbers)
+    return open_transcriber(file, options, threads=threads or cores(), device=device, written=written)
 
 
 def _boosts(hot_words: "Mapping[str, float] | Sequence[str] | None") -> "dict[str, float]":
@@ -190,7 +201,7 @@ def align(
     from asr import audio
     from asr.transcription.aligner import align_text
 
-    loaded = _loaded(None if model is None else os.fspath(model), beam=0, no_lm=True).model
+    loaded = _loaded(None if model is None else os.fspath(model), beam=0, no_lm=True, plain=True).model
     name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
     waveform = audio.load(source, loaded.description.sample_rate)
     return align_text(loaded, waveform, text.splitlines(), source=name)

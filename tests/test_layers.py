@@ -18,6 +18,7 @@ LAYERS = (
     {"compiled", "errors", "files", "pages", "parallel", "progress", "version"},
     {"audio", "cells", "text", "transcript"},
     {"recipe", "scoring", "data", "models"},
+    {"readable"},
     {"lm", "network"},
     {"decoding"},
     {"transcription"},

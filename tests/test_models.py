@@ -16,8 +16,14 @@ import asr
 from asr import models
 from asr.cli import main
 from asr.data.manifest import read
+from asr.errors import ModelError
 from asr.evaluation.recognition import evaluate, recognise, score_transcripts
-from asr.models.session import OnnxModel
+from asr.models.session import OnnxModel, describe
+from asr.readable.labels import parse
+from asr.readable.punctuator import Punctuator
+from asr.readable.writing import Writing
+from asr.text import ENGLISH, normalise
+from asr.transcript.words import Word
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "examples.json").read_text(encoding="utf-8"))
@@ -38,15 +44,17 @@ needs_speech = pytest.mark.skipif(
 @pytest.mark.parametrize("model", SPOKEN)
 def test_a_model_transcribes_its_examples(model: str) -> None:
     for name, text in SPOKEN[model].items():
-        assert asr.transcribe(ROOT / "examples" / name, model).text == text
+        transcript = asr.transcribe(ROOT / "examples" / name, model)
+        assert [word.text for word in transcript.spoken] == text.split(" ")
 
 
 def test_the_default_model_is_shipped_and_transcribes_the_first_example_of_the_readme() -> None:
     name, text = next(iter(SPOKEN[models.DEFAULT].items()))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"asr transcribe examples/{name}" in readme
-    assert asr.transcribe(ROOT / "examples" / name).text == text
-    assert f"\n{text}\n" in readme
+    written = asr.transcribe(ROOT / "examples" / name).text
+    assert normalise(written, ENGLISH) == text
+    assert f"\n{written}\n" in readme
 
 
 @pytest.mark.parametrize("model", GOLDEN)
@@ -77,6 +85,23 @@ def test_the_default_model_with_its_language_model_is_small() -> None:
     assert path.stat().st_size < 25e6
 
 
+def test_the_punctuation_model_is_small_and_names_its_sources() -> None:
+    description = describe(models.PUNCTUATION)
+    assert models.find("punctuation") == models.PUNCTUATION
+    assert models.PUNCTUATION.stat().st_size <= 3_000_000
+    for source in ("ELTeC", "Common Voice", "Tatoeba", "Topical-Chat", "Taskmaster"):
+        assert source in description.licence
+    with pytest.raises(ModelError, match="kind `acoustic model` is needed"):
+        OnnxModel(models.PUNCTUATION)
+
+
+def test_the_punctuation_model_tells_questions_from_sentences_and_knows_i() -> None:
+    writing = Writing(Punctuator(models.PUNCTUATION))
+    for text in ("What is your name?", "Where do you live?", "I don't think so.", "She said that I was right."):
+        words = [Word(word.text, at, at + 0.9, 1.0) for at, word in enumerate(parse(text))]
+        assert " ".join(word.text for word in writing.write(words)) == text
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The wheel and the source distribution."""
@@ -92,6 +117,7 @@ def test_the_wheel_contains_the_models_and_no_tests(built: tuple[Path, Path]) ->
         names = archive.namelist()
         for path in models.shipped().values():
             assert archive.read(f"asr/models/{path.name}") == path.read_bytes()
+        assert archive.read("asr/models/punctuation/english.onnx") == models.PUNCTUATION.read_bytes()
         pages = [path for path in (ROOT / "asr" / "pages").iterdir() if path.suffix in {".html", ".js", ".css"}]
         assert len(pages) >= 6
         for path in pages:

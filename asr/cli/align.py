@@ -52,7 +52,7 @@ def align(audio: str, text: str, model: str | None, format_: str, output: Path |
     from asr.transcription.aligner import align_text
 
     lines, name = _lines(text)
-    loaded = asr.load(model, beam=0).model
+    loaded = asr.load(model, beam=0, plain=True).model
     waveform = audio_files.load(audio, loaded.description.sample_rate)
     transcript = align_text(loaded, waveform, lines, text=name, source=audio)
     _report_missing(transcript, name, audio)

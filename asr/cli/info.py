@@ -20,8 +20,8 @@ def _in_short(values: dict[str, Any]) -> str:
 def info(model: str | None, full: bool, as_json: bool) -> None:
     """Show what a model file contains: licence, size, scores, decoding settings and recipe.
 
-    MODEL is an .onnx file or the name of a shipped model.  [default: $ASR_MODEL, else english] Without --full, only
-    what fits on a screen is shown.
+    MODEL is an .onnx file or the name of a shipped model; `punctuation` is the one that writes readable text.
+    [default: $ASR_MODEL, else english] Without --full, only what fits on a screen is shown.
 
     \b
     Example:
@@ -32,10 +32,11 @@ def info(model: str | None, full: bool, as_json: bool) -> None:
 
     from asr import models
     from asr.models import card
-    from asr.models.session import OnnxModel
+    from asr.models.description import AcousticDescription
+    from asr.models.session import describe
 
     path = models.find(model)
-    description = OnnxModel(path).description
+    description = describe(path)
     tokenizer = json.loads(description.tokenizer.to_json())
     facts = {
         "name": description.name,
@@ -44,18 +45,21 @@ def info(model: str | None, full: bool, as_json: bool) -> None:
         "about": description.about,
         "licence": description.licence,
         "parameters": description.parameters,
-        "precision": description.precision,
-        "language_model_mb": round(len(description.language_model) * 3 / 4e6, 1),
-        "sample_rate": description.sample_rate,
-        "frame_shift_s": description.frame_shift_s,
         "tokenizer": tokenizer,
         "made_with": description.made_with,
         "created": description.created,
         "scores": description.scores,
-        "decoding": description.decoding.to_dict(),
         "recipe": description.recipe,
         "notices": models.notices(path),
     }
+    if isinstance(description, AcousticDescription):
+        facts |= {
+            "precision": description.precision,
+            "language_model_mb": round(len(description.language_model) * 3 / 4e6, 1),
+            "sample_rate": description.sample_rate,
+            "frame_shift_s": description.frame_shift_s,
+            "decoding": description.decoding.to_dict(),
+        }
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
@@ -68,7 +72,7 @@ def info(model: str | None, full: bool, as_json: bool) -> None:
     notices = facts.pop("notices")
     scores = dict(facts.pop("scores"))
     evaluations = scores.pop("evaluations", [])
-    nested = {"scores": scores} | {name: facts.pop(name) for name in ("decoding", "recipe")}
+    nested = {"scores": scores} | {name: facts.pop(name) for name in ("decoding", "recipe") if name in facts}
     width = max(map(len, facts))
     for name, value in facts.items():
         lines = textwrap.wrap(str(value), max(40, 110 - width)) or [""]
@@ -77,7 +81,8 @@ def info(model: str | None, full: bool, as_json: bool) -> None:
         shown = evaluations if full else card.in_short(evaluations)
         click.echo("\n".join(["", *card.table(shown), *([""] if full else [])]))
     if not full:
-        click.echo(f"\nDecoding: {_in_short(description.decoding.to_dict())}. The recipe, notices and more: --full.")
+        decoding = f"Decoding: {_in_short(nested['decoding'])}. " if "decoding" in nested else ""
+        click.echo(f"\n{decoding}The recipe, notices and more: --full.")
         return
     click.echo(yaml.safe_dump(nested, sort_keys=False, allow_unicode=True, width=110).rstrip())
     if notices:

@@ -13,6 +13,7 @@ from asr.cli.progress import Bar, bar
 from asr.cli.transcripts import Printer, Writer
 from asr.decoding.options import DecodingOptions
 from asr.errors import printable
+from asr.readable.options import WritingOptions
 
 if TYPE_CHECKING:
     from asr.errors import AsrError
@@ -95,6 +96,13 @@ class ChannelType(click.ParamType):
     metavar="N",
     help="Number of processes.  [default: one per core, for several long recordings]",
 )
+@click.option("--plain", is_flag=True, help="Leave the words as recognised: in lower case, without punctuation.")
+@click.option(
+    "--numbers/--no-numbers",
+    default=True,
+    show_default=True,
+    help="Write numbers in digits: 25% instead of twenty five per cent.",
+)
 @click.option(
     "--max-memory",
     "memory_gib",
@@ -150,6 +158,8 @@ def transcribe(
     channel: "Channel",
     track: int | None,
     processes: int | None,
+    plain: bool,
+    numbers: bool,
     memory_gib: float,
     step_s: float,
     times: bool | None,
@@ -163,11 +173,15 @@ def transcribe(
     """Transcribe audio and video files.
 
     INPUTS are files, folders (searched recursively), patterns such as "calls/**/*.mp3", or "-" for standard input. Any
-    format that libsndfile or FFmpeg can read, at any sample rate and of any length. The text is lower case without
-    punctuation. Decoding uses the settings tuned by `asr tune`; a model without them is decoded greedily.
+    format that libsndfile or FFmpeg can read, at any sample rate and of any length. Decoding uses the settings tuned by
+    `asr tune`; a model without them is decoded greedily.
 
-    The text appears as it is recognised, a line per phrase. Files in --output-dir are named NAME.partial.FORMAT until
-    they are complete, so that an interrupted run loses nothing; the same command with --resume completes it.
+    The text of English models has punctuation, capitals, and numbers in digits, and hot words keep the capitals that
+    they are given. JSON has the spoken words, too, and CTM only them. For scores use --plain.
+
+    The text appears as it is recognised, a line per sentence or phrase. Files in --output-dir are named
+    NAME.partial.FORMAT until they are complete, so that an interrupted run loses nothing; the same command with
+    --resume completes it.
 
     If a file cannot be read, the error is reported, the other files are still transcribed, and the exit status is 1;
     the same holds if it takes too long or too much memory, or crashes a decoder.
@@ -229,7 +243,13 @@ def transcribe(
 
         results = _transcribed(
             sources,
-            partial(open_transcriber, path, decoding, device=device),
+            partial(
+                open_transcriber,
+                path,
+                decoding,
+                device=device,
+                written=WritingOptions(plain=plain, numbers=numbers),
+            ),
             processes,
             workers.Limits(memory_gib, step_s),
             on_open,

@@ -29,7 +29,7 @@ def build_graph(network: AcousticModel, metadata: Mapping[str, str]) -> onnx.Mod
     g = Graph()
     x, lengths = _features(g, network.features, "waveform", "lengths")
     x, lengths = _frontend(g, network.frontend, x, lengths)
-    x_TBD = _context(g, network.context, g.op("Transpose", x, perm=[1, 0, 2]), lengths)
+    x_TBD = context_layers(g, network.context, g.op("Transpose", x, perm=[1, 0, 2]), lengths)
     logits = linear(g, network.head, x_TBD, "head")
     log_probs = g.op("LogSoftmax", logits, axis=2)
     g.op("Transpose", log_probs, perm=[1, 0, 2], output="log_probs")
@@ -119,8 +119,8 @@ def _frontend(g: Graph, frontend: Frontend, x: str, lengths: str) -> tuple[str, 
     return x, lengths
 
 
-def _context(g: Graph, context: Context, x_TBD: str, lengths: str) -> str:
-    """(T, B, D), (B,) -> (T, B, 2H)"""
+def context_layers(g: Graph, context: Context, x_TBD: str, lengths: str) -> str:
+    """Apply the bidirectional stack. Shape: (T, B, D), (B,) -> (T, B, 2H)"""
     lengths32 = g.op("Cast", lengths, to=INT32)
     for index, (layer, norm) in enumerate(zip(context.layers, context.norms, strict=True)):
         directions = [cells.onnx_weights(one) for one in (layer.ahead, layer.back)]

@@ -37,7 +37,8 @@ def export(model: TorchModel, path: Path, utterances: Sequence[Utterance], *, in
     graph = build_graph(model.network.eval(), metadata)
     if int8:
         read = reader(model.description.sample_rate)
-        graph = quantise(graph, input_ranges(model, map(read, utterances)))
+        ranges = input_ranges(model.network.context, lambda wave: model.log_probs([wave]), map(read, utterances))
+        graph = quantise(graph, ranges)
     with replacing(path) as file:
         file.write(graph.SerializeToString())
         file.flush()

@@ -18,7 +18,7 @@ threads.
 There is no such operator for a GRU: its weights are stored in int8 and computed with as floats.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from asr.errors import ModelError
 from asr.export.graph import FLOAT, Graph
 from asr.models.weights import RANGE_ENDS
-from asr.network.torch_model import TorchModel
+from asr.network.recurrent import Context
 
 MAX_WEIGHT = 64
 """Largest quantised weight. 127 would be finer, but x86 CPUs without VNNI instructions add two 8-bit products in 16
@@ -42,12 +42,12 @@ Range = tuple[float, float]
 
 
 def quantise(model: onnx.ModelProto, ranges: Sequence[Range]) -> onnx.ModelProto:
-    """Return a copy of an exported acoustic model with int8 recurrent layers and `precision` set in its metadata.
+    """Return a copy of an exported model with int8 recurrent layers and `precision` set in its metadata.
 
     The precision is `int8`, or `int8-weights` where only the weights are stored so.
 
     Args:
-        model: the graph built by `asr.export.acoustic.build_graph`.
+        model: the graph built by `build_graph` of `asr.export.acoustic` or `asr.export.punctuation`.
         ranges: input ranges of the recurrent layers, from `input_ranges`.
 
     Raises:
@@ -80,12 +80,15 @@ def quantise(model: onnx.ModelProto, ranges: Sequence[Range]) -> onnx.ModelProto
     return quantised
 
 
-def input_ranges(model: TorchModel, waveforms: Iterable[np.ndarray]) -> list[Range]:
-    """Measure the range of each recurrent layer's inputs, extended to include 0, running one waveform at a time.
+def input_ranges(context: Context, run: Callable[[Any], object], inputs: Iterable[Any]) -> list[Range]:
+    """Measure the range of each recurrent layer's inputs, extended to include 0, when the network runs on each input.
 
-    Shape: waveforms (S_b,)
+    Args:
+        context: the recurrent layers of a network.
+        run: runs this network on one input.
+        inputs: such as waveforms.
     """
-    layers = model.network.context.layers
+    layers = context.layers
     ranges: list[Range] = [(0.0, 0.0)] * len(layers)
 
     def widen(index: int, _: nn.Module, inputs: tuple[Tensor, Tensor]) -> None:
@@ -93,8 +96,8 @@ def input_ranges(model: TorchModel, waveforms: Iterable[np.ndarray]) -> list[Ran
         ranges[index] = min(low, inputs[0].min().item()), max(high, inputs[0].max().item())
 
     hooks = [layer.register_forward_pre_hook(partial(widen, index)) for index, layer in enumerate(layers)]
-    for waveform in waveforms:
-        model.log_probs([waveform])
+    for one in inputs:
+        run(one)
     for hook in hooks:
         hook.remove()
     return ranges
@@ -171,6 +174,13 @@ def _dequantised(g: Graph, weights: np.ndarray, name: str) -> str:
     quantised, scales = to_int8(weights)
     as_float = g.op("Cast", g.weight(quantised, name), to=FLOAT)
     return g.op("Mul", as_float, g.weight(scales[..., None], f"{name}.scales"))
+
+
+def dequantised(g: Graph, table: np.ndarray, name: str, rows: str) -> str:
+    """Store a table of embeddings in int8, a scale per row, and return the name of the chosen rows as floats."""
+    quantised, scales = to_int8(_finite(table))
+    chosen = g.op("Cast", g.op("Gather", g.weight(quantised, name), rows), to=FLOAT)
+    return g.op("Mul", chosen, g.op("Gather", g.weight(scales[..., None], f"{name}.scales"), rows))
 
 
 def _finite(weights: np.ndarray) -> np.ndarray:

@@ -8,6 +8,9 @@ from asr.errors import ModelError
 DEFAULT = "english"
 """Name of the model to use if none is given, not even by the environment variable ASR_MODEL."""
 
+PUNCTUATION = Path(__file__).parent / "punctuation" / "english.onnx"
+"""The punctuation model, which writes the text of English models."""
+
 
 def shipped() -> dict[str, Path]:
     """Map the name of each shipped model to its file."""
@@ -26,12 +29,12 @@ def find(model: str | None = None) -> Path:
     """
     if model is None:
         model = os.environ.get("ASR_MODEL") or DEFAULT
-    files = shipped()
+    files = shipped() | {"punctuation": PUNCTUATION}
     if model in files:
         return files[model]
     path = Path(model)
     if path.suffix == ".onnx" or path.is_file():
         return path
     raise ModelError(
-        f"Model '{model}' is neither a file nor a shipped model: give a path or one of {', '.join(files)}."
+        f"Model '{model}' is neither a file nor a shipped model: give a path or one of {', '.join(shipped())}."
     )

@@ -63,6 +63,13 @@ class LanguageDescription(ModelDescription):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PunctuationDescription(ModelDescription):
+    """Metadata of a punctuation model, whose tokenizer is the alphabet of its words."""
+
+    kind: ClassVar[str] = "punctuation model"
+
+
+@dataclass(frozen=True, kw_only=True)
 class AcousticDescription(ModelDescription):
     """Metadata of an acoustic model: everything needed to run and to assess it."""
 
@@ -118,6 +125,11 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> AcousticDescriptio
 def language_from_metadata(metadata: Mapping[str, str], where: str) -> LanguageDescription:
     """Parse the metadata of a language model. Raises ModelError like `from_metadata`."""
     return LanguageDescription(**_common(metadata, where, LanguageDescription.kind))
+
+
+def punctuation_from_metadata(metadata: Mapping[str, str], where: str) -> PunctuationDescription:
+    """Parse the metadata of a punctuation model. Raises ModelError like `from_metadata`."""
+    return PunctuationDescription(**_common(metadata, where, PunctuationDescription.kind))
 
 
 def _common(metadata: Mapping[str, str], where: str, kind: str) -> dict[str, Any]:

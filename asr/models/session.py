@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 
 from asr.errors import ModelError
-from asr.models.description import AcousticDescription, from_metadata
+from asr.models.description import (
+    AcousticDescription,
+    PunctuationDescription,
+    from_metadata,
+    punctuation_from_metadata,
+)
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -60,6 +65,14 @@ def open_session(path: Path, threads: int, device: Device = "cpu") -> "Inference
             f"Device '{device}' cannot be initialised: check NVIDIA's driver, CUDA and cuDNN, or run on 'cpu'."
         )
     return session
+
+
+def describe(path: Path) -> AcousticDescription | PunctuationDescription:
+    """The description in a model file. Raises ModelError like `OnnxModel`."""
+    metadata = open_session(path, threads=1).get_modelmeta().custom_metadata_map
+    if metadata.get("kind") == PunctuationDescription.kind:
+        return punctuation_from_metadata(metadata, f"'{path}'")
+    return OnnxModel(path).description
 
 
 class OnnxModel:

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asr.models.description import AcousticDescription, LanguageDescription
+from asr.models.description import AcousticDescription, LanguageDescription, PunctuationDescription
 from asr.network.acoustic import AcousticModel
 from asr.network.language import LanguageModel
+from asr.network.punctuation import PunctuationModel
 
 
 class TorchModel:
@@ -36,6 +37,14 @@ class TorchLanguageModel:
 
     network: LanguageModel
     description: LanguageDescription
+
+
+@dataclass(frozen=True)
+class TorchPunctuationModel:
+    """A punctuation network with its description."""
+
+    network: PunctuationModel
+    description: PunctuationDescription
 
 
 def pad(waveforms: list[Tensor]) -> tuple[Tensor, Tensor]:

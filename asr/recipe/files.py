@@ -16,9 +16,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from asr.errors import RecipeError
-from asr.recipe.recipe import AnyRecipe, LanguageRecipe, Recipe
+from asr.recipe.recipe import AnyRecipe, LanguageRecipe, PunctuationRecipe, Recipe
 
-Kind = TypeVar("Kind", Recipe, LanguageRecipe)
+Kind = TypeVar("Kind", Recipe, LanguageRecipe, PunctuationRecipe)
 AnyKind = TypeVar("AnyKind", bound=AnyRecipe)
 
 
@@ -37,7 +37,11 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     tree = _read(path, ())
     for override in overrides:
         _override(tree, override)
-    return language_recipe_from_tree(tree, f"'{path}'") if "language" in tree else recipe_from_tree(tree, f"'{path}'")
+    if "language" in tree:
+        return language_recipe_from_tree(tree, f"'{path}'")
+    if "punctuation" in tree:
+        return punctuation_recipe_from_tree(tree, f"'{path}'")
+    return recipe_from_tree(tree, f"'{path}'")
 
 
 def recipe_from_tree(tree: Any, where: str) -> Recipe:
@@ -48,6 +52,11 @@ def recipe_from_tree(tree: Any, where: str) -> Recipe:
 def language_recipe_from_tree(tree: Any, where: str) -> LanguageRecipe:
     """The same for a language model's recipe."""
     return _checked(tree, where, LanguageRecipe)
+
+
+def punctuation_recipe_from_tree(tree: Any, where: str) -> PunctuationRecipe:
+    """The same for a punctuation model's recipe."""
+    return _checked(tree, where, PunctuationRecipe)
 
 
 def _checked(tree: Any, where: str, kind: type[Kind]) -> Kind:
@@ -225,11 +234,11 @@ def _known_keys(kind: type[BaseModel], path: Sequence[str]) -> list[str]:
 
 
 def recipe_schema() -> dict[str, Any]:
-    """The JSON schema of a recipe file of either kind: of a whole one, and of a variant that extends another."""
+    """The JSON schema of a recipe file of any kind: of a whole one, and of a variant that extends another."""
     extends = {"type": "string", "description": "Path, from this file, of the recipe that this one is a variant of."}
     sections: dict[str, Any] = {}
     kinds = []
-    for kind in (Recipe, LanguageRecipe):
+    for kind in (Recipe, LanguageRecipe, PunctuationRecipe):
         schema = kind.model_json_schema()
         sections |= schema.pop("$defs")
         schema["properties"] = {"extends": extends} | schema["properties"]

@@ -108,3 +108,15 @@ class LanguageConfig(Section):
     """Cells of each layer."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of the inputs of each layer, and of the head, that is set to zero in training."""
+
+
+class PunctuationConfig(Section):
+    """The network."""
+
+    rows: int = Field(default=24_000, ge=2, le=1_000_000)
+    """Rows of the table of embeddings, to which words and their groups of letters are hashed."""
+    embedding: int = Field(default=64, ge=1)
+    """Dimension of the embeddings."""
+    channels: int = Field(default=128, ge=1)
+    """Feature maps of the convolution over three words."""
+    context: ContextConfig = ContextConfig(layers=2, hidden=128, dropout=0.1)

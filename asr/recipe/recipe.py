@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field, field_validator, model_validator
 
 from asr.recipe.augmentation import AugmentationConfig
-from asr.recipe.network import LanguageConfig, ModelConfig
+from asr.recipe.network import LanguageConfig, ModelConfig, PunctuationConfig
 from asr.recipe.section import Section
 from asr.recipe.training import (
     DataConfig,
@@ -105,4 +105,42 @@ class LanguageRecipe(Section):
         return one_word(name)
 
 
-AnyRecipe = Recipe | LanguageRecipe
+class PunctuatedConfig(Section):
+    """What a punctuation model reads: text files with a passage a line, plain or compressed (.gz, .xz)."""
+
+    train: tuple[Path, ...] = Field(min_length=1)
+    """Texts with punctuation and capitals to train on, relative to the current folder."""
+    dev: tuple[Path, ...] = Field(min_length=1)
+    """Texts for every decision."""
+    window: int = Field(default=100, ge=2)
+    """Words that are read in one go; a window begins where a line begins."""
+    batch: int = Field(default=64, ge=1)
+    """Windows in a batch."""
+    with_pauses: float = Field(default=0.5, ge=0, le=1)
+    """Share of the windows in which the pauses between words are simulated; in the others they are not known."""
+
+
+class PunctuationRecipe(Section):
+    """The training run of a punctuation model; a recipe with a section `punctuation` is one."""
+
+    name: str
+    """What the model is called: one word, used in file names."""
+    about: str = ""
+    """One or two sentences for users, copied into the model file."""
+    licence: str = ""
+    """Licence and attribution of the model and its training data, copied into the model file."""
+    seed: int = Field(default=1, ge=0, lt=2**31)
+    """Initial weights, order of lines, pauses and dropout all follow from it."""
+    data: PunctuatedConfig
+    text: TextConfig = TextConfig()
+    punctuation: PunctuationConfig
+    optimiser: OptimiserConfig = OptimiserConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @field_validator("name")
+    @classmethod
+    def _one_word(cls, name: str) -> str:
+        return one_word(name)
+
+
+AnyRecipe = Recipe | LanguageRecipe | PunctuationRecipe

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from asr.errors import AsrError
-from asr.recipe.recipe import AnyRecipe, LanguageRecipe
+from asr.recipe.recipe import AnyRecipe, LanguageRecipe, PunctuationRecipe
 from asr.training.display import Display
 from asr.training.loop import Trainer
 from asr.training.run_folder import RunFolder
@@ -77,6 +77,10 @@ def _task(recipe: AnyRecipe, resumed: RunFolder | None) -> Task:
         from asr.training.language.task import LanguageTask
 
         return LanguageTask(recipe, tokenizer)
+    if isinstance(recipe, PunctuationRecipe):
+        from asr.training.punctuation.task import PunctuationTask
+
+        return PunctuationTask(recipe, tokenizer)
     from asr.training.acoustic.task import AcousticTask
 
     return AcousticTask(recipe, tokenizer)

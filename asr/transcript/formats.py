@@ -36,7 +36,8 @@ def to_json(transcript: TimedText) -> str:
     Each word is an object with `text`, `start_s`, `end_s`, `confidence` and, if it has one, `channel`. Times are in
     seconds with at most 3 decimals, confidence is in [0, 1] with at most 4; `source`, `model` and `confidence` may be
     null. `segments` are the phrases in the form of Whisper's JSON, for programs that read that. Where sentences are
-    known, as in an aligned text, there are `sentences`, too: `text`, `start_s`, `end_s`.
+    known, as in readable or aligned text, there are `sentences`, too: `text`, `start_s`, `end_s`. In readable text each
+    word has a list `spoken` of such objects, the words that it stands for, and `spoken_text` is their text.
     """
     confidence = transcript.confidence
     fields: dict[str, Any] = {
@@ -46,16 +47,12 @@ def to_json(transcript: TimedText) -> str:
         "model": transcript.model,
         "confidence": None if confidence is None else round(confidence, 4),
         "words": [
-            {
-                "text": word.text,
-                "start_s": round(word.start_s, 3),
-                "end_s": round(word.end_s, 3),
-                "confidence": round(word.confidence, 4),
-            }
-            | ({} if word.channel is None else {"channel": word.channel})
+            _as_fields(word) | ({"spoken": [_as_fields(one) for one in word.spoken]} if word.spoken else {})
             for word in transcript.words
         ],
     }
+    if any(word.spoken for word in transcript.words):
+        fields["spoken_text"] = " ".join(word.text for word in transcript.spoken)
     fields["segments"] = [
         {
             "id": number,
@@ -85,6 +82,16 @@ def to_json(transcript: TimedText) -> str:
             for sentence in found
         ]
     return json.dumps(fields, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+
+
+def _as_fields(word: Word) -> dict[str, Any]:
+    """A word in JSON."""
+    return {
+        "text": word.text,
+        "start_s": round(word.start_s, 3),
+        "end_s": round(word.end_s, 3),
+        "confidence": round(word.confidence, 4),
+    } | ({} if word.channel is None else {"channel": word.channel})
 
 
 def to_srt(transcript: TimedText, layout: Layout = STANDARD) -> str:
@@ -129,11 +136,12 @@ def to_ctm(transcript: TimedText) -> str:
     """NIST CTM (time-marked words), one word per line: source, channel, start, duration, word, confidence.
 
     The source is the file name without folder and extension, with white space replaced by "_". The channel is 1 if
-    channels were mixed. Lines are in the order that NIST requires: by the channel as text, then by start.
+    channels were mixed. Lines are in the order that NIST requires: by the channel as text, then by start. The words are
+    the spoken ones, as this is the format of programs that score.
     """
     name = "_".join(Path(transcript.source or "-").stem.split()) or "-"
     rows = []
-    for word in transcript.words:
+    for word in transcript.spoken:
         start_ms, end_ms = to_ms(word.start_s), to_ms(word.end_s)
         times = f"{start_ms / 1000:.3f} {(end_ms - start_ms) / 1000:.3f}"
         channel = str(word.channel or 1)

@@ -2,8 +2,9 @@
 
 The limits are those of the usual guides (Netflix's Timed Text Style Guide, the BBC's Subtitle Guidelines). Among all
 segmentations within these limits, dynamic programming finds the one of minimum cost, as Knuth and Plass (1981) break
-paragraphs into lines. As the words have no punctuation and no syntax, two heuristics replace both: speakers pause at
-the end of a phrase, and a short word (an article, a preposition, a conjunction) mostly belongs to the next one.
+paragraphs into lines. A cue ends where a sentence does. Where the words have no punctuation, and within sentences, two
+heuristics replace it: speakers pause at the end of a phrase, and a short word (an article, a preposition, a
+conjunction) mostly belongs to the next one.
 """
 
 import itertools
@@ -25,6 +26,8 @@ TWO_FRAMES_MS = 84
 """Gap that remains before the next cue, so that the change is seen: two frames of a film, 24 in a second."""
 LAG_MS = 2_500
 """Maximum delay of a cue while simultaneous speech on another channel is being read."""
+AFTER_COMMA = 0.3
+"""Share of the cost of a break without a pause that is left after a comma."""
 SHORT_WORD = 3
 """Maximum length in characters of a word that should start a line rather than end one."""
 
@@ -96,13 +99,15 @@ def _reading_ms(characters: int) -> int:
 def _break_costs(words: Sequence[Word]) -> list[float]:
     """Compute the cost of a break before each word and after the last one.
 
-    Breaks at the edges of a phrase are free. Others are cheaper the longer the pause, after a long word, and before a
-    short one.
+    Breaks at the edges of a phrase are free. Others are cheaper the longer the pause, after a comma, after a long word,
+    and before a short one.
     """
     costs = [0.0]
     for word, after in itertools.pairwise(words):
         gap_ms = to_ms(after.start_s) - to_ms(word.end_s)
         continuity = 1 - min(max(gap_ms, 0), PAUSE_MS) / PAUSE_MS
+        if word.text.endswith(","):
+            continuity *= AFTER_COMMA
         costs.append(0.8 * continuity + 0.3 * (len(word.text) <= SHORT_WORD) + 0.2 * (len(after.text) > SHORT_WORD))
     return [*costs, 0.0]
 

@@ -1,7 +1,7 @@
 """The transcript of one recording, and how to merge and write transcripts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -9,14 +9,15 @@ from asr.errors import AsrError
 from asr.files import replacing
 from asr.transcript.formats import render
 from asr.transcript.subtitles import STANDARD, Layout
-from asr.transcript.words import Word, phrases
+from asr.transcript.words import Word, on_channel, phrases
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """The words of one recording, with its source and the name of the model.
 
-    The words are in order of time; with several channels, they are grouped into turns (see `merged`).
+    The words are in order of time; with several channels, they are grouped into turns (see `merged`). In readable text
+    they are written with punctuation, capitals and numbers in digits, and `spoken` has the words as recognised.
     """
 
     words: tuple[Word, ...]
@@ -28,6 +29,11 @@ class Transcript:
     def text(self) -> str:
         """The words joined by spaces."""
         return " ".join(word.text for word in self.words)
+
+    @property
+    def spoken(self) -> tuple[Word, ...]:
+        """The words as they were recognised, in lower case without punctuation: those that scores are computed of."""
+        return tuple(chain.from_iterable(word.spoken or (word,) for word in self.words))
 
     def __str__(self) -> str:
         return self.text
@@ -52,7 +58,7 @@ def merged(transcripts: Sequence[Transcript]) -> Transcript:
     duration is the maximum; `source` and `model` are those of the first transcript.
     """
     turns = [
-        [replace(word, channel=channel) for word in phrase]
+        [on_channel(word, channel) for word in phrase]
         for channel, transcript in enumerate(transcripts, start=1)
         for phrase in phrases(transcript.words)
     ]

@@ -1,7 +1,7 @@
 """Recognised words with times and confidence, and the interface of a transcript that writers rely on."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
 
@@ -13,6 +13,9 @@ PAUSE_MS = 700
 class Word:
     """One recognised word, which contains no white space; `confidence` is in [0, 1].
 
+    In readable text, `text` is the word as it is written, with its capitals and the mark after it, and `spoken` are the
+    recognised words that it stands for: of "25%", the words "twenty five per cent", each with its times.
+
     `channel` is the number of its channel, from 1; None if the channels were mixed.
     """
 
@@ -23,6 +26,8 @@ class Word:
     channel: int | None = None
     ends_sentence: bool = False
     """Whether a sentence or a line ends here, where the text is known to have such."""
+    spoken: tuple["Word", ...] = ()
+    """The words as they were recognised; empty where `text` is one of them."""
 
 
 ABBREVIATIONS = frozenset(
@@ -90,6 +95,11 @@ class TimedText(Protocol):
         ...
 
     @property
+    def spoken(self) -> tuple[Word, ...]:
+        """The words as they were recognised."""
+        ...
+
+    @property
     def confidence(self) -> float | None:
         """Mean word confidence; None without words."""
         ...
@@ -98,6 +108,12 @@ class TimedText(Protocol):
 def to_ms(seconds: float) -> int:
     """Convert to integer milliseconds."""
     return round(1000 * seconds)
+
+
+def on_channel(word: Word, channel: int) -> Word:
+    """The same word as one of a channel, and likewise the spoken ones that it stands for."""
+    spoken = tuple(replace(one, channel=channel) for one in word.spoken)
+    return replace(word, channel=channel, spoken=spoken)
 
 
 def label(channel: int | None) -> str:

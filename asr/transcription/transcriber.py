@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from asr import audio
+from asr import audio, models
 from asr.audio.samples import as_array, mono
 from asr.audio.sources import Buffer
 from asr.decoding import build
@@ -19,13 +19,19 @@ from asr.decoding.live import Rules
 from asr.decoding.options import DecodingOptions
 from asr.decoding.tokens_to_words import to_words
 from asr.errors import ArgumentTypeError, AudioError
+from asr.models.description import AcousticDescription
 from asr.models.session import Device, LogProbModel, OnnxModel
+from asr.readable.options import WritingOptions
+from asr.readable.punctuator import Punctuator
+from asr.readable.writing import Writing, spellings
 from asr.transcript.transcript import Transcript, merged
-from asr.transcript.words import Word
+from asr.transcript.words import Word, on_channel
 from asr.transcription import windows
 from asr.transcription.live import LiveStream
 
 Channel = int | Literal["split"] | None
+
+DEFAULT_WRITING = WritingOptions()
 
 Item = TypeVar("Item")
 
@@ -49,8 +55,13 @@ class Transcriber:
         decoder: Decoder | None = None,
         threads: int = 1,
         windowing: windows.Windowing = windows.DEFAULT,
+        writing: Writing | None = None,
     ) -> None:
-        """Decode greedily if `decoder` is None. `threads` windows of a long recording run in parallel."""
+        """Decode greedily if `decoder` is None. `threads` windows of a long recording run in parallel.
+
+        Without `writing`, words stay as they are recognised.
+        """
+        self.writing = writing
         self.model, self.decoder, self.threads, self.windowing = model, decoder or Decoder(), threads, windowing
         self.reopen: Callable[[], Transcriber] | None = None
         """Opens the same model with the same options in another process."""
@@ -71,7 +82,8 @@ class Transcriber:
             AsrError: a hot word cannot be written in the model's alphabet, or the search supports none.
         """
         decoder = build.with_hot_words(self.decoder, self.model.description, hot_words)
-        return Transcriber(self.model, decoder, self.threads, self.windowing)
+        writing = self.writing and replace(self.writing, spellings=spellings(list(hot_words)))
+        return Transcriber(self.model, decoder, self.threads, self.windowing, writing)
 
     def transcribe(
         self,
@@ -83,6 +95,8 @@ class Transcriber:
         on_words: OnWords = ignore,
     ) -> Transcript:
         """Transcribe a recording of any length.
+
+        The words are written with punctuation, capitals and numbers, unless the transcriber was opened with `plain`.
 
         Args:
             source: an audio file, its bytes, an open binary file, standard input ("-"), or samples of shape (S,) or
@@ -183,7 +197,7 @@ class Transcriber:
                 blocks = [_CountedBlocks(stream, rate) for stream in streams]
                 parts += [(counted, []) for counted in blocks]
                 for number, found in _in_turns(numbers, [self._segments(counted) for counted in blocks]):
-                    words = [replace(word, channel=number) for word in found]
+                    words = [on_channel(word, number) for word in found]
                     parts[number - 1][1].extend(words)
                     on_words(words, sum(counted.duration_s for counted, _ in parts) / num_channels)
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
@@ -211,7 +225,17 @@ class Transcriber:
             yield streams
 
     def _segments(self, blocks: "_CountedBlocks") -> Iterator[tuple[Word, ...]]:
-        """Yield the words of one segment after the other, also of those without words."""
+        """Yield the words of one segment after the other as they are written, also of those without words."""
+        if self.writing is None:
+            yield from self._recognised(blocks)
+            return
+        stream = self.writing.start()
+        for words in self._recognised(blocks):
+            yield tuple(stream.feed(words))
+        yield tuple(stream.finish())
+
+    def _recognised(self, blocks: "_CountedBlocks") -> Iterator[tuple[Word, ...]]:
+        """Yield the words of one segment after the other as they are recognised."""
         description = self.model.description
         rows = windows.stream(self.model, blocks, self.threads, self.windowing)
         for tokens in self.decoder.stream(rows, description.tokenizer):
@@ -262,15 +286,35 @@ class _CountedBlocks:
 
 
 def open_transcriber(
-    model: Path, options: DecodingOptions | None = None, *, threads: int = 1, device: Device = "cpu"
+    model: Path,
+    options: DecodingOptions | None = None,
+    *,
+    threads: int = 1,
+    device: Device = "cpu",
+    written: WritingOptions = DEFAULT_WRITING,
 ) -> Transcriber:
     """Open a model file for transcription, with its tuned decoding settings overridden by `options`.
+
+    Text is written readably, as `written` says, where the model's alphabet is that of the shipped punctuation model.
 
     Raises:
         ModelError: the model does not exist, is damaged, or cannot run on the device.
         AsrError: the options do not fit the model.
     """
     onnx_model = OnnxModel(model, threads=1, device=device)
-    transcriber = Transcriber(onnx_model, build.make(onnx_model.description, options), threads)
-    transcriber.reopen = partial(open_transcriber, Path(model).absolute(), options, threads=threads, device=device)
+    writing = None if written.plain else _open_writing(onnx_model.description, options, written)
+    transcriber = Transcriber(onnx_model, build.make(onnx_model.description, options), threads, writing=writing)
+    transcriber.reopen = partial(
+        open_transcriber, Path(model).absolute(), options, threads=threads, device=device, written=written
+    )
     return transcriber
+
+
+def _open_writing(
+    description: AcousticDescription, options: DecodingOptions | None, written: WritingOptions
+) -> Writing | None:
+    """What writes the words of a model readably; None if they are not in the language of the punctuation model."""
+    punctuator = Punctuator(models.PUNCTUATION)
+    if set(description.tokenizer.alphabet) != set(punctuator.description.tokenizer.alphabet):
+        return None
+    return Writing(punctuator, written.numbers, spellings(list(options.hot_words)) if options else {})

@@ -83,7 +83,7 @@ def test_a_signal_ends_the_program_by_that_signal_and_keeps_what_there_is(
     assert "Traceback" not in errors
     assert "0 of 1 files are done; the same command with --resume" in errors
     assert {path.name for path in out.iterdir()} == {"long.partial.txt", "long.partial.srt"}
-    assert (out / "long.partial.txt").read_text().startswith("the captain of the ship")
+    assert (out / "long.partial.txt").read_text().startswith("The captain of the ship")
 
 
 @posix

@@ -35,7 +35,7 @@ def test_diff_names_keys_and_values(tmp_path: Path) -> None:
 
 def test_the_schema_describes_every_key() -> None:
     schema = json.loads(recipe("schema").stdout)
-    assert [kind["title"] for kind in schema["anyOf"]] == ["Recipe", "LanguageRecipe"]
+    assert [kind["title"] for kind in schema["anyOf"]] == ["Recipe", "LanguageRecipe", "PunctuationRecipe"]
     for section in [*schema["anyOf"], *schema["$defs"].values()]:
         assert section["additionalProperties"] is False
         for key, value in section["properties"].items():

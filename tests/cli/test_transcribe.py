@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from asr.cli import main
 from asr.data.manifest import Utterance, read
+from asr.text import ENGLISH, normalise
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def speech(smoke_corpus: Path) -> list[Utterance]:
     return read(smoke_corpus / "dev.jsonl")[:3]
 
 
-def run(model: Path, *arguments: object, stdin: bytes | None = None) -> Result:
+def run(model: Path | str, *arguments: object, stdin: bytes | None = None) -> Result:
     command = ["transcribe", "--model", str(model), *map(str, arguments)]
     return CliRunner().invoke(main, command, input=stdin)
 
@@ -242,3 +243,32 @@ def test_an_unavailable_device_is_one_sentence(smoke_model: Path, speech: list[U
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: The installed onnxruntime does not support the device 'cuda': install")
     assert result.stderr.count("\n") == 1
+
+
+CAPTAIN = Path(__file__).resolve().parents[2] / "examples" / "captain.wav"
+SPOKEN = "the captain of the ship was a man of few words"
+
+
+def test_the_text_is_readable_unless_plain() -> None:
+    readable = run("english", CAPTAIN, "--no-times").stdout
+    assert readable != f"{SPOKEN}\n"
+    assert readable[0] == "T"
+    assert normalise(readable, ENGLISH) == SPOKEN
+    assert run("english", CAPTAIN, "--no-times", "--plain").stdout == f"{SPOKEN}\n"
+
+
+def test_json_has_the_spoken_words_too() -> None:
+    readable = json.loads(run("english", CAPTAIN, "-f", "json").stdout)
+    plain = json.loads(run("english", CAPTAIN, "-f", "json", "--plain").stdout)
+    assert readable["spoken_text"] == plain["text"] == SPOKEN
+    assert [one for word in readable["words"] for one in word["spoken"]] == plain["words"]
+    assert "spoken_text" not in plain
+
+
+def test_hot_words_keep_their_capitals() -> None:
+    assert "CapTain" in run("english", CAPTAIN, "--hot-word", "CapTain=0.1").stdout
+
+
+def test_a_model_of_another_alphabet_stays_plain(smoke_model: Path, speech: list[Utterance]) -> None:
+    source = speech[0].audio_filepath
+    assert run(smoke_model, source).stdout == run(smoke_model, source, "--plain").stdout

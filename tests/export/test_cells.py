@@ -49,7 +49,10 @@ def model(request: pytest.FixtureRequest) -> TorchModel:
 
 def exported(model: TorchModel, path: Path, *, int8: bool = False) -> OnnxModel:
     graph = build_graph(model.network.eval(), model.description.to_metadata())
-    onnx.save(quantise(graph, input_ranges(model, WAVEFORMS)) if int8 else graph, path)
+    if int8:
+        ranges = input_ranges(model.network.context, lambda wave: model.log_probs([wave]), WAVEFORMS)
+        graph = quantise(graph, ranges)
+    onnx.save(graph, path)
     return OnnxModel(path, threads=1)
 
 

@@ -20,7 +20,7 @@ from asr.data.manifest import read
 from asr.errors import ModelError
 from asr.export import exporter
 from asr.export.acoustic import build_graph
-from asr.export.quantise import MAX_WEIGHT, input_ranges, quantise, to_int8
+from asr.export.quantise import MAX_WEIGHT, Range, input_ranges, quantise, to_int8
 from asr.models.session import OnnxModel
 from asr.recipe.files import recipe_from_tree
 from asr.text import CharTokenizer
@@ -53,6 +53,10 @@ def model() -> checkpoint.TorchModel:
     return model
 
 
+def ranges_of(model: checkpoint.TorchModel, waveforms: list[np.ndarray]) -> list[Range]:
+    return input_ranges(model.network.context, lambda wave: model.log_probs([wave]), waveforms)
+
+
 @pytest.fixture(scope="module")
 def float_model(model: checkpoint.TorchModel) -> onnx.ModelProto:
     return build_graph(model.network.eval(), model.description.to_metadata())
@@ -60,7 +64,7 @@ def float_model(model: checkpoint.TorchModel) -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def int8(model: checkpoint.TorchModel, float_model: onnx.ModelProto) -> onnx.ModelProto:
-    return quantise(float_model, input_ranges(model, [waveform(seed) for seed in range(3)]))
+    return quantise(float_model, ranges_of(model, [waveform(seed) for seed in range(3)]))
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +193,7 @@ def test_a_layer_equals_one_with_dequantised_weights(
 ) -> None:
     float_node = [node for node in float_model.graph.node if node.op_type == "LSTM"][layer]
     run = inside(int8, [float_node.input[0], float_node.output[0]])
-    ranges = input_ranges(model, [waveform(seed) for seed in range(3)])
+    ranges = ranges_of(model, [waveform(seed) for seed in range(3)])
     w, r, b = (constants(float_model)[name].astype(np.float64) for name in float_node.input[1:4])
     rows = np.stack([waveform(7), waveform(8)])
     x_TBD, y_T2BH = run(rows, [12_000, 7_000])
@@ -223,7 +227,7 @@ def test_ranges_are_those_of_the_exported_graph(model: checkpoint.TorchModel, fl
     rows = [waveform(seed, size=5_000 + 3_000 * seed) for seed in range(3)]
     names = [node.input[0] for node in float_model.graph.node if node.op_type == "LSTM"]
     inputs = [inside(float_model, names)(row[None], [len(row)]) for row in rows]
-    for layer, (low, high) in enumerate(input_ranges(model, rows)):
+    for layer, (low, high) in enumerate(ranges_of(model, rows)):
         assert low == pytest.approx(min(0, *(arrays_[layer].min() for arrays_ in inputs)), abs=1e-4)
         assert high == pytest.approx(max(0, *(arrays_[layer].max() for arrays_ in inputs)), abs=1e-4)
     assert not any(hooks for layer in model.network.context.layers for hooks in [layer._forward_pre_hooks])

@@ -32,6 +32,7 @@ from asr.transcription.transcriber import open_transcriber
 ROOT = Path(__file__).resolve().parents[2]
 ENTER = ROOT / "examples" / "enter.wav"
 SPOKEN = "enter two nine eight one"
+WRITTEN = "Enter two nine eight one."
 LIMITS = Limits(upload_bytes=6 * 2**20, audio_s=150.0, waiting=1, body_s=3.0, idle_s=1.0, live=2)
 
 
@@ -93,10 +94,10 @@ def transcribe(client: openai.OpenAI, file: Any = ENTER, **options: Any) -> Any:
 
 
 def test_json_and_text(client: openai.OpenAI) -> None:
-    assert transcribe(client).text == SPOKEN
-    assert transcribe(client, response_format="text") == SPOKEN + "\n"
+    assert transcribe(client).text == WRITTEN
+    assert transcribe(client, response_format="text") == WRITTEN + "\n"
     log_probs = transcribe(client, include=["logprobs"]).logprobs
-    assert "".join(token.token for token in log_probs) == SPOKEN
+    assert "".join(token.token for token in log_probs) == WRITTEN
     assert all(token.logprob <= 0 and bytes(map(int, token.bytes)).decode() == token.token for token in log_probs)
 
 
@@ -108,13 +109,13 @@ def test_subtitles_are_those_of_the_library(client: openai.OpenAI, format: Any) 
 
 def test_verbose_json_has_what_is_asked_for(client: openai.OpenAI) -> None:
     plain = transcribe(client, response_format="verbose_json")
-    assert (plain.text, plain.language, plain.words) == (SPOKEN, "english", None)
+    assert (plain.text, plain.language, plain.words) == (WRITTEN, "english", None)
     assert plain.duration == pytest.approx(1.815, abs=0.01)
     (segment,) = plain.segments
-    assert segment.text.strip() == SPOKEN
+    assert segment.text.strip() == WRITTEN
     assert segment.avg_logprob < 0
     words = transcribe(client, response_format="verbose_json", timestamp_granularities=["word"], language="en")
-    assert [word.word for word in words.words] == SPOKEN.split()
+    assert [word.word for word in words.words] == WRITTEN.split()
     assert words.segments is None
     assert words.language == "en"
     times = [time for word in words.words for time in (word.start, word.end)]
@@ -124,7 +125,7 @@ def test_verbose_json_has_what_is_asked_for(client: openai.OpenAI) -> None:
 def test_a_stream_ends_with_the_whole_text(client: openai.OpenAI) -> None:
     events = list(transcribe(client, stream=True))
     assert [event.type for event in events] == ["transcript.text.delta", "transcript.text.done"]
-    assert events[0].delta == events[1].text == SPOKEN
+    assert events[0].delta == events[1].text == WRITTEN
 
 
 def test_hot_words_reach_the_search(client: openai.OpenAI) -> None:
@@ -170,7 +171,7 @@ def test_too_much_is_refused(client: openai.OpenAI) -> None:
     with pytest.raises(openai.APIStatusError, match="longer than 150 s") as caught:
         transcribe(client, ("long.wav", noise(160)))
     assert caught.value.status_code == 413
-    assert transcribe(client).text == SPOKEN
+    assert transcribe(client).text == WRITTEN
 
 
 def post(server: Server, body: bytes, length: int) -> bytes:
@@ -211,7 +212,7 @@ def test_a_worker_that_dies_costs_its_request_only(server: Server, client: opena
     thread.join()
     assert [getattr(error, "status_code", None) for error in failures] == [500]
     assert "ended the process that was decoding it" in str(failures[0])
-    assert transcribe(client).text == SPOKEN
+    assert transcribe(client).text == WRITTEN
     assert server.pool.replaced == 1
 
 
@@ -234,7 +235,7 @@ def test_a_full_queue_is_answered_by_429_with_the_time_to_wait(server: Server, c
     assert len(results) == 8
     assert 1 <= len(refused) < 8
     assert all(int(error.response.headers["Retry-After"]) > 0 for error in refused)
-    assert transcribe(client).text == SPOKEN
+    assert transcribe(client).text == WRITTEN
     assert server.pool.waiting == server.pool.busy == 0
 
 

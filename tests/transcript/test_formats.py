@@ -347,3 +347,56 @@ def test_audacity_has_one_label_per_phrase() -> None:
     assert to_audacity(SMALL) == (
         "0.080000\t0.500000\tso <ah>\n1.200000\t1.400000\tq&a\n3661.000600\t3662.500000\tfür\n"
     )
+
+
+READABLE = Transcript(
+    (
+        Word("We", 0.0, 0.2, 0.9, spoken=(Word("we", 0.0, 0.2, 0.9),)),
+        Word(
+            "pay",
+            0.2,
+            0.4,
+            0.9,
+            spoken=(Word("pay", 0.2, 0.4, 0.9),),
+        ),
+        Word(
+            "5%.",
+            0.5,
+            1.1,
+            0.8,
+            ends_sentence=True,
+            spoken=(Word("five", 0.5, 0.7, 0.9), Word("percent", 0.8, 1.1, 0.7)),
+        ),
+        Word("So?", 1.2, 1.4, 0.9, ends_sentence=True, spoken=(Word("so", 1.2, 1.4, 0.9),)),
+    ),
+    3.0,
+    "talk.wav",
+)
+
+
+def test_readable_json_has_both_texts() -> None:
+    parsed = json.loads(to_json(READABLE))
+    assert (parsed["text"], parsed["spoken_text"]) == ("We pay 5%. So?", "we pay five percent so")
+    assert parsed["words"][2]["spoken"] == [
+        {"text": "five", "start_s": 0.5, "end_s": 0.7, "confidence": 0.9},
+        {"text": "percent", "start_s": 0.8, "end_s": 1.1, "confidence": 0.7},
+    ]
+    assert [sentence["text"] for sentence in parsed["sentences"]] == ["We pay 5%.", "So?"]
+    assert [segment["text"] for segment in parsed["segments"]] == [" We pay 5%.", " So?"]
+
+
+def test_readable_ctm_has_the_spoken_words() -> None:
+    assert [line.split()[4] for line in to_ctm(READABLE).splitlines()] == ["we", "pay", "five", "percent", "so"]
+
+
+def test_readable_subtitles_and_text_break_where_sentences_end() -> None:
+    assert to_txt(READABLE) == "We pay 5%.\nSo?\n"
+    assert [lines for *_, lines in parse_vtt(to_vtt(READABLE))] == [["We pay 5%."], ["So?"]]
+
+
+def test_subtitles_break_after_a_comma_rather_than_elsewhere() -> None:
+    text = "sometimes considerable numbers of passengers arrive, however others continue walking together"
+    words = tuple(Word(word, 0.4 * at, 0.4 * at + 0.35, 1.0) for at, word in enumerate(text.split(" ")))
+    shown = [" ".join(lines) for *_, lines in parse_vtt(to_vtt(Transcript(words, 9.0)))]
+    lines = [line for *_, cue in parse_vtt(to_vtt(Transcript(words, 9.0))) for line in cue]
+    assert any(line.endswith("arrive,") for line in [*lines, *shown])

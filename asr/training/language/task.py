@@ -98,7 +98,7 @@ class LanguageTask:
         """The sentences in another order each epoch, cut into windows, `batch` windows for each part."""
         data = self.recipe.data
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.train_set))
-        windows = plan_windows(self.train_set, data.window, order)
+        windows = plan_windows(self.train_set.ends, data.window, order)
         size = data.batch * parts
         return [windows[first : first + size] for first in range(0, len(windows), size)]
 

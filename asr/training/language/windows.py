@@ -94,13 +94,13 @@ def make_tokenizer(text: TextConfig, data: SentencesConfig) -> Tokenizer:
     )
 
 
-def plan_windows(sentences: EncodedSentences, window: int, order: np.ndarray) -> list[list[int]]:
-    """Sentences in the given order, cut into windows that each begin with a sentence.
+def plan_windows(ends: np.ndarray, window: int, order: np.ndarray) -> list[list[int]]:
+    """Sentences, by the ends of each in a text, in the given order, cut into windows that each begin with a sentence.
 
     A window holds the sentences named by a list, as far as they fit; the next one begins with the sentence that did not
     fit whole, unless that began the window, too.
     """
-    lengths = np.diff(sentences.ends, prepend=0)[order]
+    lengths = np.diff(ends, prepend=0)[order]
     ends = np.cumsum(lengths)
     windows, first = [], 0
     while first < len(order):
