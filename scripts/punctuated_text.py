@@ -161,8 +161,8 @@ def main() -> None:
         train.append(line)
     train += REPEATS * (sentences[2 * HELD_OUT_LINES["everyday"] :] + conversations)
     draw.shuffle(train)
-    with lzma.open(arguments.output / "train.txt.xz", "wt", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in train)
+    with lzma.open(arguments.output / "train.txt.xz", "w") as file:
+        file.writelines(f"{line}\n".encode() for line in train)
     print(f"train.txt.xz: {len(train):,} lines, {sum(len(line.split()) for line in train):,} words")
 
 

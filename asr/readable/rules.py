@@ -255,10 +255,10 @@ def date(words: Sequence[str], at: int) -> Written | None:
     if _word(words, month_at) not in MONTHS:
         return None
     day = ordinal(words, start) or _below_32(words, start)
-    if day is None or day.value > 31 or (year_here := _year(words, start)):
-        return (
-            None if day is None or day.value > 31 or not year_here else Written(str(year_here.value), year_here.count)
-        )
+    if day is None or day.value > 31:
+        return None
+    if year := _year(words, start):
+        return Written(str(year.value), year.count)
     year = _year(words, start + day.count)
     is_sure = _word(words, month_at) not in VERB_MONTHS or _word(words, month_at - 1) in DATE_CUES or bool(year)
     is_sure = is_sure or (_word(words, month_at) == "march" and month_at == 0 and ordinal(words, start) is not None)

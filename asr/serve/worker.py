@@ -59,7 +59,7 @@ Message = Ready | Sequence[Word] | Transcript | Failure
 def work(connection: Connection, load: Load) -> None:
     """Transcribe the jobs received, until the connection is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server handles it
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a service manager sends it to all processes, which finish their work
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a service manager sends it to all processes
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         transcriber = load()
         transcriber.transcribe(np.zeros(transcriber.model.description.sample_rate // 2, np.float32))

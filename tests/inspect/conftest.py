@@ -61,7 +61,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Ca
         if (kind, int8) not in files:
             graph = build_graph(model.network.eval(), model.description.to_metadata())
             path = files[kind, int8] = folder / f"{kind}-{int8}.onnx"
-            onnx.save(quantise(graph, input_ranges(model, [speech])) if int8 else graph, path)
+            if int8:
+                graph = quantise(graph, input_ranges(model.network.context, lambda w: model.log_probs([w]), [speech]))
+            onnx.save(graph, path)
         return files[kind, int8]
 
     return export

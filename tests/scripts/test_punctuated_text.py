@@ -9,7 +9,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from punctuated_text import LONGEST, passages, spelled  # noqa: E402
+from punctuated_text import (  # noqa: E402  # pyright: ignore[reportMissingImports]
+    LONGEST,
+    passages,
+    spelled,
+)
 
 
 @pytest.mark.parametrize(

@@ -132,9 +132,15 @@ class PunctuationTask:
             if draw.random() < self.recipe.data.with_pauses:
                 pauses[row, :count] = simulate(marks[row, :count], draw)
         longest = max(1, int(lengths.max()))
-        tensors = (torch.from_numpy(array[:, :longest]) for array in (pieces, pauses, marks, cases))
         names = tuple(f"line {window[0] + 1}" for window in windows) or ("nothing",)
-        return LabelledWindows(*tensors, torch.from_numpy(lengths), names)
+        return LabelledWindows(
+            torch.from_numpy(pieces[:, :longest]),
+            torch.from_numpy(pauses[:, :longest]),
+            torch.from_numpy(marks[:, :longest]),
+            torch.from_numpy(cases[:, :longest]),
+            torch.from_numpy(lengths),
+            names,
+        )
 
     def facts(self) -> dict[str, str]:
         """Network and text in a few words."""
