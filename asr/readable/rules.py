@@ -255,10 +255,9 @@ def date(words: Sequence[str], at: int) -> Written | None:
     if _word(words, month_at) not in MONTHS:
         return None
     day = ordinal(words, start) or _below_32(words, start)
-    if day is None or day.value > 31:
-        return None
-    if year := _year(words, start):
-        return Written(str(year.value), year.count)
+    year = _year(words, start)
+    if day is None or day.value > 31 or year is not None:
+        return Written(str(year.value), year.count) if year and day and day.value <= 31 else None
     year = _year(words, start + day.count)
     is_sure = _word(words, month_at) not in VERB_MONTHS or _word(words, month_at - 1) in DATE_CUES or bool(year)
     is_sure = is_sure or (_word(words, month_at) == "march" and month_at == 0 and ordinal(words, start) is not None)
