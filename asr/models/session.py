@@ -62,6 +62,14 @@ def open_session(path: Path, threads: int, device: Device = "cpu") -> "Inference
     return session
 
 
+def metadata_of(session: "InferenceSession", path: Path) -> dict[str, str]:
+    """The metadata of a model file. Raises ModelError if they are not text."""
+    try:
+        return session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise ModelError(f"Model '{path}' has damaged metadata ({error.reason}): export or copy it again.") from None
+
+
 class OnnxModel:
     """An exported model."""
 
@@ -72,7 +80,7 @@ class OnnxModel:
             ModelError: the file does not exist, is not ONNX, is not from `asr export`, or cannot run on the device.
         """
         self._session = open_session(path, threads, device)
-        self.description = from_metadata(self._session.get_modelmeta().custom_metadata_map, f"'{path}'")
+        self.description = from_metadata(metadata_of(self._session, path), f"'{path}'")
         if device != "cpu" and self.description.precision == "int8":
             raise ModelError(
                 f"Model '{path}' is an int8 model, which does not run on '{device}': give a model that was exported "
