@@ -537,8 +537,8 @@ optimiser: {learning_rate: 1.0e-3}
 training: {epochs: 3}
 augmentation: {speeds: [0.9, 1.0]}
 """
-TRN = b"one two three (s1-a)\ntwo (s1-b)\n{ one / two } three (s2-c)\n"
-CTM = b"a 1 0.0 0.4 one 0.9\na 1 0.5 0.4 two 0.8\nb 1 0.0 0.3 two 1.0\n"
+TRN = b"one two three (s1-a)\ntwo (s1-b)\none three (s2-c)\n"
+CTM = b"s1-a 1 0.0 0.4 one 0.9\ns1-a 1 0.5 0.4 two 0.8\ns1-b 1 0.0 0.3 two 1.0\n"
 KALDI = b"s1-a one two three\ns1-b two\n"
 STM = b";; comment\na 1 s1 0.0 1.0 <o,f0,male> one two\nb 1 s1 0.0 1.0 <o> two\n"
 

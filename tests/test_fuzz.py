@@ -36,6 +36,8 @@ def test_unchanged_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         fuzz.Case("", {"m.jsonl": rows, "s.wav": fuzz.sound()}, ["data", "stats", "m.jsonl"]),
         fuzz.Case("", {"r.yaml": fuzz.RECIPE}, ["recipe", "show", "r.yaml"]),
         fuzz.Case("", {"a.trn": fuzz.TRN, "b.trn": fuzz.TRN}, ["score", "a.trn", "b.trn"]),
+        fuzz.Case("", {"a.trn": fuzz.TRN, "b.ctm": fuzz.CTM}, ["score", "a.trn", "b.ctm"]),
+        fuzz.Case("", {"a.txt": fuzz.KALDI, "b.txt": fuzz.KALDI}, ["score", "a.txt", "b.txt"]),
     ]
     for number, case in enumerate(cases):
         folder = tmp_path / f"{number}" / "case"

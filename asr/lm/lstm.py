@@ -9,7 +9,7 @@ import numpy as np
 from asr.errors import ModelError
 from asr.lm.protocol import END
 from asr.models.description import language_from_metadata
-from asr.models.session import open_session
+from asr.models.session import metadata_of, open_session
 
 State = tuple[np.ndarray, np.ndarray]
 """Outputs and cells of the layers. Shape: both (L, B, H)"""
@@ -30,7 +30,7 @@ class OnnxLanguageModel:
             ModelError: no such file, not ONNX, or not a language model made by `asr export`.
         """
         self._session = open_session(path, threads)
-        self.description = language_from_metadata(self._session.get_modelmeta().custom_metadata_map, f"'{path}'")
+        self.description = language_from_metadata(metadata_of(self._session, path), f"'{path}'")
         shapes = {node.name: node.shape for node in self._session.get_inputs()}
         if "outputs" not in shapes:
             raise ModelError(f"Model '{path}' has no input for the LSTM state: export it again.")

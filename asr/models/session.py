@@ -67,9 +67,17 @@ def open_session(path: Path, threads: int, device: Device = "cpu") -> "Inference
     return session
 
 
+def metadata_of(session: "InferenceSession", path: Path) -> dict[str, str]:
+    """The metadata of a model file. Raises ModelError if they are not text."""
+    try:
+        return session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise ModelError(f"Model '{path}' has damaged metadata ({error.reason}): export or copy it again.") from None
+
+
 def describe(path: Path) -> AcousticDescription | PunctuationDescription:
     """The description in a model file. Raises ModelError like `OnnxModel`."""
-    metadata = open_session(path, threads=1).get_modelmeta().custom_metadata_map
+    metadata = metadata_of(open_session(path, threads=1), path)
     if metadata.get("kind") == PunctuationDescription.kind:
         return punctuation_from_metadata(metadata, f"'{path}'")
     return OnnxModel(path).description
@@ -85,7 +93,7 @@ class OnnxModel:
             ModelError: the file does not exist, is not ONNX, is not from `asr export`, or cannot run on the device.
         """
         self._session = open_session(path, threads, device)
-        self.description = from_metadata(self._session.get_modelmeta().custom_metadata_map, f"'{path}'")
+        self.description = from_metadata(metadata_of(self._session, path), f"'{path}'")
         if device != "cpu" and self.description.precision == "int8":
             raise ModelError(
                 f"Model '{path}' is an int8 model, which does not run on '{device}': give a model that was exported "
