@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("--silence-minutes", type=float, default=0.0)
     parser.add_argument("--speed", type=float, default=1.0)
     given = parser.parse_args()
-    transcriber = asr.load(given.model, threads=1)
+    transcriber = asr.load(given.model, threads=1, plain=True)
     if given.what == "wer":
         wer(transcriber, given.manifests)
     else:

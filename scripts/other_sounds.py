@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("manifests", nargs="+", type=Path)
     given = parser.parse_args()
-    transcriber = asr.load(given.model)
+    transcriber = asr.load(given.model, plain=True)
     print("sound                   words a minute  mean confidence  begins with")
     for name, samples in sounds():
         words = transcriber.transcribe(samples, RATE).words

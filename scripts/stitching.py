@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("manifests", nargs="+", type=Path)
     parser.add_argument("--hours", type=float, default=1.0)
     given = parser.parse_args()
-    transcriber = asr.load(given.model)
+    transcriber = asr.load(given.model, plain=True)
     description = transcriber.model.description
     rate, normalise = description.sample_rate, description.tokenizer.normalise
     read, parts, texts, alone, total = reader(rate), [], [], [], 0.0

@@ -45,13 +45,14 @@ def inspect(
     from asr.cli.progress import bar
     from asr.files import replacing
     from asr.inspect import inspection, numbers, page
+    from asr.readable.options import WritingOptions
     from asr.transcription.transcriber import open_transcriber
 
     if output is None and not as_json:
         raise click.UsageError("Say where to write the page, such as `-o page.html`, or print its numbers with --json.")
     options.check_output(output)
     path = models.find(model)
-    transcriber = open_transcriber(path)
+    transcriber = open_transcriber(path, written=WritingOptions(plain=True))
     waveform = inspection.read(file, transcriber.model.description.sample_rate, start_s=start_s, duration_s=duration_s)
     with bar() as progress:
         inspected = inspection.inspect(path, transcriber, waveform, progress)

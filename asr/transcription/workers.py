@@ -1,6 +1,7 @@
 """Transcribe many recordings in several processes, to use all cores and to survive crashes of native decoders."""
 
 import contextlib
+import ctypes
 import logging
 import multiprocessing
 import os
@@ -404,6 +405,12 @@ def _limit_memory(gib: float | None) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
 
 
+def _die_with_parent() -> None:
+    """On Linux, be killed when the parent is: a process that hangs in a decoder does not notice its closed pipe."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def _work(
     connection: Connection,
     load: Load,
@@ -414,6 +421,7 @@ def _work(
     inherited: Sequence[Connection],
 ) -> None:
     """Transcribe the sources received, until the connection is closed."""
+    _die_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for other in inherited:
         other.close()

@@ -111,7 +111,7 @@ def test_a_shipped_name_means_the_shipped_model(tmp_path: Path, monkeypatch: pyt
     example = Path(__file__).resolve().parents[2] / "examples" / "enter.wav"
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, ["transcribe", "--model", "an4", str(example)])
-    assert (result.exit_code, result.stdout) == (0, "enter two nine eight one\n")
+    assert (result.exit_code, result.stdout) == (0, "Enter two nine eight one.\n")
     assert CliRunner().invoke(main, ["info", "an4"]).exit_code == 0
 
 

@@ -189,7 +189,7 @@ def test_options_are_repeated_in_the_report(smoke_model: Path, noisy_dev: Path, 
     ("arguments", "message"),
     [
         (["--hot-word", "a=b"], "the boost 'b' is not a number"),
-        (["--hot-word", "ß"], "is not one word in the model's alphabet"),
+        (["--hot-word", "ß"], "cannot be written in the model's alphabet"),
         (["--beam", "0", "--hot-word", "a"], "Greedy decoding"),
         (["--lm", "missing.arpa"], "missing.arpa"),
         (["--rescore", "missing.onnx"], "missing.onnx"),
