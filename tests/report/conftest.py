@@ -187,7 +187,7 @@ def until() -> Callable[..., None]:
         deadline = time.monotonic() + 30
         while not page.evaluate(expression):
             assert time.monotonic() < deadline, f"timed out: {expression}"
-            page.wait_for_timeout(20)
+            page.wait_for_timeout(100)
 
     return wait
 

@@ -176,12 +176,15 @@ def test_words_are_highlighted_during_playback(page: Any, made: "Made", until: O
     place = 2
     page.evaluate(WATCH)  # because a word is highlighted for a moment only
     words.nth(place).click()  # plays from there
-    until(page, f"watched.some(([word]) => word === {place + 1})")
+    until(page, "watched.length >= 3")  # a busy machine draws too few frames to show every word
     watched = page.evaluate("watched")
-    assert [number for number, _, _ in watched][:2] == [place, place + 1]
-    word = utterance["recognised"][place + 1]
-    assert word["start_s"] <= watched[1][1] < word["end_s"] + 0.5
-    assert all(count == 1 for _, _, count in watched)
+    numbers = [number for number, _, _ in watched]
+    assert numbers[0] == place
+    assert numbers == sorted(set(numbers))
+    for number, time_s, count in watched:
+        word = utterance["recognised"][number]
+        assert word["start_s"] <= time_s < word["end_s"] + 0.5
+        assert count == 1
     page.evaluate("document.querySelector('audio').pause()")
     assert page.evaluate("document.querySelector('audio').duration") == pytest.approx(utterance["duration_s"], abs=0.02)
 
