@@ -21,9 +21,6 @@ from asr.recipe.files import recipe_from_tree
 from asr.text import CharTokenizer
 from asr.training import checkpoint
 from asr.transcription.transcriber import Transcriber
-from tests.report.conftest import browser, open_page, until
-
-__all__ = ["browser", "open_page", "until"]
 
 KINDS: tuple[CellKind, ...] = get_args(CellKind)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -1,8 +1,6 @@
 """Reports of an invented recogniser, with times, confidences and tones as audio; and a browser."""
 
-import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -149,64 +147,3 @@ def make_report() -> Callable[..., Made]:
 def made() -> Made:
     """60 utterances; the 10 with the most errors have audio."""
     return make(60, media=10)
-
-
-class Opened:
-    """A page in the browser, with its console messages, errors and external requests."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        self.problems: list[str] = []
-        page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("request", lambda request: self._request(request.url))
-
-    def _request(self, url: str) -> None:
-        if not url.startswith(("file:", "blob:", "data:")):
-            self.problems.append(f"a request to {url}")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Headless Chromium."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (the extra `dev`)")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    """Wait until a JavaScript expression is true; Playwright's own function violates the page's security policy."""
-
-    def wait(page: Any, expression: str) -> None:
-        deadline = time.monotonic() + 30
-        while not page.evaluate(expression):
-            assert time.monotonic() < deadline, f"timed out: {expression}"
-            page.wait_for_timeout(100)
-
-    return wait
-
-
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Open a file offline; at the end of the test, it must have caused no errors and no requests."""
-    opened = []
-
-    def start(path: Path, fragment: str = "") -> Any:
-        context = browser.new_context(offline=True, viewport={"width": 1200, "height": 900})
-        opened.append((context, Opened(context.new_page())))
-        page = opened[-1][1].page
-        page.set_default_timeout(30_000)
-        page.goto(f"{path.as_uri()}{fragment}")
-        return page
-
-    yield start
-    problems = [problem for _, page in opened for problem in page.problems]
-    for context, _ in opened:
-        context.close()
-    assert not problems
