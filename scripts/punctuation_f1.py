@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asr.readable.labels import CAPITAL, LOWER, MARKS, LabelledWord, parse
+from asr.readable.labels import CAPITAL, LOWER, MARKS, LabelledWord, case_of, parse
 from asr.readable.pauses import UNKNOWN
 from asr.readable.punctuator import Punctuator
 from asr.readable.writing import Writing
@@ -45,8 +45,10 @@ class WithoutPauses:
 def by_model(punctuator: Punctuator | WithoutPauses, words: Sequence[Word]) -> list[LabelledWord]:
     """The labels that a model gives."""
     writing = Writing(punctuator, numbers=False)  # pyright: ignore[reportArgumentType]
-    labelled = parse(" ".join(word.text for word in writing.write(words)))
-    assert [word.text for word in labelled] == [word.text for word in words]
+    labelled = []
+    for word, spoken in zip(writing.write(words), words, strict=True):
+        mark = MARKS.index(word.text[-1]) if word.text[-1] in MARKS else 0
+        labelled.append(LabelledWord(spoken.text, mark, case_of(word.text)))
     return labelled
 
 

@@ -112,7 +112,7 @@ class PunctuationTask:
         part: tuple[int, int],
         skip: Mapping[str, str],
     ) -> Iterator[LabelledWindows]:
-        """In some windows there are pauses, simulated anew each epoch."""
+        """In some windows there are simulated pauses, others each epoch."""
         number, parts = part
         for position, windows in enumerate(plan[first:], start=first):
             draw = np.random.default_rng([self.recipe.seed, epoch, position, number])
