@@ -131,7 +131,7 @@ def test_a_stream_ends_with_the_whole_text(client: openai.OpenAI) -> None:
 def test_hot_words_reach_the_search(client: openai.OpenAI) -> None:
     """A boosted word that sounds alike is preferred."""
     assert transcribe(client, extra_body={"keywords": ["to"]}, response_format="text") == "Enter to nine eight one.\n"
-    with pytest.raises(openai.BadRequestError, match="hot word '7' is not one word"):
+    with pytest.raises(openai.BadRequestError, match="hot word '7' cannot be written"):
         transcribe(client, extra_body={"keywords": ["7"]})
 
 

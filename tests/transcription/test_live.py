@@ -25,7 +25,7 @@ def example(name: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def transcriber() -> asr.Transcriber:
-    return asr.load("english", threads=1)
+    return asr.load("english", threads=1, plain=True)
 
 
 @pytest.fixture(scope="module")
