@@ -49,7 +49,7 @@ def contents(out: Path) -> dict[str, bytes]:
 
 
 def is_unfinished(name: str) -> bool:
-    return bool(re.search(r"\\.partial\\.\w+$|(^|/)\\.asr-[0-9a-f]+\\.tmp$", name))
+    return bool(re.search(r"\.partial\.\w+$|(^|/)\.asr-[0-9a-f]+\.tmp$", name))
 
 
 def inodes(out: Path) -> dict[str, int]:

@@ -54,7 +54,7 @@ JITTER_S = 0.004
 """Largest difference between timestamps that is no jump: containers round them to milliseconds."""
 
 LONGEST_GAP_S = 6 * 3600.0
-"""A longer gap between timestamps is taken for a damaged one."""
+"""A longer gap between timestamps, or one longer than the whole file is stated to be, is taken for a damaged one."""
 
 LONG_HEADERS = (b"RIF", b"RF64", b"riff", b"FORM", b"caff", b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3", b"0&\xb2u")
 LONG_HEADER_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
@@ -199,7 +199,13 @@ def _offset(container: "InputContainer", track: "AudioStream") -> int:
     """How many samples after the beginning of the container, which is that of its picture, the track begins."""
     offset_s = float((track.start_time or 0) * (track.time_base or 0)) - (container.start_time or 0) / 1e6
     rate = track.codec_context.sample_rate
-    return round(offset_s * rate) if GAP_S < offset_s < LONGEST_GAP_S else 0
+    return round(offset_s * rate) if GAP_S < offset_s < _longest_gap_s(container) else 0
+
+
+def _longest_gap_s(container: "InputContainer") -> float:
+    """A jump of the timestamps by this or more is damage: files that state their duration are not longer than that."""
+    duration_s = (container.duration or 0) / 1e6
+    return min(LONGEST_GAP_S, duration_s + GAP_S) if duration_s > 0 else LONGEST_GAP_S
 
 
 def _ffmpeg_blocks(  # noqa: PLR0917
@@ -228,7 +234,7 @@ def _av_blocks(  # noqa: PLR0917
     rate, position = track.codec_context.sample_rate, 0
     limit = min(frames or math.inf, math.inf if stop is None else stop)
     can_seek = bool(frames and start > offset)
-    gaps = _Gaps(float(track.time_base or 0), rate)
+    gaps = _Gaps(float(track.time_base or 0), rate, _longest_gap_s(cast("InputContainer", track.container)))
     for frame in _av_frames(name, track, start - offset - rate if can_seek else 0):
         if frame.sample_rate != rate:
             raise AudioError(
@@ -259,8 +265,9 @@ class _Gaps:
     Only jumps from one frame to the next count, so that clocks which drift are no gaps. Many small jumps add up.
     """
 
-    def __init__(self, tick_s: float, rate: int) -> None:
-        self._tick_s, self._rate = tick_s, rate
+    def __init__(self, tick_s: float, rate: int, longest_s: float) -> None:
+        """A jump of `longest_s` or more is a damaged timestamp."""
+        self._tick_s, self._rate, self._longest_s = tick_s, rate, longest_s
         self._expected_s: float | None = None
         self._missing_s = 0.0
 
@@ -271,7 +278,7 @@ class _Gaps:
         begin_s, expected_s = frame.pts * self._tick_s, self._expected_s
         self._expected_s = begin_s + frame.samples / self._rate
         jump_s = 0.0 if expected_s is None else begin_s - expected_s
-        if abs(jump_s) < JITTER_S or not -GAP_S < jump_s < LONGEST_GAP_S:
+        if abs(jump_s) < JITTER_S or not -GAP_S < jump_s < self._longest_s:
             return 0
         self._missing_s = max(0.0, self._missing_s + jump_s)
         if self._missing_s < GAP_S:

@@ -82,7 +82,7 @@ class LazyGroup(click.Group):
         """Run the command and report a user error as one sentence with exit status 1."""
         try:
             return super().invoke(ctx)
-        except (AsrError, ImportError, OSError) as error:
+        except (AsrError, ImportError, OSError, MemoryError) as error:
             raise _as_click_error(error, f"`asr {ctx.invoked_subcommand}`") from error
 
 
@@ -90,6 +90,8 @@ def _as_click_error(error: Exception, what: str) -> Exception:
     """Convert a domain error into a click error; the only place that does."""
     if isinstance(error, AsrError):
         return click.ClickException(printable(str(error)))
+    if isinstance(error, MemoryError):
+        return click.ClickException(f"{what} needs more memory than there is: give it less to do at once.")
     if isinstance(error, BrokenPipeError):
         return error  # click exits quietly on a closed pipe
     if isinstance(error, ModuleNotFoundError):

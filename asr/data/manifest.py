@@ -83,6 +83,8 @@ def _parse(line: bytes, where: str) -> Row:
         raise DataError(
             f"{where}, column {error.colno}: this is not JSON ({error.msg}); each line must be one object."
         ) from error
+    except RecursionError:
+        raise DataError(f"{where}: JSON is nested too deeply; a row is an object with simple values.") from None
     if not isinstance(row, dict):
         raise DataError(f"{where}: a row must be an object, {{...}}, not {_kind(row)}.")
     return row

@@ -191,6 +191,8 @@ def _expand(words: list[str], counts: list[int], steps: int, arrays: dict[str, n
     first = 1
     for order, count in enumerate(counts[1:], start=2):
         children = arrays[f"children{order - 1}"].astype(np.int64)
+        if children.sum() != count:  # before as many are allocated
+            raise ValueError(f"{children.sum():,} {order}-grams instead of {count:,}")
         parent = np.repeat(np.arange(first, first + len(children)), children)
         total = np.cumsum(arrays[f"gap{order}"], dtype=np.int64)
         before = np.r_[0, total][np.cumsum(children) - children]  # sum of the gaps of all previous parents

@@ -31,7 +31,10 @@ class Part:
 
     @property
     def perplexity(self) -> float:
-        return math.exp(-self.log_prob / self.tokens)
+        try:
+            return math.exp(-self.log_prob / self.tokens)
+        except OverflowError:  # a model that excludes its text
+            return math.inf
 
     @property
     def bits_per_word(self) -> float:

@@ -8,7 +8,7 @@ error that suggests the nearest known one.
 import difflib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -134,7 +134,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value if not key.tag.endswith(":merge")]
-        for key, count in Counter(keys).items():
+        for key, count in Counter(key for key in keys if isinstance(key, Hashable)).items():
             if count > 1:
                 raise ValueError(f"`{key}` occurs twice in a section, from line {node.start_mark.line + 1} on")
         return super().construct_mapping(node, deep)

@@ -126,6 +126,8 @@ def _with_unique_names(inputs: list[Input]) -> list[Input]:
         )
     by_name: dict[str, Input] = {}
     for recording in inputs:
+        if recording.problem:  # nothing is written for it
+            continue
         if recording.name in by_name:
             raise AsrError(
                 f"'{by_name[recording.name].source}' and '{recording.source}' would both be written to "

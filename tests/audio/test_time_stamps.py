@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
+import audio_corpus
 import numpy as np
 import pytest
 from signals import RATE, sine
@@ -85,6 +86,13 @@ def test_a_track_that_begins_after_the_picture_keeps_its_times(container: str, c
     assert duration_s(data) == pytest.approx(4.5, abs=0.2)
     (later,) = onsets_s(load(data, RATE, offset_s=2.5, duration_s=1.8)[: RATE * 18 // 10])[1:]
     assert later == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_gap_that_is_longer_than_the_whole_file_is_damage() -> None:
+    """682 bytes of FLV with one damaged timestamp were 4.7 hours of silence."""
+    data = audio_corpus.case(300_900).data
+    assert len(data) < 1000 and duration_s(data) < 5
+    assert len(load(data, RATE)) < 5 * RATE
 
 
 def test_time_stamps_without_gaps_add_nothing() -> None:

@@ -59,6 +59,12 @@ def test_an_os_error_with_a_file_names_it(monkeypatch: pytest.MonkeyPatch) -> No
     assert sentence == "Error: '/x/y' cannot be read or written (Permission denied): choose another path.\n"
 
 
+def test_missing_memory_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, MemoryError()) == (
+        "Error: `asr info` needs more memory than there is: give it less to do at once.\n"
+    )
+
+
 def test_renamed_options_are_accepted_and_hidden() -> None:
     wav = str(ROOT / "examples" / "enter.wav")
     texts = [

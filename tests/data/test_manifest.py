@@ -140,6 +140,7 @@ def test_blank_lines_and_a_byte_order_mark_are_skipped(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
+        ("[" * 100_000, ": JSON is nested too deeply; a row is an object with simple values"),
         ("{'text': 1}", ", column 2: this is not JSON (Expecting property name enclosed in double quotes); each line"),
         (b'{"text": "\xe9"}', ": this is not UTF-8 text; save the file as UTF-8."),
         ([1], ": a row must be an object, {...}, not a list."),

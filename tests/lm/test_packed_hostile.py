@@ -106,6 +106,26 @@ def test_content_of_another_size_than_stated_is_not_unpacked_further() -> None:
         packed.loads(made(header, content), "it")
 
 
+def test_more_children_than_stated_are_not_allocated(mapped: bytes) -> None:
+    """A small file could have asked for 2 GB of 2-grams."""
+    data = packed.dumps(packed.loads(mapped, "it"))
+    header, start = header_of(data)
+    contents = []
+    for entry in header["arrays"]:
+        start += -start % packed.ALIGNMENT
+        contents.append(data[start : start + entry["bytes"]])
+        start += entry["bytes"]
+        if entry["name"] == "children1":
+            children = np.full(entry["items"], 2**32 - 1, np.uint32)
+            contents[-1] = lzma.compress(children.tobytes())
+            entry["bytes"] = len(contents[-1])
+    changed = packed.MAGIC + json.dumps(header).encode() + b"\n"
+    for content in contents:
+        changed += bytes(-len(changed) % packed.ALIGNMENT) + content
+    with pytest.raises(ModelError, match=r"21,474,836,475 2-grams instead of 4"):
+        packed.loads(changed, "it")
+
+
 @pytest.mark.parametrize("header", [b"[" * 60_000 + b"]" * 1000, b"{}", b"5", b'{"order": 1e400}', b"\xff"])
 def test_a_header_that_is_none_is_refused(header: bytes) -> None:
     with pytest.raises(ModelError, match="is a damaged n-gram model"):

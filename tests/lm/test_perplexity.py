@@ -11,7 +11,7 @@ from asr.errors import DataError
 from asr.lm import packed
 from asr.lm.estimation.train_ngram import train
 from asr.lm.ngram import Ngram
-from asr.lm.perplexity import measure, measure_speller
+from asr.lm.perplexity import Part, measure, measure_speller
 from asr.lm.trie import Level, build
 from asr.text import CharTokenizer
 
@@ -116,3 +116,7 @@ def test_a_text_without_a_known_word(unigrams: Ngram, tmp_path: Path) -> None:
         DataError, match=r"none of the 2 words, such as 'ZWEI'; give text normalised like the training text, or --norm"
     ):
         measure(unigrams, [tmp_path / "text"])
+
+
+def test_a_text_that_a_model_excludes_has_an_infinite_perplexity() -> None:
+    assert Part(1, 1, -1000.0).perplexity == math.inf

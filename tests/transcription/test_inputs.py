@@ -80,3 +80,15 @@ def test_names_that_remain_duplicates_are_refused(tree: Path) -> None:
 def test_a_list_may_begin_with_a_byte_order_mark(tree: Path) -> None:
     (tree / "list.txt").write_bytes(b"\xef\xbb\xbfcalls/a.wav\r\n")
     assert [recording.source for recording in expand([], "list.txt")] == ["calls/a.wav"]
+
+
+def test_paths_that_are_too_long_are_named_in_short(tree: Path) -> None:
+    (tree / "list.txt").write_text("x.wav\na" + "b" * 100_000 + "\n")
+    _, second = expand([], str(tree / "list.txt"))
+    assert "is no path: it has 100,001 characters" in second.problem and len(second.problem) < 150
+
+
+def test_recordings_that_do_not_exist_take_no_name(tree: Path) -> None:
+    """Nothing is written for them, so that they are no reason to refuse others."""
+    recordings = expand(["x.wav", "./x.wav"])
+    assert len(recordings) == 2 and all("does not exist" in recording.problem for recording in recordings)
