@@ -20,6 +20,7 @@ from asr import models
 from asr.decoding.beam.search import BeamSearch
 from asr.inspect import inspection
 from asr.inspect.inspection import Inspection
+from asr.readable.options import WritingOptions
 from asr.transcription.transcriber import Transcriber, open_transcriber
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,7 +124,7 @@ def save(figure: Any, name: str) -> None:
 def main() -> None:
     OUT.mkdir(exist_ok=True)
     path = models.find("english")
-    transcriber = open_transcriber(path)
+    transcriber = open_transcriber(path, written=WritingOptions(plain=True))
     waveform = inspection.read(str(EXAMPLE), transcriber.model.description.sample_rate)
     found = inspection.inspect(path, transcriber, waveform)
     drawings: tuple[Callable[[Inspection], None], ...] = (sound, maps, gates, letters)

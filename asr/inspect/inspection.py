@@ -59,6 +59,7 @@ class Inspection:
     """Root mean square difference between these and those of `trace`."""
     letters: list[Letter]
     words: Sequence[Word]
+    """As the search found them, without punctuation."""
     tokens: list[int]
     """The tokens of the best path, each once."""
     behaviours: list[tuple[Behaviour, Behaviour]]
@@ -123,7 +124,7 @@ def inspect(path: Path, transcriber: Transcriber, waveform: np.ndarray, progress
     description = model.description
     tokenizer, shift_s = description.tokenizer, description.frame_shift_s
     loaded = network.load(path)
-    words = transcriber.transcribe(waveform).words
+    words = transcriber.transcribe(waveform).spoken
     levelled, _ = Leveller(DEFAULT, description.sample_rate)(waveform)
     (log_probs,) = model.log_probs([levelled])
     trace = network.run(loaded, levelled)
