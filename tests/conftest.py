@@ -15,7 +15,7 @@ import pytest
 
 # A busy thread pool beside another one slows torch a hundredfold on few cores; sleeping threads do not.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; programs that tests start inherit it
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; the programs started here inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 CACHE = tempfile.TemporaryDirectory(prefix="asr-cache-")
 """In the place of the user's own, which toys should not fill."""
