@@ -15,7 +15,8 @@ import pytest
 
 # A busy thread pool beside another one slows torch a hundredfold on few cores; sleeping threads do not.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; the programs started here inherit it
+# Ignored in the background of a shell, which the programs that are started here inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 CACHE = tempfile.TemporaryDirectory(prefix="asr-cache-")
 """In the place of the user's own, which toys should not fill."""
