@@ -658,15 +658,14 @@ def work(kind: str, numbers: Sequence[int]) -> None:
     with os.fdopen(os.dup(1), "w") as out, tempfile.TemporaryDirectory() as root:
         os.environ["XDG_CACHE_HOME"] = str(Path(root) / "cache")
         folder = Path(root) / "cases" / "case"
+        _compile(folder)
         for number in numbers:
             current = case(kind, number)
-            folder.mkdir(parents=True)
-            os.chdir(folder)
             peak_mb(reset=True)
             start_s = time.process_time()
             signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)  # SIGPROF ends the process at any point
             try:
-                outcome, detail = attempt(current, folder)
+                outcome, detail = _attempt_in(folder, current)
             except Exception as error:
                 outcome, detail = "wrong", f"in this program: {type(error).__name__}: {error}"
             signal.setitimer(signal.ITIMER_PROF, 0)
@@ -675,9 +674,29 @@ def work(kind: str, numbers: Sequence[int]) -> None:
                 outcome, detail = "wrong", f"{peak:.0f} MB of memory"
             verdict = Verdict(number, current.kind, outcome, detail, 0.0, time.process_time() - start_s, peak)
             print(json.dumps(asdict(verdict)), file=out, flush=True)
-            os.chdir(root)
-            shutil.rmtree(folder)
             gc.collect()  # errors hold what their functions held
+
+
+def _attempt_in(folder: Path, current: Case) -> tuple[str, str]:
+    """Run a command in a folder that is made for it."""
+    folder.mkdir(parents=True)
+    os.chdir(folder)
+    try:
+        return attempt(current, folder)
+    finally:
+        os.chdir("/")
+        shutil.rmtree(folder)
+
+
+def _compile(folder: Path) -> None:
+    """Let numba compile what it has not yet, which can take longer than a case may."""
+    files = {"m.onnx": model().SerializeToString(), "s.wav": sound(), "l.bin": ARPA, "t.txt": TEXT}
+    for command in (
+        ["transcribe", "-m", "m.onnx", "s.wav", "--lm", "l.bin", "--beam", "8"],
+        ["align", "-m", "m.onnx", "s.wav", "t.txt"],
+        ["lm", "perplexity", "l.bin", "t.txt"],
+    ):
+        _attempt_in(folder, Case("unchanged", files, command))
 
 
 def tried(kind: str, numbers: Sequence[int]) -> Iterator[Verdict]:
