@@ -10,7 +10,7 @@ import pytest
 import asr
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-SPOKEN = "enter two nine eight one"
+SPOKEN = "Enter two nine eight one."
 
 
 @pytest.fixture(scope="module")
