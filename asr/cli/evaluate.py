@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from asr.models.session import LogProbModel
+    from asr.readable.writing import Writing
+    from asr.report.evaluate import Evaluated
     from asr.scoring.wer import Score
     from asr.text import Tokenizer
 
@@ -41,6 +43,7 @@ MEDIA = 50
 )
 @options.decoding
 @options.align
+@options.readable
 @options.max_wer
 @unusable.skip_bad
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the table.")
@@ -54,6 +57,7 @@ def evaluate(
     output_dir: Path | None,
     media: int,
     rule: Rule,
+    readable: bool,
     max_wer: float | None,
     skip_bad: bool,
     as_json: bool,
@@ -67,6 +71,9 @@ def evaluate(
     settings tuned by `asr tune`, otherwise greedy. References are normalised to the model's alphabet.
 
     Audio that cannot be read is left out and named; if that is more than 1 % of the utterances, the exit status is 1.
+
+    --readable also scores the text as `asr transcribe` writes it, with punctuation, capitals and numbers: the WER of
+    the words as written, and F1 of each mark and of capitals. It needs references that are written so.
 
     -o writes a report: an HTML page that shows every error and works offline (its spectrograms need the extra
     `report`), a Markdown summary, all results as JSON, and trn files for sclite.
@@ -85,7 +92,6 @@ def evaluate(
     from asr.parallel import cores
     from asr.report import evaluate as evaluation
     from asr.report import output_folder
-    from asr.scoring.summary import render
 
     model, manifests = _with_default_model(model, manifests)
     if output_dir is not None:
@@ -98,6 +104,7 @@ def evaluate(
     if decoder.remark:
         click.echo(f"Note: {decoder.remark}", err=True)
     test_corpora = corpora.read(manifests)
+    writing = _writing(loaded, decoding) if readable else None
     result = None
     with bar() as progress:
         evaluated = evaluation.evaluate(
@@ -105,12 +112,13 @@ def evaluate(
             test_corpora,
             decoder,
             rule=rule,
+            writing=writing,
             threads=threads,
             progress=progress,
         )
-        score = evaluated.score
         if as_json or keep or output_dir is not None:
-            result = evaluation.report(evaluated, given=model, command=_command(model, manifests, rule, decoding))
+            command = _command(model, manifests, rule, decoding, readable=readable)
+            result = evaluation.report(evaluated, given=model, command=command)
             if output_dir is not None:
                 gallery = evaluation.media(loaded, evaluated, media, progress)
                 output_folder.write_report(output_dir, result, gallery)
@@ -119,12 +127,7 @@ def evaluate(
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
-        click.echo(f"{render(score)}\nDecoding: {decoder.about}.")
-        if decoding.hot_words:
-            click.echo(_hot_word_recall(loaded.description.tokenizer, score, decoding.hot_words))
-        duration_s = evaluated.duration_s
-        speed = f"{duration_s / evaluated.elapsed_s:.0f} times real time"
-        click.echo(f"{duration_s:,.0f} s of audio in {evaluated.elapsed_s:.1f} s: {speed}.")
+        _print(evaluated, decoding.hot_words)
         if output_dir is not None:
             click.echo(f"Report: {output_dir / 'index.html'}")
         if keep:
@@ -132,7 +135,34 @@ def evaluate(
     total = len(evaluated.utterances) + len(evaluated.unusable)
     remedy = "The scores are of the others: fix or remove these"
     unusable.report(evaluated.unusable, total, remedy, skip_bad=skip_bad)
-    options.check_max_wer(score, max_wer)
+    options.check_max_wer(evaluated.score, max_wer)
+
+
+def _print(evaluated: "Evaluated", hot_words: "Iterable[str]") -> None:
+    """The table, how the text was decoded, and how fast."""
+    from asr.evaluation.readable import render as render_readable
+    from asr.scoring.summary import render
+
+    click.echo(f"{render(evaluated.score)}\nDecoding: {evaluated.decoding}.")
+    if evaluated.readable is not None:
+        click.echo(f"\n{render_readable(evaluated.readable)}\n")
+    if hot_words:
+        click.echo(_hot_word_recall(evaluated.description.tokenizer, evaluated.score, hot_words))
+    duration_s = evaluated.duration_s
+    speed = f"{duration_s / evaluated.elapsed_s:.0f} times real time"
+    click.echo(f"{duration_s:,.0f} s of audio in {evaluated.elapsed_s:.1f} s: {speed}.")
+
+
+def _writing(model: "LogProbModel", decoding: DecodingOptions) -> "Writing":
+    """What writes the words of the model readably."""
+    from asr.transcription.transcriber import open_writing
+
+    if (writing := open_writing(model.description, decoding)) is None:
+        raise click.UsageError(
+            f"--readable needs a model in the language of the punctuation model, but {model.description.name!r} has "
+            "another alphabet."
+        )
+    return writing
 
 
 def _hot_word_recall(tokenizer: "Tokenizer", score: "Score", words: "Iterable[str]") -> str:
@@ -168,9 +198,10 @@ def load(model: str) -> "LogProbModel":
     return OnnxModel(models.find(model), threads=1)
 
 
-def _command(model: str, manifests: "Sequence[Path]", rule: Rule, decoding: DecodingOptions) -> str:
+def _command(model: str, manifests: "Sequence[Path]", rule: Rule, decoding: DecodingOptions, *, readable: bool) -> str:
     """The command that reproduces the numbers of a report."""
     import shlex
 
     words = ["asr", "evaluate", model, *map(str, manifests), *(() if rule == "fewest" else ("--align", rule))]
+    words += ["--readable"] if readable else []
     return shlex.join(words + decoding.command_line())

@@ -104,6 +104,10 @@ def normalisation(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_normalisation
 
 
+readable = click.option(
+    "--readable", is_flag=True, help="Score punctuation and capitals, too, which the references must have."
+)
+
 max_wer = click.option(
     "--max-wer",
     type=click.FloatRange(min=0),

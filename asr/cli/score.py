@@ -23,6 +23,7 @@ from asr.scoring.wer import score as score_texts
     help="Write index.html, report.json, report.md, ref.trn and hyp.trn to this folder.",
 )
 @options.align
+@options.readable
 @options.normalisation
 @options.max_wer
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; rates are fractions (0.05 for 5 %).")
@@ -32,6 +33,7 @@ def score(
     *,
     output_dir: Path | None,
     rule: Rule,
+    readable: bool,
     normalisation: Normalisation,
     max_wer: float | None,
     as_json: bool,
@@ -47,6 +49,9 @@ def score(
     Words of an utterance with an empty reference are insertions, with an empty hypothesis deletions. Errors are summed
     over all utterances. Character errors always use the fewest edits; spaces count as characters.
 
+    --readable also scores the F1 of each punctuation mark and of capitals, in the texts as they are, whatever else is
+    normalised.
+
     -o writes the report of `asr evaluate`, without audio: an HTML page that shows every error and works offline, and
     what `asr compare` reads.
 
@@ -54,6 +59,8 @@ def score(
     Example:
       asr score reference.txt hypothesis.txt -o report
     """
+    from asr.evaluation.readable import render as render_readable
+    from asr.evaluation.readable import score_readable
     from asr.report import output_folder
     from asr.report import texts as text_report
     from asr.report.document import origin
@@ -63,7 +70,13 @@ def score(
     given = read_pair(reference, hypothesis)
     texts = given.changed(normalisation.change)
     result = score_texts(texts.references, texts.hypotheses, ids=texts.ids, speakers=texts.speakers, rule=rule)
-    click.echo(json.dumps(report(result), indent=2) if as_json else render(result))
+    written = None
+    if readable:
+        written = score_readable(given.references, given.hypotheses, ids=given.ids, speakers=given.speakers)
+    if as_json:
+        click.echo(json.dumps(report(result) | ({"readable": written.to_dict()} if written else {}), indent=2))
+    else:
+        click.echo(render(result) + (f"\n\n{render_readable(written)}" if written else ""))
     if output_dir is not None:
         document = text_report.build(
             given,
@@ -71,15 +84,17 @@ def score(
             reference=reference,
             hypothesis=hypothesis,
             normalisation=normalisation,
-            origin=origin(_command(reference, hypothesis, rule, normalisation)),
+            readable=written,
+            origin=origin(_command(reference, hypothesis, rule, normalisation, readable=readable)),
         )
         output_folder.write_report(output_dir, document)
         click.echo(f"Report: {output_dir / 'index.html'}", err=as_json)
     options.check_max_wer(result, max_wer)
 
 
-def _command(reference: Path, hypothesis: Path, rule: Rule, normalisation: Normalisation) -> str:
+def _command(reference: Path, hypothesis: Path, rule: Rule, normalisation: Normalisation, *, readable: bool) -> str:
     """The command that reproduces the numbers of a report."""
     words = ["asr", "score", str(reference), str(hypothesis)]
     words += [] if rule == "fewest" else ["--align", rule]
+    words += ["--readable"] if readable else []
     return shlex.join(words + {ENGLISH: ["--normalise"], LOWER_CASE: ["--ignore-case"], UNCHANGED: []}[normalisation])

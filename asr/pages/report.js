@@ -47,6 +47,7 @@ function drawSummary() {
         { label: `WER ${percent(words.rate)}, interval ${range(interval)}; CER ${percent(characters.rate)}, interval ${range(characters.interval)}` }),
       table),
     el("p", { class: "soft small" }, "95 % interval: of the intervals of 100 such tests, about 95 contain the rate on all speech of this kind. ", report.summary.remarks.join(" ")));
+  if (report.readable) byId("summary-body").append(...readable(report.readable));
   const audio = report.speed ? `, ${minutes(report.speed.duration_s)} of audio` : "";
   const names = [report.model, ...report.corpora].map(({ name }) => el("bdi", {}, breakable(name)));
   const heading = names.flatMap((name, place) => [["", " on ", " and "][Math.min(place, 2)], name]);
@@ -55,6 +56,17 @@ function drawSummary() {
   document.querySelector("h1").replaceChildren(...[shown].flat());
   if (button) document.querySelector("h1").after(button);
   byId("subtitle").textContent = [`${plural(utterances, "utterance")}, ${count(words.reference)} words${audio}`, report.decoding, report.origin.created.slice(0, 10)].filter(Boolean).join(" · ");
+}
+
+/** The score of text with punctuation and capitals. */
+function readable({ words, labels }) {
+  const row = (name, rate, ends, counts) => [name, rate === null ? "–" : percent(rate), ends ? range(ends) : "–", ...counts.map(count)];
+  const right = words.reference - words.substitutions - words.deletions;
+  return [el("h3", {}, "Readable text"),
+    el("p", { class: "soft small" }, "Words as they are written, where a wrong mark or capital makes a word wrong, and F1 of each mark and of capitals: the harmonic mean of the share of those written that are right and the share of those in the references that are found."),
+    plainTable("Readable text", ["", "rate", "95 % interval", "right", "written", "in references"], [
+      row("words (WER)", words.rate, words.interval, [right, right + words.substitutions + words.insertions, words.reference]),
+      ...labels.map((one) => row(`${one.label} (F1)`, one.f1, one.interval, [one.correct, one.predicted, one.reference]))])];
 }
 
 /** What the word error rate and its interval mean, for someone who has never seen one. */

@@ -23,6 +23,8 @@
 - `calibration`: of the word confidence: `words`, `correct`, `confidence` (mean), `error` (expected calibration error),
   `auc`, and `bins`, each `low`, `high`, `words`, `correct`, `confidence`, `accuracy`, `interval`; null when no word was
   recognised
+- `readable`: of `--readable`, else null: `words`, written with punctuation and capitals, as in `summary`; `labels`, an
+  array of `label` (a mark, or "capitals"), `f1`, `interval` (`low`, `high`), `correct`, `predicted`, `reference`
 - `corpora`: `name`, `manifest`, `utterances`, `duration_s`
 - `utterances`: in the manifests' order: `id`, `corpus`, `speaker`, its `gender`, `age` and `accent`, `duration_s`,
   `text` (as in the manifest), `reference`, `hypothesis`, `words` and `characters` (`rate`, `errors`, `substitutions`,
@@ -78,6 +80,7 @@ def build(
     normalisation: Mapping[str, Any],
     speed: Mapping[str, Any] | None,
     calibration: Mapping[str, Any] | None,
+    readable: Mapping[str, Any] | None = None,
     manifests: Mapping[str, str],
     origin: Mapping[str, str],
 ) -> Document:
@@ -112,6 +115,7 @@ def build(
         "word_errors": [asdict(error) for error in errors[:MAX_WORD_ERRORS]],
         "word_errors_distinct": len(errors),
         "calibration": calibration and dict(calibration),
+        "readable": readable and dict(readable),
         "corpora": [_corpus(name, manifest, details) for name, manifest in manifests.items()],
         "utterances": [
             scored.to_dict()

@@ -9,11 +9,13 @@ from asr.data.manifest import Utterance
 from asr.decoding.decoder import Decoder
 from asr.errors import DataError
 from asr.evaluation.corpora import Corpus
+from asr.evaluation.readable import ReadableScore, check, score_readable
 from asr.evaluation.recognition import Unusable, reader, recognise, score_transcripts
 from asr.models.description import AcousticDescription
 from asr.models.session import LogProbModel
 from asr.parallel import cores
 from asr.progress import Progress, silent
+from asr.readable.writing import Writing
 from asr.report import recognised
 from asr.report.document import Document, origin
 from asr.report.media import Gallery, gallery
@@ -50,6 +52,8 @@ class Evaluated:
     """The description of the model."""
     decoding: str
     """Description of the decoding."""
+    readable: ReadableScore | None
+    """Of the text as `asr transcribe` writes it, if it was asked for."""
     unusable: Mapping[str, str]
     """Id of each utterance that was left out, because its audio cannot be read -> why, as a sentence."""
 
@@ -70,18 +74,22 @@ def evaluate(
     decoder: Decoder | None = None,
     *,
     rule: Rule = "fewest",
+    writing: Writing | None = None,
     threads: int = 1,
     progress: Progress = silent,
 ) -> Evaluated:
     """Transcribe corpora and score the transcripts; greedy decoding without a decoder.
 
-    Utterances that cannot be read are left out of the result, which names them.
+    Utterances that cannot be read are left out of the result, which names them. With `writing`, readable text is
+    scored, too.
 
     Raises:
-        DataError: no utterance can be read.
+        DataError: no utterance can be read, or the references of readable text are words alone.
     """
     decoder = decoder or Decoder()
     utterances = [utterance for corpus in corpora for utterance in corpus.utterances]
+    if writing is not None:
+        check([utterance.text for utterance in utterances])
     started = time.monotonic()
     failed: Unusable = {}
     transcripts = recognise(model, utterances, decoder, progress=progress, threads=threads, unusable=failed)
@@ -93,7 +101,19 @@ def evaluate(
     corpora = [replace(corpus, utterances=tuple(kept)) for corpus, kept in zip(corpora, usable, strict=True) if kept]
     utterances = [utterance for corpus in corpora for utterance in corpus.utterances]
     score = score_transcripts(model.description, utterances, transcripts, rule)
-    return Evaluated(corpora, transcripts, score, elapsed_s, model.description, decoder.about, unusable)
+    readable = None if writing is None else _score_readable(writing, utterances, transcripts)
+    return Evaluated(corpora, transcripts, score, elapsed_s, model.description, decoder.about, readable, unusable)
+
+
+def _score_readable(
+    writing: Writing, utterances: Sequence[Utterance], transcripts: Sequence[Transcript]
+) -> ReadableScore:
+    return score_readable(
+        [utterance.text for utterance in utterances],
+        [" ".join(word.text for word in writing.write(transcript.words)) for transcript in transcripts],
+        ids=[utterance.id for utterance in utterances],
+        speakers=[utterance.speaker for utterance in utterances],
+    )
 
 
 def report(evaluated: Evaluated, *, given: str, command: str) -> Document:
@@ -115,6 +135,7 @@ def report(evaluated: Evaluated, *, given: str, command: str) -> Document:
         decoding=evaluated.decoding,
         elapsed_s=evaluated.elapsed_s,
         cores=cores(),
+        readable=evaluated.readable,
         origin=origin(command),
     )
 

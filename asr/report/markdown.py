@@ -34,6 +34,7 @@ def write(document: Document) -> str:
         *(_parts(title, parts[key]) for key, title in PARTS.items() if len(parts[key]) > 1),
         *_word_errors(document),
         *_calibration(document["calibration"]),
+        *_readable(document["readable"]),
         _settings(document),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -103,6 +104,16 @@ def _calibration(calibration: dict[str, Any] | None) -> list[str]:
         f"{percent(calibration['correct'] / calibration['words'])} of {calibration['words']:,} recognised words are "
         f"correct; expected calibration error {percent(calibration['error'])}, AUC {auc}."
     ]
+
+
+def _readable(readable: dict[str, Any] | None) -> list[str]:
+    if readable is None:
+        return []
+    rows = [
+        ("words (WER)", percent(readable["words"]["rate"]), interval(readable["words"])),
+        *((f"{one['label']} (F1)", percent(one["f1"]), interval(one)) for one in readable["labels"]),
+    ]
+    return [_table(("readable text", "rate", "95 % interval"), rows)]
 
 
 def _settings(document: Document) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from asr.data.traits import TRAITS
 from asr.evaluation.corpora import Corpus
+from asr.evaluation.readable import ReadableScore
 from asr.report import document
 from asr.report.document import Details, Document
 from asr.scoring.calibration import calibrate
@@ -33,6 +34,7 @@ def build(
     decoding: str,
     elapsed_s: float,
     cores: int,
+    readable: ReadableScore | None = None,
     origin: Mapping[str, str],
 ) -> Document:
     """Build the report described in `asr.report.document`.
@@ -66,6 +68,7 @@ def build(
             "cores": cores,
         },
         calibration=_calibration(score, transcripts),
+        readable=None if readable is None else readable.to_dict(),
         manifests={corpus.name: str(corpus.path) for corpus in corpora},
         origin=origin,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from asr.evaluation.readable import ReadableScore
 from asr.report import document
 from asr.report.document import Details, Document
 from asr.scoring.texts import Normalisation, Texts
@@ -16,6 +17,7 @@ def build(
     reference: Path,
     hypothesis: Path,
     normalisation: Normalisation,
+    readable: ReadableScore | None = None,
     origin: Mapping[str, str],
 ) -> Document:
     """Build the report described in `asr.report.document`, without audio, times and confidence.
@@ -39,6 +41,7 @@ def build(
         },
         speed=None,
         calibration=None,
+        readable=None if readable is None else readable.to_dict(),
         manifests={reference.name: str(reference)},
         origin=origin,
     )

@@ -302,7 +302,7 @@ def open_transcriber(
         AsrError: the options do not fit the model.
     """
     onnx_model = OnnxModel(model, threads=1, device=device)
-    writing = None if written.plain else _open_writing(onnx_model.description, options, written)
+    writing = None if written.plain else open_writing(onnx_model.description, options, written)
     transcriber = Transcriber(onnx_model, build.make(onnx_model.description, options), threads, writing=writing)
     transcriber.reopen = partial(
         open_transcriber, Path(model).absolute(), options, threads=threads, device=device, written=written
@@ -310,8 +310,10 @@ def open_transcriber(
     return transcriber
 
 
-def _open_writing(
-    description: AcousticDescription, options: DecodingOptions | None, written: WritingOptions
+def open_writing(
+    description: AcousticDescription,
+    options: DecodingOptions | None = None,
+    written: WritingOptions = DEFAULT_WRITING,
 ) -> Writing | None:
     """What writes the words of a model readably; None if they are not in the language of the punctuation model."""
     punctuator = Punctuator(models.PUNCTUATION)

@@ -116,3 +116,24 @@ def test_two_manifests_are_two_corpora(manifest: Path, tmp_path: Path) -> None:
         "pittsburgh",
         f"{names[1]}/enter",
     ]
+
+
+def test_readable_text(manifest: Path) -> None:
+    rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+    rows[0] = {**rows[0], "audio_filepath": str(EXAMPLES / "captain.wav")}
+    rows[0] |= {"duration": audio.duration_s(EXAMPLES / "captain.wav")}
+    rows[0]["text"] = "The captain of the ship was a man of few words!"
+    manifest.write_text(json.dumps(rows[0]) + "\n")
+    result = run("english", manifest, "--readable")
+    assert result.exit_code == 0
+    assert re.search(r"^words \(WER\) +0\.00 %", result.output, flags=re.MULTILINE)
+    assert re.search(r"^readable text.*\nwords \(WER\) +9\.09 % .* 10 +11 +11$", result.output, flags=re.MULTILINE)
+    assert re.search(r"^! \(F1\) +0\.00 %", result.output, flags=re.MULTILINE)
+    assert run("an4", manifest, "--readable").exit_code == 2
+
+
+def test_readable_text_needs_written_references(manifest: Path) -> None:
+    manifest.write_text(manifest.read_text().replace("P. I. T. T. S. B. O. R. G. H.", "P I T T S"))
+    result = run("english", manifest, "--readable")
+    assert result.exit_code == 1
+    assert "needs references with punctuation and capitals" in str(result.exception)

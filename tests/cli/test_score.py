@@ -203,3 +203,24 @@ def test_empty_file(pair: tuple[Path, Path]) -> None:
 def test_not_utf_8(pair: tuple[Path, Path]) -> None:
     pair[0].write_bytes("one\ndrei\nfür\n".encode("latin-1"))
     fails(run(*pair), f"{pair[0]}, line 3: the byte 0xfc is not UTF-8; save the file as UTF-8.")
+
+
+def test_readable_text(tmp_path: Path) -> None:
+    reference, hypothesis = tmp_path / "reference.txt", tmp_path / "hypothesis.txt"
+    reference.write_text("Hello, you. It's me!\n")
+    hypothesis.write_text("Hello you. it's me.\n")
+    result = run(reference, hypothesis, "--readable", "--normalise", "-o", tmp_path / "report")
+    assert result.exit_code == 0
+    assert re.search(r"^words \(WER\) +0\.00 %", result.output, flags=re.MULTILINE)
+    assert re.search(r"^readable text.*\nwords \(WER\) +75\.00 % .* 1 +4 +4$", result.output, flags=re.MULTILINE)
+    assert re.search(r"^capitals \(F1\) +66\.67 % .* 1 +1 +2$", result.output, flags=re.MULTILINE)
+    document = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert document["readable"]["words"]["errors"] == 3
+    assert document["origin"]["command"].endswith("--readable --normalise")
+    assert "| capitals (F1) | 66.67 % |" in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_readable_text_needs_written_references(pair: tuple[Path, Path]) -> None:
+    result = run(*pair, "--readable")
+    assert result.exit_code == 1
+    assert "needs references with punctuation and capitals" in str(result.exception)

@@ -9,6 +9,7 @@ import pytest
 
 from asr.data.manifest import Utterance
 from asr.evaluation.corpora import Corpus
+from asr.evaluation.readable import score_readable
 from asr.report import recognised
 from asr.report.media import Gallery, gallery
 from asr.scoring.wer import Score, score
@@ -104,6 +105,10 @@ def make(count: int, *, media: int, seed: int = 0, words: int = 20, speakers: in
         decoding="greedy",
         elapsed_s=1.5,
         cores=2,
+        readable=score_readable(
+            [f"{utterance.text.capitalize()}." for utterance in utterances],
+            [f"{transcript.text.capitalize()}." for transcript in transcripts],
+        ),
         origin={"made_with": "asr 0", "created": "2020-02-02T02:02:02+00:00", "command": "asr evaluate made-up made"},
     )
     durations_s = [utterance.duration for utterance in utterances]
