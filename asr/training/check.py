@@ -50,7 +50,7 @@ def check(recipe: Recipe, console: Console) -> Verdict:
     task = AcousticTask(with_values(recipe, plain), None)
     chosen_precision = precision.choose(recipe.training.precision, "cpu")
     fabric = Fabric(accelerator="cpu", devices=1, precision=cast("Any", chosen_precision.name))
-    unusable = task.look(Exchange(fabric))
+    unusable = task.look(Exchange(fabric), {})
     usable = [utterance for utterance in task.by_id.values() if utterance.id not in unusable]
     by_duration = sorted(usable, key=lambda utterance: utterance.duration)
     middle = max(0, len(by_duration) - UTTERANCES) // 2

@@ -57,7 +57,7 @@ class Trainer:
     def start(self) -> None:
         """Start a new run; its recipe is written last, and marks the folder as a run."""
         self.folder.check_new()
-        self._skip(self.task.look(self.exchange))
+        self._skip(self.task.look(self.exchange, {}))
         if remark := self.task.begin():
             self.display.say(remark)
         self._set_up()
@@ -74,10 +74,11 @@ class Trainer:
     def resume(self) -> None:
         """Continue from the state in the run folder."""
         remark = self.task.resume_entries(self.folder.entries)
-        bad = self.task.look(self.exchange)
         self._set_up()
         self.progress = state.load(self.folder.state, self.stepper)
-        self._skip({name: reason for name, reason in bad.items() if name not in self.progress.skipped})
+        known, bad = self.progress.skipped, self.task.look(self.exchange, self.progress.skipped)
+        self.progress.skipped = {name: reason for name, reason in bad.items() if name in known}
+        self._skip({name: reason for name, reason in bad.items() if name not in known})
         if self.fabric.is_global_zero:
             self.folder.keep_metrics(self.progress.step)
         self._say_facts()

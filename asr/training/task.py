@@ -118,8 +118,11 @@ class Task(Protocol):
         """What is trained per second."""
         ...
 
-    def look(self, exchange: Exchange) -> Mapping[str, str]:
-        """Look at every input before the first step; name -> reason of those that cannot be used."""
+    def look(self, exchange: Exchange, known: Mapping[str, str]) -> Mapping[str, str]:
+        """Look at every input before the first step; name -> reason of those that cannot be used.
+
+        `known` could not be used before this run was stopped: they are looked at with more care.
+        """
         ...
 
     def check_bad(self, reasons: Mapping[str, str]) -> None:

@@ -108,8 +108,9 @@ def test_too_many_end_the_run_with_the_list(rows: list[Row], smoke_corpus: Path,
     assert not (tmp_path / "run" / "recipe.yaml").exists()
 
 
-def test_too_many_in_the_middle_end_the_run_with_its_state_saved(
-    rows: list[Row], smoke_corpus: Path, tmp_path: Path
+@pytest.mark.parametrize("is_mended", [True, False])
+def test_too_many_in_the_middle_end_the_run_until_they_are_mended_or_allowed(
+    rows: list[Row], smoke_corpus: Path, tmp_path: Path, *, is_mended: bool
 ) -> None:
     """The headers are sound, so that only decoding finds out."""
     for name in ("one", "two"):
@@ -123,8 +124,16 @@ def test_too_many_in_the_middle_end_the_run_with_its_state_saved(
     result = train(manifest, smoke_corpus / "dev.jsonl", tmp_path / "run", *options)
     assert result.exit_code == 1
     assert "2 of 120 utterances have audio that cannot be used" in result.output
-    mended = train(manifest, smoke_corpus / "dev.jsonl", tmp_path / "run", "--resume", "data.max_bad_share=0.1")
-    assert mended.exit_code == 0, mended.output
+    again = train(manifest, smoke_corpus / "dev.jsonl", tmp_path / "run", "--resume", *options)
+    assert again.exit_code == 1
+    assert "2 of 120 utterances have audio that cannot be used" in again.output
+    if is_mended:
+        for name in ("one", "two"):
+            soundfile.write(tmp_path / f"{name}.wav", np.zeros(16_000, np.float32), 16_000, subtype="FLOAT")
+    else:
+        options.append("data.max_bad_share=0.1")
+    resumed = train(manifest, smoke_corpus / "dev.jsonl", tmp_path / "run", "--resume", *options)
+    assert resumed.exit_code == 0, resumed.output
 
 
 def test_bad_dev_files_are_named_before_the_first_step(rows: list[Row], smoke_corpus: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -163,6 +163,18 @@ def unusable_audio(utterances: Sequence[Utterance]) -> dict[str, str]:
                         f"'{path}' lasts {found:.2f} s, and the utterance ends at "
                         f"{utterance.offset + utterance.duration:.2f} s: correct the manifest, or copy the file again."
                     )
+    return reasons
+
+
+def undecodable(utterances: Sequence[Utterance], names: Collection[str], reader: AudioReader) -> dict[str, str]:
+    """Those of some utterances, by name, that cannot be decoded, with the reason."""
+    reasons = {}
+    for utterance in utterances:
+        if utterance.id in names:
+            try:
+                reader(utterance)
+            except AudioError as error:
+                reasons[utterance.id] = str(error)
     return reasons
 
 

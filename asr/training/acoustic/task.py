@@ -92,12 +92,16 @@ class AcousticTask:
         settings = Settings(beam=options.beam, lm_weight=options.lm_weight, word_bonus=options.word_bonus)
         return [build.make(replace(self.model.description, decoding=settings), DecodingOptions(lm=options.lm))]
 
-    def look(self, exchange: Exchange) -> dict[str, str]:
-        """Read the header of every file, each process its share. Bad dev utterances are taken out of the dev set."""
+    def look(self, exchange: Exchange, known: Mapping[str, str]) -> dict[str, str]:
+        """Read the header of every file, each process its share, and decode what could not be decoded before.
+
+        Bad dev utterances are taken out of the dev set.
+        """
         rank, processes = exchange.rank, exchange.processes
         found: list[dict[str, str]] = []
         for utterances in (list(self.by_id.values()), self.dev_set):
-            parts = exchange.gather(corpus.unusable_audio(utterances[rank::processes]))
+            mine = utterances[rank::processes]
+            parts = exchange.gather(corpus.unusable_audio(mine) | corpus.undecodable(mine, known, self.reader))
             found.append({name: reason for part in parts for name, reason in part.items()})
         bad, self.unreadable_dev = found
         corpus.check_share_of_bad(self.unreadable_dev, len(self.dev_set), self.recipe.data)

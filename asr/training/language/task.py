@@ -1,32 +1,26 @@
 """Training a language model: sentences in, bits a character out."""
 
 import math
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from asr.errors import ModelError
 from asr.lm.protocol import END
 from asr.lm.sampling import generate
 from asr.network import recurrent
 from asr.network.language import LanguageModel
-from asr.recipe.files import with_values
 from asr.recipe.recipe import LanguageRecipe
 from asr.text import Tokenizer
-from asr.training import checkpoint, entries
 from asr.training.exchange import Exchange
 from asr.training.language import checkpoint as language_checkpoint
 from asr.training.language.objective import LanguageObjective, TorchReader, summed
-from asr.training.language.windows import EncodedSentences, Windows, make_tokenizer, plan_windows
+from asr.training.language.windows import EncodedSentences, Windows, make_tokenizer
 from asr.training.task import Column, Evaluation
-from asr.version import __version__
+from asr.training.text import TextTask
 
 DEV_BATCH = 256
 """Sentences that are scored at a time."""
@@ -34,7 +28,7 @@ SAMPLE = 60
 """Tokens of the sample text that is printed."""
 
 
-class LanguageTask:
+class LanguageTask(TextTask[LanguageRecipe, EncodedSentences]):
     """The `Task` of a `LanguageRecipe`; the tokens are made from it unless given."""
 
     columns = (Column("dev_bits", "dev bits/char", digits=3),)
@@ -50,32 +44,6 @@ class LanguageTask:
         self.network = self.model.network
         self.objective = LanguageObjective(self.network)
 
-    def look(self, exchange: Exchange) -> Mapping[str, str]:
-        """All text has been read already."""
-        return {}
-
-    def check_bad(self, reasons: Mapping[str, str]) -> None:
-        """Nothing is ever skipped in a step."""
-
-    def write_entries(self, path: Path) -> None:
-        """Note the text's checksum, for its batches are planned from the text itself."""
-        entries.write_entries([self._entry()], path)
-
-    def resume_entries(self, path: Path) -> None:
-        """Raises ModelError when the text is another one."""
-        if entries.read_entries(path) != [self._entry()]:
-            raise ModelError(
-                f"The run in '{path.parent}' cannot be resumed because its training text has changed, and with it its "
-                "batches: give the text that it was started with, or start a new run."
-            )
-
-    def _entry(self) -> entries.Entry:
-        tokens = self.train_set.tokens
-        return entries.Entry("text", float(len(tokens)), zlib.crc32(tokens.tobytes()))
-
-    def begin(self) -> None:
-        """Nothing is to be measured."""
-
     def gradients(self, device_type: str) -> tuple[str, ...]:
         """Who can compute the gradient of the recurrent layers on a device."""
         return recurrent.gradients(self.recipe.language.cell, device_type)
@@ -83,24 +51,6 @@ class LanguageTask:
     def use_gradient(self, own: bool) -> None:
         """Choose who computes the gradient of the recurrent layers on a CPU."""
         self.model.network.own_gradient = own
-
-    def fit(self, trial: Callable[[Any], object], device: torch.device, processes: int) -> None:
-        """The recipe leaves nothing open."""
-
-    def settle(self, values: Mapping[str, Any]) -> None:
-        """Put what was found for `auto` into the recipe."""
-        self.recipe = with_values(self.recipe, values)
-        self.model = replace(
-            self.model, description=replace(self.model.description, recipe=self.recipe.model_dump(mode="json"))
-        )
-
-    def plan(self, epoch: int, parts: int) -> list[list[list[int]]]:
-        """The sentences in another order each epoch, cut into windows, `batch` windows for each part."""
-        data = self.recipe.data
-        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.train_set))
-        windows = plan_windows(self.train_set.ends, data.window, order)
-        size = data.batch * parts
-        return [windows[first : first + size] for first in range(0, len(windows), size)]
 
     def read(
         self,
@@ -133,14 +83,6 @@ class LanguageTask:
             "batches": f"of {self.recipe.data.batch} windows of {self.recipe.data.window} tokens",
         }
 
-    def warnings(self) -> list[str]:
-        """How many lines are skipped."""
-        return [
-            f"Skipped in {name}: {text.skipped:,} lines with characters outside the alphabet. {text.first_skipped}"
-            for name, text in (("train", self.train_set), ("dev", self.dev_set))
-            if text.skipped
-        ]
-
     def evaluate(self, network: nn.Module, epoch: int, exchange: Exchange) -> Evaluation:
         """Bits per character over the dev sentences, each read alone with its end; and a text of the model's own."""
         nats = sum(exchange.gather(self._nats(cast("LanguageModel", network), exchange.rank, exchange.processes)))
@@ -149,11 +91,6 @@ class LanguageTask:
             TorchReader(cast("LanguageModel", network)), self.tokenizer, "", SAMPLE, temperature=0.7, seed=epoch
         )
         return Evaluation((bits,), (f"wrote {' / '.join(text)}",), {"bits_per_character": bits})
-
-    def keep(self, network: nn.Module, path: Path, scores: Mapping[str, Any]) -> None:
-        """Write a checkpoint."""
-        made = {"made_with": __version__, "created": f"{date.today()}"}
-        checkpoint.save(path, network, self.model.description, **made, scores={"dev": scores})
 
     def summary(self, path: Path) -> str:
         """Bits and perplexity a character."""

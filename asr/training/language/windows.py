@@ -1,6 +1,6 @@
 """Text as a language model is trained on it: encoded sentences, cut into windows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from asr.lm.sentences import lines
 from asr.recipe.recipe import SentencesConfig
 from asr.recipe.training import TextConfig
 from asr.text import CharTokenizer, Tokenizer, normalise, train_subwords
+from asr.training.text import TextBatch
 
 
 @dataclass(frozen=True)
-class Windows:
+class Windows(TextBatch):
     """Stretches of text, of which `lengths` tokens are to be predicted. Shape: tokens (B, T + 1), lengths (B,)"""
 
     tokens: Tensor
@@ -27,26 +28,6 @@ class Windows:
     def tensors(self) -> tuple[Tensor, Tensor]:
         """Tokens and lengths."""
         return self.tokens, self.lengths
-
-    @property
-    def weights(self) -> Tensor:
-        """Every window counts. Shape: (B,)"""
-        return (self.lengths > 0).float()
-
-    @property
-    def target_lengths(self) -> Tensor:
-        """Shape: (B,)"""
-        return self.lengths
-
-    @property
-    def amount(self) -> float:
-        """Tokens."""
-        return float(self.lengths.sum())
-
-    @property
-    def skipped(self) -> Mapping[str, str]:
-        """Text is read before the first step, so nothing is skipped later."""
-        return {}
 
 
 class EncodedSentences:
@@ -76,6 +57,11 @@ class EncodedSentences:
         self.tokens = np.concatenate(parts)
         self.ends = np.cumsum(lengths)
 
+    @property
+    def units(self) -> np.ndarray:
+        """The tokens."""
+        return self.tokens
+
     def __len__(self) -> int:
         return len(self.ends)
 
@@ -92,21 +78,3 @@ def make_tokenizer(text: TextConfig, data: SentencesConfig) -> Tokenizer:
     return train_subwords(
         (line for line in normalised if set(line) <= set(text.alphabet)), text.alphabet, text.subwords
     )
-
-
-def plan_windows(ends: np.ndarray, window: int, order: np.ndarray) -> list[list[int]]:
-    """Sentences, by the ends of each in a text, in the given order, cut into windows that each begin with a sentence.
-
-    A window holds the sentences named by a list, as far as they fit; the next one begins with the sentence that did not
-    fit whole, unless that began the window, too.
-    """
-    lengths = np.diff(ends, prepend=0)[order]
-    ends = np.cumsum(lengths)
-    windows, first = [], 0
-    while first < len(order):
-        before = ends[first] - lengths[first]
-        last = int(np.searchsorted(ends, before + window))  # the first sentence that reaches the window's end
-        windows.append(order[first : last + 1].tolist())
-        whole = last < len(order) and ends[last] == before + window
-        first = max(first + 1, last + 1 if whole else last)
-    return windows

@@ -1,6 +1,6 @@
 """Punctuated text as a punctuation model is trained on it: labelled words, cut into windows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,11 @@ from asr.errors import DataError
 from asr.lm.sentences import lines
 from asr.readable.labels import parse
 from asr.readable.pieces import as_rows
+from asr.training.text import TextBatch
 
 
 @dataclass(frozen=True)
-class LabelledWindows:
+class LabelledWindows(TextBatch):
     """Stretches of text. Shape: pieces (B, T, P), pauses, marks and cases (B, T), lengths (B,)"""
 
     pieces: Tensor
@@ -28,26 +29,6 @@ class LabelledWindows:
     def tensors(self) -> tuple[Tensor, ...]:
         """All tensors, in order."""
         return self.pieces, self.pauses, self.marks, self.cases, self.lengths
-
-    @property
-    def weights(self) -> Tensor:
-        """Every window counts that has words. Shape: (B,)"""
-        return (self.lengths > 0).float()
-
-    @property
-    def target_lengths(self) -> Tensor:
-        """Shape: (B,)"""
-        return self.lengths
-
-    @property
-    def amount(self) -> float:
-        """Words."""
-        return float(self.lengths.sum())
-
-    @property
-    def skipped(self) -> Mapping[str, str]:
-        """Text is read before the first step, so nothing is skipped later."""
-        return {}
 
 
 class LabelledLines:
@@ -79,6 +60,11 @@ class LabelledLines:
         self.ends = np.cumsum(lengths)
         self.table = as_rows(list(numbers), rows)
         """Pieces of each different word. Shape: (V, P)"""
+
+    @property
+    def units(self) -> np.ndarray:
+        """The words."""
+        return self.words
 
     def __len__(self) -> int:
         return len(self.ends)

@@ -1,40 +1,33 @@
 """Training a punctuation model: punctuated text in, F1 of its marks and capitals out."""
 
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from asr.errors import ModelError
 from asr.network import recurrent
 from asr.network.punctuation import PunctuationModel
 from asr.readable.labels import LOWER, MARKS
 from asr.readable.pieces import MAX_PIECES
-from asr.recipe.files import with_values
 from asr.recipe.recipe import PunctuationRecipe
 from asr.scoring.f1 import F1
 from asr.text import CharTokenizer, Tokenizer
-from asr.training import checkpoint, entries
 from asr.training.exchange import Exchange
-from asr.training.language.windows import plan_windows
 from asr.training.punctuation import checkpoint as punctuation_checkpoint
 from asr.training.punctuation.lines import LabelledLines, LabelledWindows
 from asr.training.punctuation.objective import PunctuationObjective
 from asr.training.punctuation.pauses import simulate
 from asr.training.task import Column, Evaluation
-from asr.version import __version__
+from asr.training.text import TextTask, plan_windows
 
 Counts = dict[str, list[int]]
 """Label -> how often it is correct, predicted, in the reference."""
 
 
-class PunctuationTask:
+class PunctuationTask(TextTask[PunctuationRecipe, LabelledLines]):
     """The `Task` of a `PunctuationRecipe`."""
 
     columns = (Column("dev_loss", "dev loss/word", digits=4), Column("dev_error", "1 - F1 %", scale=100))
@@ -51,32 +44,6 @@ class PunctuationTask:
         self.network = self.model.network
         self.objective = PunctuationObjective(self.network)
 
-    def look(self, exchange: Exchange) -> Mapping[str, str]:
-        """All text has been read already."""
-        return {}
-
-    def check_bad(self, reasons: Mapping[str, str]) -> None:
-        """Nothing is ever skipped in a step."""
-
-    def write_entries(self, path: Path) -> None:
-        """Note the text's checksum, for its batches are planned from the text itself."""
-        entries.write_entries([self._entry()], path)
-
-    def resume_entries(self, path: Path) -> None:
-        """Raises ModelError when the text is another one."""
-        if entries.read_entries(path) != [self._entry()]:
-            raise ModelError(
-                f"The run in '{path.parent}' cannot be resumed because its training text has changed, and with it its "
-                "batches: give the text that it was started with, or start a new run."
-            )
-
-    def _entry(self) -> entries.Entry:
-        words = self.train_set.words
-        return entries.Entry("text", float(len(words)), zlib.crc32(words.tobytes()))
-
-    def begin(self) -> None:
-        """Nothing is to be measured."""
-
     def gradients(self, device_type: str) -> tuple[str, ...]:
         """Who can compute the gradient of the recurrent layers on a device."""
         return recurrent.gradients(self.recipe.punctuation.context.cell, device_type)
@@ -85,24 +52,6 @@ class PunctuationTask:
         """Choose who computes the gradient of the recurrent layers on a CPU."""
         for layer in self.network.context.layers:
             layer.own_gradient = own
-
-    def fit(self, trial: Callable[[Any], object], device: torch.device, processes: int) -> None:
-        """The recipe leaves nothing open."""
-
-    def settle(self, values: Mapping[str, Any]) -> None:
-        """Put what was found for `auto` into the recipe."""
-        self.recipe = with_values(self.recipe, values)
-        self.model = replace(
-            self.model, description=replace(self.model.description, recipe=self.recipe.model_dump(mode="json"))
-        )
-
-    def plan(self, epoch: int, parts: int) -> list[list[list[int]]]:
-        """The lines in another order each epoch, cut into windows, `batch` windows for each part."""
-        data = self.recipe.data
-        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.train_set))
-        windows = plan_windows(self.train_set.ends, data.window, order)
-        size = data.batch * parts
-        return [windows[first : first + size] for first in range(0, len(windows), size)]
 
     def read(
         self,
@@ -151,14 +100,6 @@ class PunctuationTask:
             "batches": f"of {self.recipe.data.batch} windows of {self.recipe.data.window} words",
         }
 
-    def warnings(self) -> list[str]:
-        """How many lines are skipped."""
-        return [
-            f"Skipped in {name}: {text.skipped:,} lines with characters outside the alphabet. {text.first_skipped}"
-            for name, text in (("train", self.train_set), ("dev", self.dev_set))
-            if text.skipped
-        ]
-
     def evaluate(self, network: nn.Module, epoch: int, exchange: Exchange) -> Evaluation:
         """Loss per word, and F1 of each mark and of capitals, over the dev lines, without pauses."""
         parts = exchange.gather(self._scores(cast("PunctuationModel", network), exchange.rank, exchange.processes))
@@ -166,11 +107,6 @@ class PunctuationTask:
         error = 1 - sum(rates.values()) / len(rates)
         scores = {"loss_per_word": loss, "f1": rates}
         return Evaluation((loss, error), (_as_text(rates),), scores)
-
-    def keep(self, network: nn.Module, path: Path, scores: Mapping[str, Any]) -> None:
-        """Write a checkpoint."""
-        made = {"made_with": __version__, "created": f"{date.today()}"}
-        checkpoint.save(path, network, self.model.description, **made, scores={"dev": scores})
 
     def summary(self, path: Path) -> str:
         """F1 of each label."""

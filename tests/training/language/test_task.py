@@ -29,7 +29,8 @@ from asr.training import checkpoint, loop
 from asr.training.language import checkpoint as language_checkpoint
 from asr.training.language.objective import LanguageObjective, TorchReader
 from asr.training.language.task import LanguageTask
-from asr.training.language.windows import EncodedSentences, make_tokenizer, plan_windows
+from asr.training.language.windows import EncodedSentences, make_tokenizer
+from asr.training.text import plan_windows
 
 TOKENIZER = CharTokenizer(" ab")
 
