@@ -201,7 +201,12 @@ def _line(utterance: Utterance, folder: Path) -> bytes:
 
 
 def read(path: Path | str) -> list[Utterance]:
-    """Read a manifest; the audio files are not opened.
+    """Read a manifest as a list; see `iterate`."""
+    return list(iterate(path))
+
+
+def iterate(path: Path | str) -> Iterator[Utterance]:
+    """Read a manifest row by row; the audio files are not opened.
 
     A relative `audio_filepath` is relative to the manifest's folder. A row without `id` gets `default_id`. Unknown keys
     are ignored because NeMo's manifests have many, but one that looks like a misspelling is an error. Blank lines are
@@ -214,12 +219,10 @@ def read(path: Path | str) -> list[Utterance]:
     path = Path(path)
     folder = path.parent.absolute()
     seen: dict[str, str] = {}
-    utterances = []
     for where, row in rows(path):
         utterance = _utterance(row, where, folder)
         claim_id(utterance.id, where, seen)
-        utterances.append(utterance)
-    return utterances
+        yield utterance
 
 
 def write(utterances: Iterable[Utterance], path: Path | str) -> None:

@@ -51,10 +51,10 @@ def check(recipe: Recipe, console: Console) -> Verdict:
     chosen_precision = precision.choose(recipe.training.precision, "cpu")
     fabric = Fabric(accelerator="cpu", devices=1, precision=cast("Any", chosen_precision.name))
     unusable = task.look(Exchange(fabric), {})
-    usable = [utterance for utterance in task.by_id.values() if utterance.id not in unusable]
-    by_duration = sorted(usable, key=lambda utterance: utterance.duration)
+    usable = [place for place, name in enumerate(task.train_set.ids) if name not in unusable]
+    by_duration = sorted(usable, key=task.train_set.durations_s.__getitem__)
     middle = max(0, len(by_duration) - UTTERANCES) // 2
-    chosen = by_duration[middle : middle + UTTERANCES]
+    chosen = list(task.train_set.at(by_duration[middle : middle + UTTERANCES]))
     set_statistics(task.network.features, chosen, task.reader, recipe.seed)
     stepper = Stepper(fabric, task.objective, task.network, recipe.optimiser)
     (batch,) = batches([chosen], task.reader, task.tokenizer, pronunciations=task.pronunciations)

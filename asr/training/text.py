@@ -90,7 +90,7 @@ class TextTask(Generic[Recipe, Text]):
 
     def resume_entries(self, path: Path) -> None:
         """Raises ModelError when the text is another one."""
-        if entries.read_entries(path) != [self._entry()]:
+        if list(entries.read_entries(path)) != [self._entry()]:
             raise ModelError(
                 f"The run in '{path.parent}' cannot be resumed because its training text has changed, and with it its "
                 "batches: give the text that it was started with, or start a new run."

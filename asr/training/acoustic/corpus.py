@@ -1,9 +1,9 @@
 """The speech of a run: manifests read and checked, the tokens, and the statistics that the feature stage needs."""
 
-import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from asr import audio
 from asr.data import manifest
 from asr.data.manifest import Utterance
+from asr.data.table import UtteranceTable
 from asr.errors import AudioError, DataError
 from asr.network.features import Features
 from asr.recipe.training import DataConfig, TextConfig
@@ -26,46 +27,58 @@ READERS = 4
 """Threads that look at headers; most of the time they wait for the disk."""
 HEADERS = 20_000
 """Number of headers that are read, a third of a millisecond each; of a larger corpus as many, evenly spaced."""
+AT_ONCE = 4_096
+"""Utterances that are looked at together."""
 
 
-def read_manifests(paths: Sequence[Path]) -> list[Utterance]:
+def read_manifests(paths: Sequence[Path]) -> UtteranceTable:
     """All utterances of some manifests.
 
     Raises:
         DataError: a manifest is bad, or an id is in two of them.
     """
-    utterances = [utterance for path in paths for utterance in manifest.read(path)]
     seen: set[str] = set()
-    for utterance in utterances:
-        if utterance.id in seen:
-            raise DataError(f"Utterance '{utterance.id}' is in two of {', '.join(map(str, paths))}: give it once.")
-        seen.add(utterance.id)
-    return utterances
+
+    def once() -> Iterator[Utterance]:
+        for path in paths:
+            for utterance in manifest.iterate(path):
+                if utterance.id in seen:
+                    raise DataError(
+                        f"Utterance '{utterance.id}' is in two of {', '.join(map(str, paths))}: give it once."
+                    )
+                seen.add(utterance.id)
+                yield utterance
+
+    return UtteranceTable(once())
 
 
-def within_alphabet(utterances: Sequence[Utterance], text: TextConfig, *, skip_bad: bool) -> list[Utterance]:
-    """The utterances whose transcripts the alphabet can write.
+def within_alphabet(
+    utterances: UtteranceTable, text: TextConfig, *, skip_bad: bool
+) -> tuple[UtteranceTable, list[str]]:
+    """The utterances whose transcripts the alphabet can write, and the ids of the others.
 
     Raises:
         DataError: there are others, all of which it lists, and `skip_bad` does not say to leave them out.
     """
     alphabet = set(text.alphabet)
     characters = CharTokenizer(text.alphabet)
-    outside: dict[str, list[str]] = {}
-    for utterance in utterances:
-        normalised = characters.normalise(utterance.text)
+    outside: dict[int, list[str]] = {}
+    for place, transcript in enumerate(utterances.texts):
+        normalised = characters.normalise(transcript)
         if not alphabet.issuperset(normalised):
-            outside[utterance.id] = sorted(set(normalised) - alphabet)
+            outside[place] = sorted(set(normalised) - alphabet)
     if not outside:
-        return list(utterances)
+        return utterances, []
+    names = {utterances[place].id: found for place, found in outside.items()}
     if skip_bad:
-        return [utterance for utterance in utterances if utterance.id not in outside]
-    counts = Counter(character for found in outside.values() for character in found)
+        kept = [place for place in range(len(utterances)) if place not in outside]
+        return utterances.at(kept), list(names)
+    counts = Counter(character for found in names.values() for character in found)
     which = ", ".join(f"{_named(character)} in {count:,}" for character, count in counts.most_common())
-    listed = [f"\n  '{name}': {', '.join(map(_named, found))}" for name, found in list(outside.items())[:LISTED]]
-    more = f"\n  and {len(outside) - LISTED:,} more" if len(outside) > LISTED else ""
+    listed = [f"\n  '{name}': {', '.join(map(_named, found))}" for name, found in list(names.items())[:LISTED]]
+    more = f"\n  and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
     raise DataError(
-        f"{len(outside):,} of {len(utterances):,} training transcripts have characters outside `text.alphabet` "
+        f"{len(names):,} of {len(utterances):,} training transcripts have characters outside `text.alphabet` "
         f"({which}): correct them, extend the alphabet, or leave these utterances out with --skip-bad."
         + "".join(listed)
         + more
@@ -76,7 +89,7 @@ def _named(character: str) -> str:
     return f"{character!r} (U+{ord(character):04X})"
 
 
-def make_tokenizer(config: TextConfig, utterances: Iterable[Utterance]) -> Tokenizer:
+def make_tokenizer(config: TextConfig, utterances: UtteranceTable) -> Tokenizer:
     """The tokens that the recipe asks for; sub-words are found in the transcripts of the utterances.
 
     Raises:
@@ -84,15 +97,15 @@ def make_tokenizer(config: TextConfig, utterances: Iterable[Utterance]) -> Token
     """
     if not config.subwords:
         return CharTokenizer(config.alphabet)
-    return train_subwords((utterance.text for utterance in utterances), config.alphabet, config.subwords)
+    return train_subwords(utterances.texts, config.alphabet, config.subwords)
 
 
 def split_trainable(
-    utterances: Sequence[Utterance],
+    utterances: UtteranceTable,
     tokenizer: Tokenizer,
     num_frames: Callable[[np.ndarray], np.ndarray],
     data: DataConfig,
-) -> tuple[list[Utterance], dict[str, str]]:
+) -> tuple[UtteranceTable, dict[str, str]]:
     """Utterances to train on, and the others by id with the reason why they cannot be.
 
     An utterance needs a CTC frame for each token and one between equal neighbours.
@@ -103,23 +116,25 @@ def split_trainable(
     Raises:
         DataError: none is left to train on.
     """
-    good: list[Utterance] = []
-    reasons: dict[str, str] = {}
-    frames = num_frames(np.array([utterance.duration for utterance in utterances])).tolist()
-    for utterance, available in zip(utterances, frames, strict=True):
-        tokens = _distinct(utterance.text, tokenizer)
+    good: list[int] = []
+    reasons: dict[int, str] = {}
+    durations_s = utterances.durations_s
+    known = zip(utterances.texts, durations_s.tolist(), num_frames(durations_s).tolist(), strict=True)
+    for place, (text, duration_s, available) in enumerate(known):
+        tokens = _distinct(text, tokenizer)
         if not len(tokens):
-            reasons[utterance.id] = "has no text"
+            reasons[place] = "has no text"
         elif len(tokens) + np.count_nonzero(tokens[1:] == tokens[:-1]) > available:
-            reasons[utterance.id] = f"is too short for its transcript ({utterance.duration:.2f} s)"
-        elif utterance.duration > data.max_duration_s:
-            reasons[utterance.id] = f"is longer than `data.max_duration_s` ({utterance.duration:.1f} s)"
+            reasons[place] = f"is too short for its transcript ({duration_s:.2f} s)"
+        elif duration_s > data.max_duration_s:
+            reasons[place] = f"is longer than `data.max_duration_s` ({duration_s:.1f} s)"
         else:
-            good.append(utterance)
+            good.append(place)
+    named = {utterances[place].id: reason for place, reason in reasons.items()}
     if not good:
-        examples = "; ".join(f"'{name}' {reason}" for name, reason in list(reasons.items())[:3])
+        examples = "; ".join(f"'{name}' {reason}" for name, reason in list(named.items())[:3])
         raise DataError(f"None of the {len(utterances)} training utterances can be trained on: {examples}.")
-    return good, reasons
+    return utterances.at(good), named
 
 
 def _distinct(text: str, tokenizer: Tokenizer) -> np.ndarray:
@@ -132,49 +147,45 @@ def _distinct(text: str, tokenizer: Tokenizer) -> np.ndarray:
     return np.array(tokenizer.encode(text))
 
 
-def unusable_audio(utterances: Sequence[Utterance]) -> dict[str, str]:
+def unusable_audio(utterances: Iterable[Utterance], every: int = 1) -> dict[str, str]:
     """Utterances whose file is missing, empty, has no readable header or is shorter than they say, with the reason.
 
-    Every file is looked for, and up to `HEADERS` of their headers are read; a file can still turn out to be damaged
-    when it is decoded.
+    Every file is looked for, and the headers of one in `every` are read; a file can still turn out to be damaged when
+    it is decoded.
     """
-    by_file: dict[Path, list[Utterance]] = {}
-    for utterance in utterances:
-        by_file.setdefault(utterance.audio_filepath, []).append(utterance)
 
-    with_header = set(list(by_file)[:: -(-len(by_file) // HEADERS)] if by_file else ())
-
-    def look(path: Path) -> float | AudioError:
-        """The duration in seconds; infinite where the header is not read."""
+    def look(at: tuple[int, Utterance]) -> tuple[str, str] | None:
+        number, utterance = at
+        path, end_s = utterance.audio_filepath, utterance.offset + utterance.duration
         try:
-            is_there = path not in with_header and path.is_file() and path.stat().st_size
-            return math.inf if is_there else audio.duration_s(path)
+            if number % every and path.is_file() and path.stat().st_size:
+                return None
+            found_s = audio.duration_s(path)
         except AudioError as error:
-            return error
+            return utterance.id, str(error)
+        if end_s <= found_s + SLACK_S:
+            return None
+        return utterance.id, (
+            f"'{path}' lasts {found_s:.2f} s, and the utterance ends at {end_s:.2f} s: correct the manifest, or copy "
+            "the file again."
+        )
 
     reasons: dict[str, str] = {}
+    numbered = enumerate(utterances)
     with ThreadPoolExecutor(READERS) as pool:
-        for path, found in zip(by_file, pool.map(look, by_file), strict=True):
-            for utterance in by_file[path]:
-                if isinstance(found, AudioError):
-                    reasons[utterance.id] = str(found)
-                elif utterance.offset + utterance.duration > found + SLACK_S:
-                    reasons[utterance.id] = (
-                        f"'{path}' lasts {found:.2f} s, and the utterance ends at "
-                        f"{utterance.offset + utterance.duration:.2f} s: correct the manifest, or copy the file again."
-                    )
+        while some := list(islice(numbered, AT_ONCE)):
+            reasons |= dict(filter(None, pool.map(look, some)))
     return reasons
 
 
-def undecodable(utterances: Sequence[Utterance], names: Collection[str], reader: AudioReader) -> dict[str, str]:
-    """Those of some utterances, by name, that cannot be decoded, with the reason."""
+def undecodable(utterances: Iterable[Utterance], reader: AudioReader) -> dict[str, str]:
+    """The utterances that cannot be decoded, with the reason."""
     reasons = {}
     for utterance in utterances:
-        if utterance.id in names:
-            try:
-                reader(utterance)
-            except AudioError as error:
-                reasons[utterance.id] = str(error)
+        try:
+            reader(utterance)
+        except AudioError as error:
+            reasons[utterance.id] = str(error)
     return reasons
 
 
@@ -207,17 +218,22 @@ def set_statistics(features: Features, utterances: Sequence[Utterance], reader: 
         AudioError: none of the sample can be read.
     """
     chosen = np.random.default_rng(seed).permutation(len(utterances))[:STATISTICS_UTTERANCES]
-    frames, failure = [], None
+    failure = None
+    count, mean = 0, torch.zeros_like(features.mean, dtype=torch.float64)
+    squares = torch.zeros_like(mean)  # of the distances from the mean, which are merged as Chan et al. (1983) do
     for index in sorted(chosen):
         try:
             waveform = reader(utterances[index])
         except AudioError as error:
             failure = error
             continue
-        frames.append(features.log_mel(waveform[None], torch.tensor([len(waveform)]))[0])
-    if not frames:
+        frames = features.log_mel(waveform[None], torch.tensor([len(waveform)]))[0].double()
+        apart, share = frames.mean(dim=0) - mean, len(frames) / (count + len(frames))
+        squares += ((frames - frames.mean(dim=0)) ** 2).sum(dim=0) + apart**2 * (count * share)
+        mean += apart * share
+        count += len(frames)
+    if not count:
         assert failure is not None
         raise failure
-    together = torch.cat(frames).double()
-    features.mean.copy_(together.mean(dim=0))
-    features.std.copy_(together.std(dim=0).clamp(min=1e-3))
+    features.mean.copy_(mean)
+    features.std.copy_((squares / max(1, count - 1)).sqrt().clamp(min=1e-3))

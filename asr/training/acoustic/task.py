@@ -1,11 +1,12 @@
 """Training an acoustic model: utterances in, error rates out."""
 
 import zlib
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import nn
 
 from asr.data import pronunciations
 from asr.data.manifest import Utterance
+from asr.data.table import UtteranceTable
 from asr.decoding import build
 from asr.decoding.decoder import Decoder
 from asr.decoding.options import DecodingOptions
@@ -55,16 +57,15 @@ class AcousticTask:
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None) -> None:
         """Raises DataError: a manifest is bad, or no utterance is left to train on."""
         self.recipe = recipe
-        everything, self.dev_set = corpus.read_manifests(recipe.data.train), corpus.read_manifests(recipe.data.dev)
-        writable = corpus.within_alphabet(everything, recipe.text, skip_bad=recipe.data.skip_bad)
+        everything = corpus.read_manifests(recipe.data.train)
+        self.dev_set: Sequence[Utterance] = corpus.read_manifests(recipe.data.dev)
+        writable, outside = corpus.within_alphabet(everything, recipe.text, skip_bad=recipe.data.skip_bad)
         self.tokenizer = tokenizer or corpus.make_tokenizer(recipe.text, writable)
         self.model = checkpoint.build(recipe, self.tokenizer)
         self.network = self.model.network
-        train_set, self.unusable = corpus.split_trainable(writable, self.tokenizer, self._num_frames, recipe.data)
-        within = {utterance.id for utterance in writable}
-        self.unusable |= {u.id: "has characters outside the alphabet" for u in everything if u.id not in within}
-        self.by_id = {utterance.id: utterance for utterance in train_set}
-        self.entries = [Entry(u.id, u.duration, zlib.crc32(u.text.encode())) for u in train_set]
+        self.train_set, self.unusable = corpus.split_trainable(writable, self.tokenizer, self._num_frames, recipe.data)
+        self.unusable |= dict.fromkeys(outside, "has characters outside the alphabet")
+        self.durations_s, self.places = self.train_set.durations_s, np.arange(len(self.train_set))
         corpus.check_dev(self.dev_set, self.tokenizer)
         self.reader = AudioReader(self.model.description.sample_rate, recipe.data.cache_gib)
         self.augmenter = Augmenter(recipe.augmentation, self.model.description.sample_rate)
@@ -99,10 +100,14 @@ class AcousticTask:
         """
         rank, processes = exchange.rank, exchange.processes
         found: list[dict[str, str]] = []
-        for utterances in (list(self.by_id.values()), self.dev_set):
-            mine = utterances[rank::processes]
-            parts = exchange.gather(corpus.unusable_audio(mine) | corpus.undecodable(mine, known, self.reader))
-            found.append({name: reason for part in parts for name, reason in part.items()})
+        every = -(-len(self.train_set) // corpus.HEADERS)
+        suspects = self.train_set.at([place for place, name in enumerate(self.train_set.ids) if name in known])
+        for here in (
+            corpus.unusable_audio(self.train_set[rank::processes], every)
+            | corpus.undecodable(suspects[rank::processes], self.reader),
+            corpus.unusable_audio(self.dev_set[rank::processes]),
+        ):
+            found.append({name: reason for part in exchange.gather(here) for name, reason in part.items()})
         bad, self.unreadable_dev = found
         corpus.check_share_of_bad(self.unreadable_dev, len(self.dev_set), self.recipe.data)
         self.dev_set = [utterance for utterance in self.dev_set if utterance.id not in self.unreadable_dev]
@@ -113,21 +118,34 @@ class AcousticTask:
 
     def check_bad(self, reasons: Mapping[str, str]) -> None:
         """Raises DataError when more utterances had to be skipped than the recipe allows."""
-        corpus.check_share_of_bad(dict(reasons), len(self.entries), self.recipe.data)
+        corpus.check_share_of_bad(dict(reasons), len(self.places), self.recipe.data)
 
     def write_entries(self, path: Path) -> None:
         """Note what the batches are planned from."""
-        write_entries(self.entries, path)
+        write_entries(self._entries(), path)
+
+    def _entries(self) -> Iterator[Entry]:
+        """The training set as it is noted."""
+        known = zip(self.train_set.ids, self.train_set.durations_s.tolist(), self.train_set.texts, strict=True)
+        return (Entry(name, duration_s, zlib.crc32(text.encode())) for name, duration_s, text in known)
 
     def resume_entries(self, path: Path) -> str | None:
         """Plan from what a stopped run noted, whatever the manifests hold now; say what changed."""
-        begun = read_entries(path)
-        now = {entry.id: entry for entry in self.entries}
-        removed = [entry.id for entry in begun if entry.id not in now]
-        changed = [entry.id for entry in begun if entry.id in now and now[entry.id] != entry]
-        added = sorted(now.keys() - {entry.id for entry in begun})
-        self.entries = begun
-        if len(removed) == len(begun):
+        now = {entry.id: (place, entry) for place, entry in enumerate(self._entries())}
+        durations_s, places = array("d"), array("q")
+        removed: list[str] = []
+        changed: list[str] = []
+        for begun in read_entries(path):
+            place, entry = now.pop(begun.id, (-1, None))
+            durations_s.append(begun.duration_s)
+            places.append(place)
+            if entry is None:
+                removed.append(begun.id)
+            elif entry != begun:
+                changed.append(begun.id)
+        added = sorted(now)
+        self.durations_s, self.places = np.array(durations_s), np.array(places)
+        if len(removed) == len(places):
             raise DataError("None of the utterances that the run was started with is in the manifests any more.")
         notes = [
             f"{len(names):,} utterances {what} (first: '{names[0]}')"
@@ -145,8 +163,7 @@ class AcousticTask:
     def begin(self) -> str | None:
         """Measure what the feature stage needs, or take over a checkpoint."""
         if self.recipe.init is None:
-            train_set = list(self.by_id.values())
-            corpus.set_statistics(self.network.features, train_set, self.reader, self.recipe.seed)
+            corpus.set_statistics(self.network.features, self.train_set, self.reader, self.recipe.seed)
             return None
         fresh = checkpoint.initialise(self.model, self.recipe.init)
         return f"Started from '{self.recipe.init}'; newly initialised: {', '.join(fresh) or 'nothing'}."
@@ -164,9 +181,8 @@ class AcousticTask:
         """Seconds of audio in a batch, where the recipe says `auto`."""
         if self.recipe.data.batch_duration_s != "auto":
             return None
-        usable = list(self.by_id.values())
-        total_s = sum(utterance.duration for utterance in usable)
-        longest = max(usable, key=lambda utterance: utterance.duration)
+        durations_s = self.train_set.durations_s
+        total_s, longest = float(durations_s.sum()), self.train_set[int(durations_s.argmax())]
         (batch,) = batches([[longest]], self.reader, self.tokenizer, pronunciations=self.pronunciations)
         found_s = probe.largest_batch_s(
             trial,
@@ -182,31 +198,29 @@ class AcousticTask:
         self.recipe = with_values(self.recipe, values)
         self.model.description = replace(self.model.description, recipe=self.recipe.model_dump(mode="json"))
 
-    def plan(self, epoch: int, parts: int) -> list[list[Utterance | None]]:
-        """Batches of utterances of like duration, each for all `parts` together; None where one is gone."""
+    def plan(self, epoch: int, parts: int) -> list[list[int]]:
+        """Batches of utterances of like duration, by the number of each, for all `parts` together."""
         data = self.recipe.data
         assert isinstance(data.batch_duration_s, float)
-        plan = plan_epoch(
-            [entry.duration_s for entry in self.entries],
+        return plan_epoch(
+            self.durations_s,
             data.batch_duration_s * parts * min(self.recipe.augmentation.speeds),
             seed=self.recipe.seed,
             epoch=epoch,
             ascending=data.curriculum and epoch == 0,
         )
-        return [[self.by_id.get(self.entries[number].id) for number in batch] for batch in plan]
 
     def read(
         self,
-        plan: Sequence[Sequence[Utterance | None]],
+        plan: Sequence[Sequence[int]],
         epoch: int,
         first: int,
         part: tuple[int, int],
         skip: Mapping[str, str],
     ) -> Iterator[Batch]:
         """Read, augment, encode and pad."""
-        usable = [[u for u in batch if u is not None and u.id not in skip] for batch in plan]
         return batches(
-            usable,
+            _Planned(plan, self.train_set, self.places, skip),
             self.reader,
             self.tokenizer,
             augmenter=self.augmenter,
@@ -223,7 +237,7 @@ class AcousticTask:
         return {
             "model": f"{description.parameters / 1e6:.1f} M parameters, {self.tokenizer.size} tokens, "
             f"{1000 * description.frame_shift_s:.0f} ms per frame",
-            "train": _size(list(self.by_id.values())),
+            "train": _size(self.train_set),
             "dev": _size(self.dev_set),
             "batches": f"{self.recipe.data.batch_duration_s} s with padding",
         }
@@ -291,7 +305,31 @@ class AcousticTask:
         return render(evaluate(checkpoint.load(path), dev_set, read=self._read))
 
 
-def _size(utterances: list[Utterance]) -> str:
-    speakers = {u.speaker for u in utterances if u.speaker}
-    duration = clock(sum(u.duration for u in utterances))
-    return f"{len(utterances):,} utterances, {duration} h" + (f", {len(speakers)} speakers" if speakers else "")
+@dataclass(frozen=True)
+class _Planned(Sequence[list[Utterance]]):
+    """The utterances of planned batches, without those that are gone or skipped, made when they are asked for."""
+
+    plan: Sequence[Sequence[int]]
+    table: UtteranceTable
+    places: np.ndarray
+    """Where the utterance of each number is in the table; -1 of one that is gone."""
+    skip: Mapping[str, str]
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    @overload
+    def __getitem__(self, index: int) -> list[Utterance]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[list[Utterance]]: ...
+    def __getitem__(self, index: int | slice) -> list[Utterance] | list[list[Utterance]]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(len(self))[index]]
+        there = (self.table[place] for place in self.places[self.plan[index]].tolist() if place >= 0)
+        return [utterance for utterance in there if utterance.id not in self.skip]
+
+
+def _size(utterances: Sequence[Utterance]) -> str:
+    table = utterances if isinstance(utterances, UtteranceTable) else UtteranceTable(utterances)
+    speakers = f", {table.num_speakers} speakers" if table.num_speakers else ""
+    return f"{len(table):,} utterances, {clock(float(table.durations_s.sum()))} h{speakers}"

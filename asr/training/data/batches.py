@@ -56,7 +56,12 @@ class Batch:
 
 
 def plan_epoch(
-    durations_s: Sequence[float], batch_duration_s: float, *, seed: int, epoch: int, ascending: bool = False
+    durations_s: Sequence[float] | np.ndarray,
+    batch_duration_s: float,
+    *,
+    seed: int,
+    epoch: int,
+    ascending: bool = False,
 ) -> list[list[int]]:
     """Put every utterance into one batch, next to others of like duration, the same way for the same seed and epoch.
 
