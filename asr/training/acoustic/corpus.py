@@ -1,5 +1,6 @@
 """The speech of a run: manifests read and checked, the tokens, and the statistics that the feature stage needs."""
 
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,10 +26,10 @@ LISTED = 100
 """Number of bad utterances that an error lists one by one."""
 READERS = 4
 """Threads that look at headers; most of the time they wait for the disk."""
-HEADERS = 20_000
-"""Number of headers that are read, a third of a millisecond each; of a larger corpus as many, evenly spaced."""
-AT_ONCE = 4_096
-"""Utterances that are looked at together."""
+HEADERS = 5_000
+"""Number of headers that are read, one to three milliseconds each; of a larger corpus as many, evenly spaced."""
+AT_ONCE = 256
+"""Utterances that a thread looks at before it takes others."""
 
 
 def read_manifests(paths: Sequence[Path]) -> UtteranceTable:
@@ -154,28 +155,47 @@ def unusable_audio(utterances: Iterable[Utterance], every: int = 1) -> dict[str,
     it is decoded.
     """
 
-    def look(at: tuple[int, Utterance]) -> tuple[str, str] | None:
-        number, utterance = at
-        path, end_s = utterance.audio_filepath, utterance.offset + utterance.duration
-        try:
-            if number % every and path.is_file() and path.stat().st_size:
-                return None
-            found_s = audio.duration_s(path)
-        except AudioError as error:
-            return utterance.id, str(error)
-        if end_s <= found_s + SLACK_S:
-            return None
-        return utterance.id, (
-            f"'{path}' lasts {found_s:.2f} s, and the utterance ends at {end_s:.2f} s: correct the manifest, or copy "
-            "the file again."
-        )
+    def look(some: Sequence[tuple[int, Utterance]]) -> dict[str, str]:
+        reasons = {}
+        for number, utterance in some:
+            if number % every == 0 or not _is_filled(utterance.audio_filepath):
+                reason = _fault(utterance)
+                if reason:
+                    reasons[utterance.id] = reason
+        return reasons
 
     reasons: dict[str, str] = {}
     numbered = enumerate(utterances)
+    groups = iter(lambda: list(islice(numbered, AT_ONCE)), [])
     with ThreadPoolExecutor(READERS) as pool:
-        while some := list(islice(numbered, AT_ONCE)):
-            reasons |= dict(filter(None, pool.map(look, some)))
+        while some := list(islice(groups, READERS)):  # so that no more than these are in memory
+            for found in pool.map(look, some):
+                reasons |= found
     return reasons
+
+
+def _is_filled(path: Path) -> bool:
+    """Whether there is a file that is not empty."""
+    try:
+        known = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISREG(known.st_mode) and known.st_size > 0
+
+
+def _fault(utterance: Utterance) -> str | None:
+    """Why the header of its file, or its length, says that an utterance cannot be used."""
+    path, end_s = utterance.audio_filepath, utterance.offset + utterance.duration
+    try:
+        found_s = audio.duration_s(path)
+    except AudioError as error:
+        return str(error)
+    if end_s <= found_s + SLACK_S:
+        return None
+    return (
+        f"'{path}' lasts {found_s:.2f} s, and the utterance ends at {end_s:.2f} s: correct the manifest, or copy the "
+        "file again."
+    )
 
 
 def undecodable(utterances: Iterable[Utterance], reader: AudioReader) -> dict[str, str]:
