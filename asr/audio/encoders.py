@@ -1,4 +1,4 @@
-"""Encode samples as a small file that every browser plays."""
+"""Encode samples as files: Opus, small, for browsers; FLAC, lossless, to be read again."""
 
 import io
 from fractions import Fraction
@@ -34,4 +34,18 @@ def ogg_opus(waveform: np.ndarray, sample_rate: int) -> bytes:
         stream.bit_rate = BITS_PER_S
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))  # flush
+    return file.getvalue()
+
+
+def flac(waveform: np.ndarray, sample_rate: int) -> bytes:
+    """Encode one channel as FLAC of 16 bits. Clips samples beyond ±1.
+
+    Shape:
+        waveform: (S,) float32 with S > 0
+    """
+    import soundfile
+
+    samples = np.round(np.clip(waveform, -1, 32767 / 32768) * 32768).astype(np.int16)
+    file = io.BytesIO()
+    soundfile.write(file, samples, sample_rate, format="FLAC", subtype="PCM_16")
     return file.getvalue()

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from asr.audio.rates import MAX_RATE, MIN_RATE
 from asr.cli import unusable
 from asr.cli.progress import bar
 from asr.data import corpora
@@ -206,6 +207,43 @@ def prepare_jsonl(source: Path, out: Path, *, skip_bad: bool, dev_speakers: int,
     with bar() as progress:
         corpus = jsonl.read(source, out, progress)
     _finish(corpus, out, dev_speakers, seed, skip_bad=skip_bad)
+
+
+@prepare.command("shar")
+@click.argument("manifests", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MANIFEST...")
+@click.argument("out", metavar="OUT")
+@click.option(
+    "--shard-size", type=click.IntRange(min=1), default=1000, show_default=True, help="Utterances in a shard."
+)
+@click.option(
+    "--sample-rate",
+    type=click.IntRange(MIN_RATE, MAX_RATE),
+    default=16_000,
+    show_default=True,
+    metavar="HZ",
+    help="Sample rate of the model to be trained.",
+)
+@unusable.skip_bad
+def prepare_shar(manifests: tuple[Path, ...], out: str, *, shard_size: int, sample_rate: int, skip_bad: bool) -> None:
+    """Shards for training at scale: manifests and their audio in few large files.
+
+    OUT is a new folder or a URL of fsspec, such as s3://bucket/train. The format is Lhotse's Shar, with the audio as
+    FLAC of 16 bits. Trained on as `data.train: [shar:OUT]`, it gives the same weights as the manifests at that sample
+    rate. Needs the extra `train`, and for a URL the package of its protocol, such as s3fs.
+
+    \b
+    Example:
+      asr prepare shar data/an4/train.jsonl data/an4-shards
+      asr train recipes/an4/base.yaml data.train=[shar:data/an4-shards]
+    """
+    from asr.data import manifest
+    from asr.training.data import shar
+
+    utterances = [utterance for path in manifests for utterance in manifest.read(path)]
+    with bar() as progress:
+        shards, bad = shar.write(utterances, out, shard_size=shard_size, sample_rate=sample_rate, progress=progress)
+    click.echo(f"{len(utterances) - len(bad):,} utterances in {shards:,} shards: data.train=[shar:{out}]")
+    unusable.report(bad, len(utterances), "The shards have the others: fix or remove these", skip_bad=skip_bad)
 
 
 def _finish(corpus: Corpus, out: Path, dev_speakers: int = 0, seed: int = 0, *, skip_bad: bool) -> None:

@@ -59,19 +59,24 @@ def rows(path: Path) -> Iterator[tuple[str, Row]]:
     Raises:
         DataError: the file does not exist or has no lines, or a line is not UTF-8 or not a JSON object.
     """
-    empty = True
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if line.isspace():
-                    continue
-                empty = False
-                where = f"{path}, line {number}"
-                yield where, _parse(line, where)
+            yield from rows_of(file, str(path))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def rows_of(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, Row]]:
+    """Yield (where, object) for each line of an open file that is not blank. Raises DataError as `rows`."""
+    empty = True
+    for number, line in enumerate(lines, start=1):
+        if line.isspace():
+            continue
+        empty = False
+        where = f"{name}, line {number}"
+        yield where, _parse(line, where)
     if empty:
-        raise DataError(f"{path} has no rows; at least one is needed.")
+        raise DataError(f"{name} has no rows; at least one is needed.")
 
 
 def _parse(line: bytes, where: str) -> Row:
@@ -165,7 +170,8 @@ def _kind(value: object) -> str:
     return {bool: "true or false", str: "a string", list: "a list", dict: "an object"}.get(type(value), "null")
 
 
-def _utterance(row: Row, where: str, folder: Path) -> Utterance:
+def utterance(row: Row, where: str, folder: Path) -> Utterance:
+    """Check a row and make an utterance of it. Raises DataError."""
     check_keys(row, REQUIRED, OPTIONAL, where)
     audio, text = string(row, "audio_filepath", where), string(row, "text", where)
     duration, offset = seconds(row, "duration", where), seconds(row, "offset", where)
@@ -220,9 +226,9 @@ def iterate(path: Path | str) -> Iterator[Utterance]:
     folder = path.parent.absolute()
     seen: dict[str, str] = {}
     for where, row in rows(path):
-        utterance = _utterance(row, where, folder)
-        claim_id(utterance.id, where, seen)
-        yield utterance
+        made = utterance(row, where, folder)
+        claim_id(made.id, where, seen)
+        yield made
 
 
 def write(utterances: Iterable[Utterance], path: Path | str) -> None:

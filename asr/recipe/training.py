@@ -33,7 +33,8 @@ class DataConfig(Section):
     """Training data."""
 
     train: tuple[Path, ...] = Field(min_length=1)
-    """Manifests to train on, relative to the current folder."""
+    """Manifests to train on, relative to the current folder, or shards (`asr prepare shar`): `shar:` and their folder
+    or URL."""
     dev: tuple[Path, ...] = Field(min_length=1)
     """Manifests for every decision: learning curves, the best checkpoint. Never a test part."""
     batch_duration_s: float | Literal["auto"] = 60.0

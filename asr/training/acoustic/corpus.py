@@ -18,6 +18,7 @@ from asr.errors import AudioError, DataError
 from asr.network.features import Features
 from asr.recipe.training import DataConfig, TextConfig
 from asr.text import CharTokenizer, Tokenizer, train_subwords
+from asr.training.data import shar
 from asr.training.data.batches import SLACK_S, AudioReader
 
 STATISTICS_UTTERANCES = 500
@@ -33,7 +34,7 @@ AT_ONCE = 256
 
 
 def read_manifests(paths: Sequence[Path]) -> UtteranceTable:
-    """All utterances of some manifests.
+    """All utterances of some manifests, or of the shards in a folder: `shar:` and its path or URL.
 
     Raises:
         DataError: a manifest is bad, or an id is in two of them.
@@ -42,7 +43,7 @@ def read_manifests(paths: Sequence[Path]) -> UtteranceTable:
 
     def once() -> Iterator[Utterance]:
         for path in paths:
-            for utterance in manifest.iterate(path):
+            for utterance in _utterances(path):
                 if utterance.id in seen:
                     raise DataError(
                         f"Utterance '{utterance.id}' is in two of {', '.join(map(str, paths))}: give it once."
@@ -51,6 +52,12 @@ def read_manifests(paths: Sequence[Path]) -> UtteranceTable:
                 yield utterance
 
     return UtteranceTable(once())
+
+
+def _utterances(path: Path) -> Iterator[Utterance]:
+    """The utterances of a manifest, or of shards."""
+    name = str(path)
+    return shar.utterances(name.removeprefix(shar.PREFIX)) if name.startswith(shar.PREFIX) else manifest.iterate(path)
 
 
 def within_alphabet(
@@ -158,6 +165,8 @@ def unusable_audio(utterances: Iterable[Utterance], every: int = 1) -> dict[str,
     def look(some: Sequence[tuple[int, Utterance]]) -> dict[str, str]:
         reasons = {}
         for number, utterance in some:
+            if shar.is_member(utterance.audio_filepath):  # its tar is there
+                continue
             if number % every == 0 or not _is_filled(utterance.audio_filepath):
                 reason = _fault(utterance)
                 if reason:

@@ -15,6 +15,7 @@ from asr.data.pronunciations import Pronunciations
 from asr.errors import AudioError
 from asr.network.torch_model import pad
 from asr.text import Tokenizer
+from asr.training.data import shar
 from asr.training.data.augmentation import Augmenter
 
 SLACK_S = 0.1
@@ -118,9 +119,9 @@ class AudioReader:
         return torch.from_numpy(stored.astype(np.float32) / 32768)
 
     def _read(self, utterance: Utterance) -> np.ndarray:
-        waveform = audio.load(
-            utterance.audio_filepath, self.sample_rate, offset_s=utterance.offset, duration_s=utterance.duration
-        )
+        path = utterance.audio_filepath
+        source = shar.read_member(path) if shar.is_member(path) else path
+        waveform = audio.load(source, self.sample_rate, offset_s=utterance.offset, duration_s=utterance.duration)
         if len(waveform) < (utterance.duration - SLACK_S) * self.sample_rate:
             raise AudioError(
                 f"'{utterance.audio_filepath}' holds {len(waveform) / self.sample_rate:.2f} s of audio where the "
