@@ -234,7 +234,6 @@ def prepare_shar(manifests: tuple[Path, ...], out: str, *, shard_size: int, samp
     \b
     Example:
       asr prepare shar data/an4/train.jsonl data/an4-shards
-      asr train recipes/an4/base.yaml data.train=[shar:data/an4-shards]
     """
     from asr.data import manifest
     from asr.training.data import shar
