@@ -15,6 +15,7 @@ from starlette.routing import Route
 from asr.decoding import decoder
 from asr.decoding.live import Rules
 from asr.models import rewrite
+from asr.pages import onnxruntime_web
 from asr.pages.assemble import PAGES
 from asr.serve.errors import ApiError
 from asr.transcript import subtitles
@@ -22,10 +23,6 @@ from asr.transcript.words import PAUSE_MS
 from asr.transcription import windows
 from asr.transcription.transcriber import Transcriber
 
-RUNTIME = PAGES / "onnxruntime-web"
-"""Where `scripts/fetch_onnxruntime_web` puts what runs models in a browser."""
-RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-"""Its files, each compressed by gzip."""
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -76,10 +73,10 @@ class Page:
         """`model`: the file that runs in the browser; None lets it run here only."""
         paths = [PAGES / "style.css", PAGES / "shared.js", *sorted((PAGES / "serve").glob("*"))]
         self._files = {path.name: _File(path.read_bytes(), MEDIA_TYPES[path.suffix]) for path in paths}
-        self._runs_in_browser = model is not None and has_runtime()
+        self._runs_in_browser = model is not None and onnxruntime_web.is_installed()
         if self._runs_in_browser:
-            for name in RUNTIME_FILES:
-                content = (RUNTIME / f"{name}.gz").read_bytes()
+            for name in onnxruntime_web.FILES:
+                content = (onnxruntime_web.FOLDER / f"{name}.gz").read_bytes()
                 self._files[name] = _File(content, MEDIA_TYPES[Path(name).suffix], "gzip")
         self._model, self._transcriber = model, transcriber
 
@@ -121,11 +118,6 @@ class Page:
         """The model without its metadata: the language model in them is the larger half of it."""
         assert self._model is not None
         return _File(rewrite.with_metadata(self._model, {}), "application/octet-stream")
-
-
-def has_runtime() -> bool:
-    """Whether the files that run models in a browser are there."""
-    return all((RUNTIME / f"{name}.gz").is_file() for name in RUNTIME_FILES)
 
 
 def settings(transcriber: Transcriber) -> Mapping[str, Any]:

@@ -1,13 +1,16 @@
 // The page of `asr serve`: a recording or the microphone in, words out. `shared.js` has the helpers for elements.
 
+import { decode } from "./decode.js";
+import { Device } from "./device.js";
 import { WRITERS } from "./formats.js";
 import { record } from "./microphone.js";
 import { Server, ServerError, ask } from "./server.js";
-import { decode, TooLong } from "./decode.js";
 import { Waveform } from "./waveform.js";
 import { Words } from "./words.js";
 
 const KEY = "asr-api-key"; // in the storage of this tab
+const ON_DEVICE = "The model is loaded into this browser, and the sound never leaves it. Without the language model, hot words, punctuation and numbers of the server, more words are wrong.";
+const NO_RUNTIME = "Not available: whoever runs the server can add it with scripts/fetch_onnxruntime_web.";
 const audio = byId("audio");
 const waveform = new Waveform(byId("waveform"), play);
 const words = new Words(byId("words"), play);
@@ -15,6 +18,7 @@ const words = new Words(byId("words"), play);
 let settings = null; // of the model, from the server
 let name = "recording"; // of the files to download
 let duration = 0; // of what was transcribed, in seconds
+let device = null; // the recogniser in this browser, once it is loaded
 let running = null; // ends what is going on: {cancel()} for a file, {stop()} for the microphone
 let link = null; // to the recording
 
@@ -47,6 +51,7 @@ async function connect() {
     return;
   }
   words.settings = settings;
+  byId("device-about").textContent = settings.runs_in_browser ? ON_DEVICE : NO_RUNTIME;
   complain(null);
   byId("access").hidden = true;
   byId("about").textContent = `Model ${settings.name}: ${settings.about}.`;
@@ -66,13 +71,22 @@ function enable() {
   document.body.classList.toggle("recording", isRecording);
   byId("speak").textContent = isRecording ? "Stop" : "Speak";
   byId("speak").disabled = !settings || Boolean(running && !isRecording);
-  byId("choose").disabled = byId("hot").disabled = !settings || Boolean(running);
+  byId("choose").disabled = !settings || Boolean(running);
+  byId("hot").disabled = byId("choose").disabled || byId("device").checked;
+  byId("device").disabled = byId("choose").disabled || !settings.runs_in_browser;
   byId("cancel").hidden = !running?.cancel;
   for (const button of byId("downloads").children) button.disabled = !words.words.length;
   byId("legend").hidden = !words.words.length;
 }
 
-const engine = () => new Server(sessionStorage.getItem(KEY));
+/** What recognises: the server, or the browser, which loads the model the first time. */
+async function engine() {
+  const key = sessionStorage.getItem(KEY);
+  if (!byId("device").checked) return new Server(key);
+  device ??= await Device.load(settings, key, (share) => say(share < 1 ? `Loading the model: ${percent(share, 0)} …` : "Starting the model …"));
+  return device;
+}
+
 const hotWords = () => byId("hot").value.split(/[\s,;]+/).filter(Boolean);
 
 /** Forget the last recording. */
@@ -104,7 +118,6 @@ async function transcribeFile(file) {
   const ended = new AbortController();
   running = { cancel: () => ended.abort() };
   enable();
-  say(`Transcribing ${file.name} …`);
   listenTo(file);
   decode(file, settings.sample_rate).then((samples) => waveform.add(samples, settings.sample_rate), () => {}); // no waveform then
   try {
@@ -113,7 +126,9 @@ async function transcribeFile(file) {
       const total = Number.isFinite(audio.duration) ? ` of ${clock(audio.duration)}` : "";
       if (all.length) say(`Transcribed ${clock(all.at(-1).end_s)}${total} …`);
     };
-    const transcript = await engine().transcribe(file, { hotWords: hotWords(), signal: ended.signal, onWords: show });
+    const recogniser = await engine();
+    say(`Transcribing ${file.name} …`);
+    const transcript = await recogniser.transcribe(file, { hotWords: hotWords(), signal: ended.signal, onWords: show });
     show(transcript.words);
     duration = transcript.duration_s;
     finished();
@@ -184,9 +199,10 @@ async function speak() {
   };
   running = {};
   enable();
-  say("Waiting for the microphone …");
   try {
-    stream = await engine().live({ sampleRate: settings.sample_rate, hotWords: hotWords(), onUpdate, onError: end });
+    const recogniser = await engine();
+    say("Waiting for the microphone …");
+    stream = await recogniser.live({ sampleRate: settings.sample_rate, hotWords: hotWords(), onUpdate, onError: end });
     microphone = await record(settings.sample_rate, (samples) => {
       stream.feed(samples);
       waveform.add(samples, settings.sample_rate);
@@ -230,6 +246,7 @@ audio.addEventListener("error", () => {
 
 // Buttons
 
+byId("device").addEventListener("change", enable);
 byId("speak").addEventListener("click", speak);
 byId("choose").addEventListener("click", () => byId("file").click());
 byId("cancel").addEventListener("click", () => running?.cancel?.());

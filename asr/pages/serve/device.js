@@ -1,0 +1,86 @@
+// The recogniser in this browser: loads the model, and has a worker run it. The sound is not sent anywhere.
+
+import { decode } from "./decode.js";
+import { ask } from "./server.js";
+
+export class Device {
+  /** Load the model; `onProgress(share)` is called as it arrives. */
+  static async load(settings, key, onProgress) {
+    const device = new Device(settings);
+    const model = await download(await ask("/page/model.onnx", key), onProgress);
+    device.worker = new Worker("/page/recogniser.js", { type: "module" });
+    const { centre_s } = await device.request({ type: "load", settings, model }, "ready", {}, [model.buffer]);
+    device.delay = centre_s + settings.live.look_ahead_s;
+    return device;
+  }
+
+  constructor(settings) {
+    this.settings = settings;
+  }
+
+  /** Post a message and wait for the one that answers it; `others` handle what comes before. */
+  request(message, answer, others = {}, transferred = []) {
+    return new Promise((resolve, reject) => {
+      this.worker.onmessage = ({ data }) => {
+        if (data.type === answer) resolve(data);
+        else if (data.type === "error") reject(new Error(`The model cannot be run in this browser (${data.message}).`));
+        else others[data.type]?.(data);
+      };
+      this.worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(`The model cannot be run in this browser (${event.message || "it has no support for it"}).`));
+      };
+      this.worker.postMessage(message, transferred);
+    });
+  }
+
+  /** As `Server.transcribe`. */
+  async transcribe(file, { onWords, signal }) {
+    const samples = await decode(file, this.settings.sample_rate);
+    signal.throwIfAborted();
+    const words = [];
+    const add = (message) => {
+      words.push(...message.words);
+      onWords(words);
+    };
+    const cancelled = new Promise((_, reject) => {
+      signal.addEventListener("abort", () => {
+        this.worker.postMessage({ type: "cancel" });
+        reject(signal.reason);
+      });
+    });
+    const done = this.request({ type: "file", samples }, "end", { words: add }, [samples.buffer]);
+    const { duration_s } = await Promise.race([done, cancelled]);
+    return { words, duration_s };
+  }
+
+  /** As `Server.live`. */
+  async live({ onUpdate, onError }) {
+    const { worker } = this;
+    const ended = this.request({ type: "live" }, "end", { update: onUpdate });
+    ended.catch(onError);
+    return {
+      feed: (samples) => worker.postMessage({ type: "feed", samples }),
+      async finish() {
+        worker.postMessage({ type: "finish" });
+        return (await ended).duration_s;
+      },
+      cancel: () => worker.postMessage({ type: "cancel" }),
+    };
+  }
+}
+
+/** The content of an answer, as a Uint8Array. */
+async function download(answer, onProgress) {
+  const total = Number(answer.headers.get("Content-Length"));
+  const content = new Uint8Array(total);
+  const reader = answer.body.getReader();
+  let place = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return content;
+    content.set(value, place);
+    place += value.length;
+    onProgress(place / total);
+  }
+}

@@ -1,0 +1,94 @@
+// A worker that runs the model in the browser. It receives samples and posts words; nothing leaves the machine.
+
+import * as ort from "./ort.wasm.min.mjs";
+import { FileDecoder, Tokenizer, toWords } from "./ctc.js";
+import { LiveDecoder } from "./live.js";
+import { Stitcher, WindowCutter, runWindow } from "./windows.js";
+
+const CENTRES_S = [0.24, 0.48, 0.96, 1.92]; // of live windows; the shortest that the device is fast enough for
+const LOAD = 0.6; // share of the time that it may take
+
+let settings = null;
+let session = null;
+let job = 0; // number of what is worked on; what belongs to another one has been cancelled
+let live = null;
+let queue = Promise.resolve(); // live pieces are run one after the other
+
+/** Run the model on one waveform. Returns rows of log-probs. */
+async function run(waveform) {
+  const inputs = { waveform: new ort.Tensor("float32", waveform, [1, waveform.length]), lengths: new ort.Tensor("int64", BigInt64Array.of(BigInt(waveform.length)), [1]) };
+  const { log_probs: logProbs, output_lengths: lengths } = await session.run(inputs);
+  const width = logProbs.dims[2];
+  return Array.from({ length: Number(lengths.data[0]) }, (_, frame) => logProbs.data.slice(frame * width, (frame + 1) * width));
+}
+
+async function load(message) {
+  settings = { ...message.settings, num_tokens: new Tokenizer(message.settings.tokenizer).size };
+  ort.env.wasm.numThreads = 1;
+  session = await ort.InferenceSession.create(message.model, { executionProviders: ["wasm"] });
+  const { context_s, centre_s, look_ahead_s, padding_s } = settings.live;
+  const silence = new Float32Array(Math.round((context_s + centre_s + look_ahead_s + padding_s) * settings.sample_rate));
+  await run(silence); // the first run is slower
+  const started = performance.now();
+  await run(silence);
+  const needed = (performance.now() - started) / 1000 / LOAD;
+  settings.live.centre_s = CENTRES_S.find((length) => length >= needed) ?? CENTRES_S.at(-1);
+  postMessage({ type: "ready", centre_s: settings.live.centre_s });
+}
+
+async function file(samples, number) {
+  const [cutter, stitcher, decoder] = [new WindowCutter(settings, settings.files), new Stitcher(settings, settings.files), new FileDecoder(settings)];
+  const duration = samples.length / settings.sample_rate;
+  const show = (segments) => {
+    for (const tokens of segments) {
+      const words = duration < settings.frame_shift_s ? [] : toWords(tokens, decoder.tokenizer, settings.frame_shift_s, duration);
+      postMessage({ type: "words", words });
+    }
+  };
+  for (const window of cutter.feed(samples)) {
+    const rows = await runWindow(run, window, settings);
+    if (number !== job) return;
+    show(decoder.feed(stitcher.add(window, rows)));
+  }
+  const last = cutter.finish();
+  const rows = await runWindow(run, last, settings);
+  if (number !== job) return;
+  show(decoder.feed(stitcher.add(last, rows)));
+  show(decoder.finish());
+  postMessage({ type: "end", duration_s: duration });
+}
+
+function startLive() {
+  live = { cutter: new WindowCutter(settings, settings.live), stitcher: new Stitcher(settings, settings.live), decoder: new LiveDecoder(settings), count: 0 };
+}
+
+async function feed(samples) {
+  live.count += samples.length;
+  for (const window of live.cutter.feed(Float32Array.from(samples, (sample) => sample / 32768))) {
+    const rows = await runWindow(run, window, settings);
+    if (!live) return;
+    postMessage({ type: "update", ...live.decoder.feed(live.stitcher.add(window, rows)) });
+  }
+}
+
+async function finish() {
+  const duration = live.count / settings.sample_rate;
+  if (live.count) {
+    const last = live.cutter.finish();
+    const rows = await runWindow(run, last, settings);
+    if (!live) return;
+    postMessage({ type: "update", ...live.decoder.finish(live.stitcher.add(last, rows), duration) });
+  }
+  postMessage({ type: "end", duration_s: duration });
+}
+
+const failed = (error) => postMessage({ type: "error", message: error.message || String(error) });
+
+addEventListener("message", ({ data }) => {
+  if (data.type === "load") load(data).catch(failed);
+  if (data.type === "file") file(data.samples, ++job).catch(failed);
+  if (data.type === "live") startLive();
+  if (data.type === "feed") queue = queue.then(() => live && feed(data.samples)).catch(failed);
+  if (data.type === "finish") queue = queue.then(() => live && finish()).catch(failed);
+  if (data.type === "cancel") [live, job] = [null, job + 1];
+});
