@@ -1,0 +1,247 @@
+"""What the page of the server computes in JavaScript is what Python computes."""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soxr
+
+from asr import models
+from asr.decoding.decoder import Decoder
+from asr.decoding.live import LiveDecoder, Rules, Update
+from asr.decoding.tokens_to_words import to_words
+from asr.models.description import AcousticDescription
+from asr.pages.assemble import PAGES
+from asr.text import ENGLISH, CharTokenizer, SubwordTokenizer, Tokenizer
+from asr.transcript.formats import word_fields
+from asr.transcript.transcript import Transcript
+from asr.transcript.words import Word
+from asr.transcription import windows
+from asr.transcription.transcriber import Transcriber, open_transcriber
+
+page_of_server = pytest.importorskip("asr.serve.page", reason="the extra `serve` is not installed")
+ORIGIN = "http://page.test"
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any) -> Iterator[Any]:
+    """A page without a server, which may import the scripts."""
+    context = browser.new_context()
+    shown = context.new_page()
+
+    def answer(route: Any) -> None:
+        name = Path(route.request.url).name
+        path = PAGES / "serve" / name
+        if path.suffix == ".js":
+            route.fulfill(path=path, content_type="text/javascript")
+        else:
+            route.fulfill(body="<!doctype html>", content_type="text/html")
+
+    shown.route("**/*", answer)
+    shown.goto(ORIGIN)
+    yield shown
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def settings() -> dict[str, Any]:
+    """Those of a shipped model, as the page receives them."""
+    return json.loads(json.dumps(page_of_server.settings(open_transcriber(models.find("an4")))))
+
+
+def test_all_formats(page: Any, settings: dict[str, Any]) -> None:
+    """Of random transcripts with pauses, sentences, long words, commas and other scripts."""
+    random_ = random.Random(0)
+    texts = ["a", "of", "the", "ship,", "captain", "supercalifragilisticexpialidocious" * 2, "<b>&", "日本語", "12%.", "𝄞𝄞𝄞"]
+    transcripts = [Transcript((), 0.0, "x", "toy"), Transcript((), 3.0, None, "toy")]
+    for _ in range(150):
+        time, words = 0.0, []
+        for _ in range(random_.randrange(1, 80)):
+            start = time + random_.choice([0, 0.04, 0.2, 0.6, 0.7, 2.5])
+            time = start + random_.choice([0.04, 0.2, 0.52, 1.2])
+            text = random_.choice(texts)
+            word = Word(text, round(start, 3), round(time, 3), round(random_.random(), 4))
+            spoken = (replace(word, text="x"), replace(word, text="y")) if text == "12%." else ()
+            words.append(replace(word, spoken=spoken, ends_sentence=text.endswith(".")))
+        transcripts.append(Transcript(tuple(words), round(time + random_.choice([0, 0.5, 9]), 3), "x", "toy"))
+    values = [
+        {
+            "words": [word_fields(word) | {"ends_sentence": word.ends_sentence} for word in transcript.words],
+            "duration_s": transcript.duration_s,
+            "source": transcript.source,
+            "model": transcript.model,
+        }
+        for transcript in transcripts
+    ]
+    script = """async ([values, settings]) => {
+        const { WRITERS } = await import("/formats.js");
+        return values.map((value) => Object.fromEntries(Object.entries(WRITERS).map(([name, write]) => [name, write(value, settings)])));
+    }"""
+    for transcript, found in zip(transcripts, page.evaluate(script, [values, settings]), strict=True):
+        assert found.keys() == {"txt", "srt", "vtt", "json"}
+        for format, content in found.items():
+            expected = transcript.to(format)
+            if format == "json":
+                assert json.loads(content) == json.loads(expected)
+            else:
+                assert content == expected
+
+
+def random_log_probs(count: int, tokenizer: Tokenizer, seed: int) -> np.ndarray:
+    """Log-probs like those of speech: letters, words and pauses, of changing certainty. Shape: -> (T, V)"""
+    generator = np.random.default_rng(seed)
+    scores = generator.normal(0, 1, (count, tokenizer.size))
+    frame = 0
+    while frame < count:
+        width = int(generator.integers(1, 3))
+        token = int(generator.integers(1, tokenizer.size))
+        kind = generator.random()
+        if kind < 0.45:
+            token = 0
+        elif kind < 0.6:
+            token = 1
+        elif kind < 0.63:
+            token, width = 0, int(generator.integers(10, 90))
+        scores[frame : frame + width, token] += generator.uniform(2, 9)
+        frame += width
+    return (scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)).astype(np.float32)
+
+
+TOKENIZERS: Sequence[Tokenizer] = (
+    CharTokenizer(ENGLISH),
+    SubwordTokenizer(ENGLISH, ("\u2581", "\u2581the", "a", "b", "\u2581ship", "s", "ing"), b""),
+)
+
+
+def changed(settings: dict[str, Any], tokenizer: Tokenizer, **values: Any) -> dict[str, Any]:
+    kind = {"type": "subwords", "pieces": tokenizer.pieces} if isinstance(tokenizer, SubwordTokenizer) else {"type": "characters"}
+    return settings | {"tokenizer": kind | {"alphabet": tokenizer.alphabet}} | values
+
+
+def assert_same(found: Sequence[dict[str, Any]], expected: Sequence[Word]) -> None:
+    assert [word["text"] for word in found] == [word.text for word in expected]
+    for name in ("start_s", "end_s", "confidence"):
+        assert [word[name] for word in found] == pytest.approx([getattr(word, name) for word in expected], abs=1e-5)
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=["characters", "subwords"])
+@pytest.mark.parametrize("min_confidence", [0.0, 0.5])
+def test_greedy_decoding_of_files(page: Any, settings: dict[str, Any], tokenizer: Tokenizer, min_confidence: float) -> None:
+    log_probs = random_log_probs(3_000, tokenizer, seed=1)
+    limit = 90
+    decoder = Decoder(temperature=1.4, min_confidence=min_confidence)
+    segments = decoder.stream(np.split(log_probs, 20), tokenizer, limit)
+    expected = [word for tokens in segments for word in to_words(tokens, tokenizer, 0.04, 120.0)]
+    assert len(expected) > 30
+    script = """async ([chunks, settings]) => {
+        const { FileDecoder, toWords } = await import("/ctc.js");
+        const decoder = new FileDecoder(settings);
+        const segments = chunks.flatMap((rows) => [...decoder.feed(rows)]);
+        return [...segments, ...decoder.finish()].flatMap((tokens) => toWords(tokens, decoder.tokenizer, 0.04, 120));
+    }"""
+    chunks = [chunk.tolist() for chunk in np.split(log_probs, 60)]
+    values = changed(settings, tokenizer, temperature=1.4, min_confidence=min_confidence, segment_frames=limit)
+    assert_same(page.evaluate(script, [chunks, values]), expected)
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=["characters", "subwords"])
+@pytest.mark.parametrize("min_confidence", [0.0, 0.5])
+def test_live_decoding(page: Any, settings: dict[str, Any], tokenizer: Tokenizer, min_confidence: float) -> None:
+    log_probs = random_log_probs(3_000, tokenizer, seed=2)
+    rules = Rules(longest_s=8.0)
+    description = AcousticDescription(name="toy", tokenizer=tokenizer, sample_rate=16_000, frame_shift_s=0.04)
+    decoder = LiveDecoder(Decoder(temperature=1.4, min_confidence=min_confidence), description, rules)
+    chunks = np.split(log_probs, 500)
+    expected: list[Update] = [*(decoder.feed(chunk) for chunk in chunks[:-1]), decoder.finish(chunks[-1], 119.99)]
+    script = """async ([chunks, settings]) => {
+        const { LiveDecoder } = await import("/live.js");
+        const decoder = new LiveDecoder(settings);
+        return chunks.map((rows, place) => (place + 1 < chunks.length ? decoder.feed(rows) : decoder.finish(rows, 119.99)));
+    }"""
+    values = changed(settings, tokenizer, temperature=1.4, min_confidence=min_confidence, rules=asdict(rules))
+    found = page.evaluate(script, [[chunk.tolist() for chunk in chunks], values])
+    assert sum(len(update.words) for update in expected) > 15
+    assert sum(bool(update.tail) for update in expected) > 15
+    for one, other in zip(found, expected, strict=True):
+        assert one["ends_utterance"] == other.ends_utterance
+        assert one["time_s"] == pytest.approx(other.time_s)
+        assert_same(one["words"], other.words)
+        assert_same(one["tail"], other.tail)
+
+
+RATE = 1_000
+STEP = 40
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A model whose log-probs are samples."""
+
+    description: AcousticDescription = field(
+        default_factory=lambda: AcousticDescription(
+            name="toy", tokenizer=CharTokenizer(" a"), sample_rate=RATE, frame_shift_s=STEP / RATE
+        )
+    )
+
+    def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [np.stack([w[k : len(w) // STEP * STEP : STEP] for k in range(3)], axis=1) for w in waveforms]
+
+
+@pytest.mark.parametrize("windowing", [windows.DEFAULT, windows.LIVE], ids=["files", "live"])
+def test_windows(page: Any, settings: dict[str, Any], windowing: windows.Windowing) -> None:
+    """Of a recording with loud, quiet and silent stretches."""
+    generator = np.random.default_rng(3)
+    stretches = [(20, 0.3), (30, 0.004), (90, 0.0), (25, 0.8), (7, 1e-4)]
+    waveform = np.concatenate([level * generator.normal(0, 1, seconds * RATE) for seconds, level in stretches])
+    waveform = waveform.astype(np.float32)
+    expected = windows.log_probs(Sampled(), waveform, windowing)
+    script = """async ([samples, settings, windowing]) => {
+        const { WindowCutter, Stitcher, runWindow } = await import("/windows.js");
+        const run = async (w) => Array.from({ length: Math.floor(w.length / 40) }, (_, k) => w.slice(40 * k, 40 * k + 3));
+        const [cutter, stitcher] = [new WindowCutter(settings, windowing), new Stitcher(settings, windowing)];
+        const rows = [];
+        const add = async (window) => rows.push(...stitcher.add(window, await runWindow(run, window, settings)));
+        for (let k = 0; k < samples.length; k += 777) {
+            for (const window of cutter.feed(Float32Array.from(samples.slice(k, k + 777)))) await add(window);
+        }
+        await add(cutter.finish());
+        return rows.map((row) => [...row]);
+    }"""
+    values = settings | {"sample_rate": RATE, "frame_shift_s": STEP / RATE, "num_tokens": 3}
+    found = page.evaluate(script, [waveform.tolist(), values, asdict(windowing)])
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("rate", [48_000, 44_100, 22_050, 16_000, 8_000])
+def test_resampling(page: Any, rate: int) -> None:
+    """Against soxr: tones in the band that both pass, after the first moment. Nothing depends on the pieces."""
+    time = np.arange(rate) / rate
+    band = 0.45 * min(rate, 16_000)
+    waveform = sum(0.1 * np.sin(2 * np.pi * share * band * time + share) for share in (0.02, 0.1, 0.33, 0.7, 0.95))
+    waveform += 0.2 * np.sin(2 * np.pi * 9_500 * time) if rate > 20_000 else 0  # above the band: must be removed
+    expected = soxr.resample(waveform, rate, 16_000, quality="VHQ")
+    script = """async ([samples, rate]) => {
+        const { Resampler } = await import("/resampler.js");
+        const [whole, pieces] = [new Resampler(rate, 16000), new Resampler(rate, 16000)];
+        const joined = [];
+        for (let k = 0; k < samples.length; k += 128) joined.push(...pieces.feed(Float32Array.from(samples.slice(k, k + 128))));
+        return [[...whole.feed(Float32Array.from(samples)), ...whole.finish()], [...joined, ...pieces.finish()]];
+    }"""
+    whole, pieces = map(np.array, page.evaluate(script, [waveform.tolist(), rate]))
+    assert (whole == pieces).all()
+    assert abs(len(whole) - 16_000) <= 1
+    inner = slice(200, 15_800)
+    assert np.abs(whole[inner] - expected[inner]).max() < 5e-4
+
+
+def test_the_settings_are_those_of_the_transcriber(settings: dict[str, Any]) -> None:
+    transcriber: Transcriber = open_transcriber(models.find("english"))
+    found = page_of_server.settings(transcriber)
+    assert (found["temperature"], found["min_confidence"]) == (1.464, 0.35)
+    assert found["about"] == transcriber.decoder.about
+    assert settings["tokenizer"] == {"type": "characters", "alphabet": ENGLISH}
