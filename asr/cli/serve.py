@@ -108,9 +108,7 @@ def serve(
     load = partial(open_transcriber, path, decoding, threads=1)
     limits = Limits(upload_bytes=max_upload * 2**20, audio_s=max_audio, waiting=max_waiting, live=max_live)
     access = app.Access(api_key=api_key or None, origins=origins)
-    application = app.make(
-        load(), load, workers=workers or cores(), model_file=path, limits=limits, access=access
-    )
+    application = app.make(load(), load, workers=workers or cores(), model_file=path, limits=limits, access=access)
     config = uvicorn.Config(
         application,
         host=host,

@@ -57,7 +57,18 @@ def settings() -> dict[str, Any]:
 def test_all_formats(page: Any, settings: dict[str, Any]) -> None:
     """Of random transcripts with pauses, sentences, long words, commas and other scripts."""
     random_ = random.Random(0)
-    texts = ["a", "of", "the", "ship,", "captain", "supercalifragilisticexpialidocious" * 2, "<b>&", "日本語", "12%.", "𝄞𝄞𝄞"]
+    texts = [
+        "a",
+        "of",
+        "the",
+        "ship,",
+        "captain",
+        "supercalifragilisticexpialidocious" * 2,
+        "<b>&",
+        "日本語",
+        "12%.",
+        "𝄞𝄞𝄞",
+    ]
     transcripts = [Transcript((), 0.0, "x", "toy"), Transcript((), 3.0, None, "toy")]
     for _ in range(150):
         time, words = 0.0, []
@@ -80,7 +91,8 @@ def test_all_formats(page: Any, settings: dict[str, Any]) -> None:
     ]
     script = """async ([values, settings]) => {
         const { WRITERS } = await import("/formats.js");
-        return values.map((value) => Object.fromEntries(Object.entries(WRITERS).map(([name, write]) => [name, write(value, settings)])));
+        const all = (value) => Object.entries(WRITERS).map(([name, write]) => [name, write(value, settings)]);
+        return values.map((value) => Object.fromEntries(all(value)));
     }"""
     for transcript, found in zip(transcripts, page.evaluate(script, [values, settings]), strict=True):
         assert found.keys() == {"txt", "srt", "vtt", "json"}
@@ -119,7 +131,11 @@ TOKENIZERS: Sequence[Tokenizer] = (
 
 
 def changed(settings: dict[str, Any], tokenizer: Tokenizer, **values: Any) -> dict[str, Any]:
-    kind = {"type": "subwords", "pieces": tokenizer.pieces} if isinstance(tokenizer, SubwordTokenizer) else {"type": "characters"}
+    kind = (
+        {"type": "subwords", "pieces": tokenizer.pieces}
+        if isinstance(tokenizer, SubwordTokenizer)
+        else {"type": "characters"}
+    )
     return settings | {"tokenizer": kind | {"alphabet": tokenizer.alphabet}} | values
 
 
@@ -131,7 +147,9 @@ def assert_same(found: Sequence[dict[str, Any]], expected: Sequence[Word]) -> No
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=["characters", "subwords"])
 @pytest.mark.parametrize("min_confidence", [0.0, 0.5])
-def test_greedy_decoding_of_files(page: Any, settings: dict[str, Any], tokenizer: Tokenizer, min_confidence: float) -> None:
+def test_greedy_decoding_of_files(
+    page: Any, settings: dict[str, Any], tokenizer: Tokenizer, min_confidence: float
+) -> None:
     log_probs = random_log_probs(3_000, tokenizer, seed=1)
     limit = 90
     decoder = Decoder(temperature=1.4, min_confidence=min_confidence)
@@ -161,7 +179,8 @@ def test_live_decoding(page: Any, settings: dict[str, Any], tokenizer: Tokenizer
     script = """async ([chunks, settings]) => {
         const { LiveDecoder } = await import("/live.js");
         const decoder = new LiveDecoder(settings);
-        return chunks.map((rows, place) => (place + 1 < chunks.length ? decoder.feed(rows) : decoder.finish(rows, 119.99)));
+        const last = chunks.pop();
+        return [...chunks.map((rows) => decoder.feed(rows)), decoder.finish(last, 119.99)];
     }"""
     values = changed(settings, tokenizer, temperature=1.4, min_confidence=min_confidence, rules=asdict(rules))
     found = page.evaluate(script, [[chunk.tolist() for chunk in chunks], values])
@@ -202,7 +221,8 @@ def test_windows(page: Any, settings: dict[str, Any], windowing: windows.Windowi
     expected = windows.log_probs(Sampled(), waveform, windowing)
     script = """async ([samples, settings, windowing]) => {
         const { WindowCutter, Stitcher, runWindow } = await import("/windows.js");
-        const run = async (w) => Array.from({ length: Math.floor(w.length / 40) }, (_, k) => w.slice(40 * k, 40 * k + 3));
+        const row = (w, k) => w.slice(40 * k, 40 * k + 3);
+        const run = async (w) => Array.from({ length: Math.floor(w.length / 40) }, (_, k) => row(w, k));
         const [cutter, stitcher] = [new WindowCutter(settings, windowing), new Stitcher(settings, windowing)];
         const rows = [];
         const add = async (window) => rows.push(...stitcher.add(window, await runWindow(run, window, settings)));
@@ -229,7 +249,9 @@ def test_resampling(page: Any, rate: int) -> None:
         const { Resampler } = await import("/resampler.js");
         const [whole, pieces] = [new Resampler(rate, 16000), new Resampler(rate, 16000)];
         const joined = [];
-        for (let k = 0; k < samples.length; k += 128) joined.push(...pieces.feed(Float32Array.from(samples.slice(k, k + 128))));
+        for (let k = 0; k < samples.length; k += 128) {
+            joined.push(...pieces.feed(Float32Array.from(samples.slice(k, k + 128))));
+        }
         return [[...whole.feed(Float32Array.from(samples)), ...whole.finish()], [...joined, ...pieces.finish()]];
     }"""
     whole, pieces = map(np.array, page.evaluate(script, [waveform.tolist(), rate]))

@@ -114,6 +114,10 @@ function listenTo(blob) {
 
 async function transcribeFile(file) {
   if (running || !settings) return;
+  if (!file.size) {
+    complain(new Error("The file is empty."));
+    return;
+  }
   begin(file.name.replace(/\.[^.]*$/, "") || "recording");
   const ended = new AbortController();
   running = { cancel: () => ended.abort() };

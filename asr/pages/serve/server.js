@@ -103,8 +103,8 @@ class LiveSocket {
   }
 
   send(message) {
-    if (this.isOpen) this.socket.send(message);
-    else this.waiting.push(message);
+    if (!this.isOpen) this.waiting.push(message);
+    else if (this.socket.readyState === WebSocket.OPEN) this.socket.send(message);
   }
 }
 
