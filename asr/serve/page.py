@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ class Page:
         return _File(rewrite.with_metadata(self._model, {}), "application/octet-stream")
 
 
-def settings(transcriber: Transcriber) -> Mapping[str, Any]:
+def settings(transcriber: Transcriber) -> dict[str, Any]:
     """What the page has to know of the model, and of how Python runs it, so that a browser runs it alike."""
     description = transcriber.model.description
     tokenizer = json.loads(description.tokenizer.to_json())

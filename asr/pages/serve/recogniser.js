@@ -1,31 +1,22 @@
 // A worker that runs the model in the browser. It receives samples and posts words; nothing leaves the machine.
 
-import * as ort from "./ort.wasm.min.mjs";
 import { FileDecoder, Tokenizer, toWords } from "./ctc.js";
 import { LiveDecoder } from "./live.js";
+import { open } from "./session.js";
 import { Stitcher, WindowCutter, runWindow } from "./windows.js";
 
 const CENTRES_S = [0.24, 0.48, 0.96, 1.92]; // of live windows; the shortest that the device is fast enough for
 const LOAD = 0.6; // share of the time that it may take
 
 let settings = null;
-let session = null;
+let run = null; // the model: from a waveform to rows of log-probs
 let job = 0; // number of what is worked on; what belongs to another one has been cancelled
 let live = null;
 let queue = Promise.resolve(); // live pieces are run one after the other
 
-/** Run the model on one waveform. Returns rows of log-probs. */
-async function run(waveform) {
-  const inputs = { waveform: new ort.Tensor("float32", waveform, [1, waveform.length]), lengths: new ort.Tensor("int64", BigInt64Array.of(BigInt(waveform.length)), [1]) };
-  const { log_probs: logProbs, output_lengths: lengths } = await session.run(inputs);
-  const width = logProbs.dims[2];
-  return Array.from({ length: Number(lengths.data[0]) }, (_, frame) => logProbs.data.slice(frame * width, (frame + 1) * width));
-}
-
 async function load(message) {
   settings = { ...message.settings, num_tokens: new Tokenizer(message.settings.tokenizer).size };
-  ort.env.wasm.numThreads = 1;
-  session = await ort.InferenceSession.create(message.model, { executionProviders: ["wasm"] });
+  run = await open(message.model);
   const { context_s, centre_s, look_ahead_s, padding_s } = settings.live;
   const silence = new Float32Array(Math.round((context_s + centre_s + look_ahead_s + padding_s) * settings.sample_rate));
   await run(silence); // the first run is slower
