@@ -5,7 +5,7 @@
 
 Needs Chromium, and what `scripts/fetch_onnxruntime_web` fetches. `asr serve` runs, a page that was never opened before
 loads the model, and CLIPS utterances are run in both on one core, with the same samples; then their files are
-transcribed as the page and as `asr transcribe --beam 0 --plain` do it. As int8 models round, the smallest change of
+transcribed as the page and as `asr transcribe --plain` do it. As int8 models round, the smallest change of
 a sample can change many log-probs: so the model here is also compared with itself, after a change of the samples
 by a factor of 1.0000001.
 """
@@ -103,7 +103,7 @@ def compare(page: Any, url: str, given: argparse.Namespace) -> None:
     utterances = utterances[:: max(1, len(utterances) // given.clips)][: given.clips]
     read = reader(rate)
     clips = [np.round(read(utterance) * 32767).astype(np.float32) / 32768 for utterance in utterances]
-    native = asr.load(given.model, beam=0, plain=True)
+    native = asr.load(given.model, plain=True)
 
     loaded: dict[str, int] = {}
     page.on("response", lambda answer: loaded.update({answer.url: int(answer.headers.get("content-length", 0))}))

@@ -1,6 +1,7 @@
 """The page at `/`: its files, and what runs the model in the browser instead of here."""
 
 import functools
+import gzip
 import hashlib
 import json
 from collections.abc import Sequence
@@ -13,7 +14,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from asr.decoding import decoder
+from asr.decoding.beam.search import BeamSearch
 from asr.decoding.live import Rules
+from asr.lm.ngram import Ngram
 from asr.models import rewrite
 from asr.pages import onnxruntime_web
 from asr.pages.assemble import PAGES
@@ -43,6 +46,12 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+NOT_HERE = ApiError(404, "This server does not let the model run in the browser.")
+ALIGNMENT = 128
+"""Bytes before the arrays of a language model."""
+COMPRESSION = 1
+"""Level of gzip for a language model, which has to be compressed when it is first asked for."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,7 @@ class Page:
             Route("/", self._page, include_in_schema=False),
             Route("/page/settings.json", self._settings, include_in_schema=False),
             Route("/page/model.onnx", self._onnx, include_in_schema=False),
+            Route("/page/language_model", self._language_model, include_in_schema=False),
             Route("/page/{name}", self._file, include_in_schema=False),
         ]
 
@@ -105,13 +115,20 @@ class Page:
         return self._files[name].answer(request)
 
     def _settings(self, request: Request) -> Response:
-        content = json.dumps(settings(self._transcriber) | {"runs_in_browser": self._runs_in_browser})
-        return _File(content.encode(), "application/json").answer(request)
+        found = settings(self._transcriber) | {"runs_in_browser": self._runs_in_browser}
+        if self._runs_in_browser:
+            found["downloads"] = {"model": len(self._stripped.content), "language_model": self._language_model_size}
+        return _File(json.dumps(found).encode(), "application/json").answer(request)
 
     def _onnx(self, request: Request) -> Response:
         if not self._runs_in_browser:
-            raise ApiError(404, "This server does not let the model run in the browser.")
+            raise NOT_HERE
         return self._stripped.answer(request)
+
+    def _language_model(self, request: Request) -> Response:
+        if not self._runs_in_browser or not self._language_model_size:
+            raise NOT_HERE
+        return self._packed.answer(request)
 
     @functools.cached_property
     def _stripped(self) -> _File:
@@ -119,11 +136,40 @@ class Page:
         assert self._model is not None
         return _File(rewrite.with_metadata(self._model, {}), "application/octet-stream")
 
+    @functools.cached_property
+    def _language_model_size(self) -> int:
+        ngram = ngram_of(self._transcriber)
+        return 0 if ngram is None else sum(map(len, packed(ngram)))
+
+    @functools.cached_property
+    def _packed(self) -> _File:
+        ngram = ngram_of(self._transcriber)
+        assert ngram is not None
+        content = gzip.compress(b"".join(packed(ngram)), COMPRESSION, mtime=0)
+        return _File(content, "application/octet-stream", "gzip")
+
+
+def ngram_of(transcriber: Transcriber) -> Ngram | None:
+    """The language model that the search in the browser uses; None for none."""
+    search = transcriber.decoder.search
+    return search.ngram if isinstance(search, BeamSearch) else None
+
+
+def packed(ngram: Ngram) -> Sequence[bytes]:
+    """A language model as `ngram.js` reads it; the suffixes, which can be computed, are left out."""
+    trie = ngram.trie
+    header = json.dumps({"start": ALIGNMENT, "nodes": len(trie.word), "contexts": len(trie.backoff)}).encode()
+    assert len(header) < ALIGNMENT
+    arrays = (trie.word, trie.log_prob, trie.backoff, trie.first_child)
+    words = "\n".join(ngram.words).encode()
+    return [header + b"\n" * (ALIGNMENT - len(header)), *(array.tobytes() for array in arrays), words]
+
 
 def settings(transcriber: Transcriber) -> dict[str, Any]:
     """What the page has to know of the model, and of how Python runs it, so that a browser runs it alike."""
     description = transcriber.model.description
     tokenizer = json.loads(description.tokenizer.to_json())
+    search = transcriber.decoder.search
     return {
         "name": description.name,
         "about": transcriber.decoder.about,
@@ -132,6 +178,7 @@ def settings(transcriber: Transcriber) -> dict[str, Any]:
         "tokenizer": {key: tokenizer[key] for key in ("type", "alphabet", "pieces") if key in tokenizer},
         "temperature": transcriber.decoder.temperature,
         "min_confidence": transcriber.decoder.min_confidence,
+        "search": asdict(search.options) if isinstance(search, BeamSearch) else None,
         "segment_frames": decoder.LIMIT,
         "files": asdict(windows.DEFAULT),
         "live": asdict(windows.LIVE),

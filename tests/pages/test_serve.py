@@ -157,8 +157,8 @@ def test_greedy_decoding_of_files(
     expected = [word for tokens in segments for word in to_words(tokens, tokenizer, 0.04, 120.0)]
     assert len(expected) > 30
     script = """async ([chunks, settings]) => {
-        const { FileDecoder, toWords } = await import("/ctc.js");
-        const decoder = new FileDecoder(settings);
+        const { FileDecoder, GreedySearch, toWords } = await import("/ctc.js");
+        const decoder = new FileDecoder(settings, new GreedySearch());
         const segments = chunks.flatMap((rows) => [...decoder.feed(rows)]);
         return [...segments, ...decoder.finish()].flatMap((tokens) => toWords(tokens, decoder.tokenizer, 0.04, 120));
     }"""
@@ -177,8 +177,9 @@ def test_live_decoding(page: Any, settings: dict[str, Any], tokenizer: Tokenizer
     chunks = np.split(log_probs, 500)
     expected: list[Update] = [*(decoder.feed(chunk) for chunk in chunks[:-1]), decoder.finish(chunks[-1], 119.99)]
     script = """async ([chunks, settings]) => {
+        const { GreedySearch } = await import("/ctc.js");
         const { LiveDecoder } = await import("/live.js");
-        const decoder = new LiveDecoder(settings);
+        const decoder = new LiveDecoder(settings, new GreedySearch());
         const last = chunks.pop();
         return [...chunks.map((rows) => decoder.feed(rows)), decoder.finish(last, 119.99)];
     }"""

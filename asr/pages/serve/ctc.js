@@ -1,4 +1,4 @@
-// From log-probs to words without a language model, as asr/decoding does with a beam of 0.
+// From log-probs to words, as asr/decoding does: greedy search, alignment, confidence, and the segments of files.
 
 const BLANK = 0;
 const WORD_START = "\u2581"; // of a sub-word that begins a word
@@ -22,6 +22,69 @@ export function greedy(rows) {
     last.end = frame + 1;
     last.log_prob = Math.max(last.log_prob, row[number]);
   });
+  return tokens;
+}
+
+/** Greedy decoding as a search, with the methods that every search has. */
+export class GreedySearch {
+  start() {
+    return new GreedyStream();
+  }
+}
+
+class GreedyStream {
+  constructor() {
+    this.rows = [];
+  }
+
+  feed(rows) {
+    this.rows.push(...rows);
+  }
+
+  best() {
+    return greedy(this.rows);
+  }
+
+  /** The number of tokens on which all texts agree: there is only one. */
+  agreed() {
+    return this.best().length;
+  }
+
+  commit() {}
+
+  finish() {
+    return this.best();
+  }
+}
+
+/** The frames of given tokens on their likeliest path. */
+export function align(rows, numbers) {
+  const count = 2 * numbers.length + 1; // state 2 i + 1 is token i, with blanks around it
+  const moves = rows.map(() => new Uint8Array(count));
+  let before = new Float64Array(count).fill(-Infinity), after = new Float64Array(count);
+  before[0] = 0;
+  rows.forEach((row, frame) => {
+    for (let state = 0; state < count; state += 1) {
+      let highest = before[state], move = 0;
+      if (state >= 1 && before[state - 1] > highest) [highest, move] = [before[state - 1], 1];
+      const token = state & 1 ? numbers[state >> 1] : BLANK;
+      if (state & 1 && state >= 3 && before[state - 2] > highest && token !== numbers[(state >> 1) - 1]) [highest, move] = [before[state - 2], 2];
+      after[state] = highest + row[token];
+      moves[frame][state] = move;
+    }
+    [before, after] = [after, before];
+  });
+  let state = count > 1 && before[count - 1] <= before[count - 2] ? count - 2 : count - 1;
+  const tokens = numbers.map((number) => ({ number, start: 0, end: 0, log_prob: -Infinity }));
+  for (let frame = rows.length - 1; frame >= 0; frame -= 1) {
+    if (state & 1) {
+      const token = tokens[state >> 1];
+      token.start = frame;
+      token.end ||= frame + 1;
+      token.log_prob = Math.max(token.log_prob, rows[frame][token.number]);
+    }
+    state -= moves[frame][state];
+  }
   return tokens;
 }
 
@@ -85,8 +148,8 @@ export function toWords(tokens, tokenizer, shift, duration) {
 
 /** Decodes the log-probs of a recording, which is cut between words: a segment without speech yields no words. */
 export class FileDecoder {
-  constructor(settings) {
-    Object.assign(this, { settings, tokenizer: new Tokenizer(settings.tokenizer), rows: [], first: 0 });
+  constructor(settings, search) {
+    Object.assign(this, { settings, search, tokenizer: new Tokenizer(settings.tokenizer), rows: [], first: 0 });
   }
 
   /** The tokens that the next frames complete. */
@@ -102,7 +165,9 @@ export class FileDecoder {
 
   *segment(count) {
     const rows = this.rows.splice(0, count);
-    const tokens = tempered(greedy(rows), rows, this.settings.temperature);
+    const stream = this.search.start();
+    stream.feed(rows);
+    const tokens = tempered(stream.finish(), rows, this.settings.temperature);
     const words = toWords(tokens, this.tokenizer, 1, Infinity);
     const sum = words.reduce((total, word) => total + word.confidence, 0);
     if (!words.length || sum / words.length >= this.settings.min_confidence) {

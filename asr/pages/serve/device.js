@@ -7,9 +7,14 @@ export class Device {
   /** Load the model; `onProgress(share)` is called as it arrives. */
   static async load(settings, key, onProgress) {
     const device = new Device(settings);
-    const model = await download(await ask("/page/model.onnx", key), onProgress);
+    const sizes = settings.downloads; // in bytes, before any compression
+    const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
+    let loaded = 0;
+    const get = async (path, size) => download(await ask(path, key), size, (bytes) => onProgress((loaded += bytes) / total));
+    const model = await get("/page/model.onnx", sizes.model);
+    const languageModel = sizes.language_model ? await get("/page/language_model", sizes.language_model) : null;
     device.worker = new Worker("/page/recogniser.js", { type: "module" });
-    const { centre_s } = await device.request({ type: "load", settings, model }, "ready", {}, [model.buffer]);
+    const { centre_s } = await device.request({ type: "load", settings, model, languageModel }, "ready", {}, [model.buffer, ...(languageModel ? [languageModel.buffer] : [])]);
     device.delay = centre_s + settings.live.look_ahead_s;
     return device;
   }
@@ -70,10 +75,9 @@ export class Device {
   }
 }
 
-/** The content of an answer, as a Uint8Array. */
-async function download(answer, onProgress) {
-  const total = Number(answer.headers.get("Content-Length"));
-  const content = new Uint8Array(total);
+/** The content of an answer, of `size` bytes, as a Uint8Array. */
+async function download(answer, size, onProgress) {
+  const content = new Uint8Array(size);
   const reader = answer.body.getReader();
   let place = 0;
   for (;;) {
@@ -81,6 +85,6 @@ async function download(answer, onProgress) {
     if (done) return content;
     content.set(value, place);
     place += value.length;
-    onProgress(place / total);
+    onProgress(value.length);
   }
 }

@@ -1,12 +1,12 @@
-// Decode live log-probs, as asr/decoding/live.py does with a beam of 0: final words, and a tail that may change.
+// Decode live log-probs, as asr/decoding/live.py does: final words, and a tail that may change.
 
-import { Tokenizer, greedy, tempered, toWords } from "./ctc.js";
+import { Tokenizer, tempered, toWords } from "./ctc.js";
 
 export class LiveDecoder {
-  constructor(settings) {
+  constructor(settings, search) {
     const { rules, frame_shift_s: shift } = settings;
     const frames = (seconds) => Math.round(seconds / shift);
-    Object.assign(this, { settings, shift, tokenizer: new Tokenizer(settings.tokenizer) });
+    Object.assign(this, { settings, search, shift, tokenizer: new Tokenizer(settings.tokenizer) });
     [this.wait, this.tail, this.silence, this.longest] = [rules.wait_s, rules.tail_s, rules.silence_s, rules.longest_s].map(frames);
     this.offset = 0; // index of the first frame of the utterance
     this.end = 0; // of the last word, in seconds
@@ -19,8 +19,8 @@ export class LiveDecoder {
 
   /** Continue with the next frames. Returns {words, tail, ends_utterance, time_s}. */
   feed(rows) {
-    this.rows.push(...rows);
-    const tokens = greedy(this.rows);
+    this.add(rows);
+    const tokens = this.stream.best();
     const final = this.commit(tokens);
     const time_s = this.time;
     const spans = this.spans(tokens);
@@ -41,11 +41,17 @@ export class LiveDecoder {
 
   /** End the stream with its last frames. */
   finish(rows, duration) {
-    this.rows.push(...rows);
+    this.add(rows);
     return { words: this.close(duration), tail: [], ends_utterance: true, time_s: duration };
   }
 
+  add(rows) {
+    this.stream.feed(rows);
+    this.rows.push(...rows);
+  }
+
   begin() {
+    this.stream = this.search.start();
     [this.rows, this.committed, this.withheld, this.confidence, this.count] = [[], 0, [], 0, 0];
   }
 
@@ -53,7 +59,7 @@ export class LiveDecoder {
     const rest = this.rows.slice(frame);
     this.offset += frame;
     this.begin();
-    this.rows = rest;
+    this.add(rest);
   }
 
   /** The words after the final ones, as spans of tokens. */
@@ -61,11 +67,17 @@ export class LiveDecoder {
     return this.tokenizer.words(tokens.slice(this.committed)).map(([first, last]) => [this.committed + first, this.committed + last]);
   }
 
-  /** Make words final: those that another token follows, and those that have waited. */
+  /** Make words final: those that all texts agree on, and those that have waited. */
   commit(tokens) {
+    const { margin } = this.settings.rules;
     const first = this.committed;
+    let agreed = this.stream.agreed(margin);
     for (const [, last] of this.spans(tokens)) {
-      if (tokens.length <= last && tokens[last - 1].end + this.wait > this.rows.length) break;
+      if (agreed > last) this.stream.commit(last + 1);
+      else if (tokens[last - 1].end + this.wait <= this.rows.length) {
+        this.stream.commit(last);
+        agreed = this.stream.agreed(margin);
+      } else break;
       this.committed = last;
     }
     return this.final(this.words(tokens.slice(first, this.committed)));
@@ -73,7 +85,7 @@ export class LiveDecoder {
 
   /** End the utterance here and begin the next one. */
   close(duration = null) {
-    const words = this.final(this.words(greedy(this.rows).slice(this.committed), duration));
+    const words = this.final(this.words(this.stream.finish().slice(this.committed), duration));
     this.offset += this.rows.length;
     this.begin();
     return words;

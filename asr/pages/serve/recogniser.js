@@ -1,7 +1,9 @@
 // A worker that runs the model in the browser. It receives samples and posts words; nothing leaves the machine.
 
-import { FileDecoder, Tokenizer, toWords } from "./ctc.js";
+import { BeamSearch } from "./beam.js";
+import { FileDecoder, GreedySearch, Tokenizer, toWords } from "./ctc.js";
 import { LiveDecoder } from "./live.js";
+import { Ngram } from "./ngram.js";
 import { open } from "./session.js";
 import { Stitcher, WindowCutter, runWindow } from "./windows.js";
 
@@ -10,12 +12,16 @@ const LOAD = 0.6; // share of the time that it may take
 
 let settings = null;
 let run = null; // the model: from a waveform to rows of log-probs
+let search = null;
 let job = 0; // number of what is worked on; what belongs to another one has been cancelled
 let live = null;
 let queue = Promise.resolve(); // live pieces are run one after the other
 
 async function load(message) {
-  settings = { ...message.settings, num_tokens: new Tokenizer(message.settings.tokenizer).size };
+  const tokenizer = new Tokenizer(message.settings.tokenizer);
+  settings = { ...message.settings, num_tokens: tokenizer.size };
+  const ngram = message.languageModel && new Ngram(message.languageModel.buffer);
+  search = settings.search ? new BeamSearch(settings, tokenizer, ngram) : new GreedySearch();
   run = await open(message.model);
   const { context_s, centre_s, look_ahead_s, padding_s } = settings.live;
   const silence = new Float32Array(Math.round((context_s + centre_s + look_ahead_s + padding_s) * settings.sample_rate));
@@ -28,7 +34,7 @@ async function load(message) {
 }
 
 async function file(samples, number) {
-  const [cutter, stitcher, decoder] = [new WindowCutter(settings, settings.files), new Stitcher(settings, settings.files), new FileDecoder(settings)];
+  const [cutter, stitcher, decoder] = [new WindowCutter(settings, settings.files), new Stitcher(settings, settings.files), new FileDecoder(settings, search)];
   const duration = samples.length / settings.sample_rate;
   const show = (segments) => {
     for (const tokens of segments) {
@@ -50,7 +56,7 @@ async function file(samples, number) {
 }
 
 function startLive() {
-  live = { cutter: new WindowCutter(settings, settings.live), stitcher: new Stitcher(settings, settings.live), decoder: new LiveDecoder(settings), count: 0 };
+  live = { cutter: new WindowCutter(settings, settings.live), stitcher: new Stitcher(settings, settings.live), decoder: new LiveDecoder(settings, search), count: 0 };
 }
 
 async function feed(samples) {
