@@ -139,7 +139,7 @@ class Page:
     @functools.cached_property
     def _language_model_size(self) -> int:
         ngram = ngram_of(self._transcriber)
-        return 0 if ngram is None else sum(map(len, packed(ngram)))
+        return 0 if ngram is None else sum(memoryview(part).nbytes for part in packed(ngram))
 
     @functools.cached_property
     def _packed(self) -> _File:
@@ -155,14 +155,14 @@ def ngram_of(transcriber: Transcriber) -> Ngram | None:
     return search.ngram if isinstance(search, BeamSearch) else None
 
 
-def packed(ngram: Ngram) -> Sequence[bytes]:
+def packed(ngram: Ngram) -> Sequence[bytes | memoryview]:
     """A language model as `ngram.js` reads it; the suffixes, which can be computed, are left out."""
     trie = ngram.trie
     header = json.dumps({"start": ALIGNMENT, "nodes": len(trie.word), "contexts": len(trie.backoff)}).encode()
     assert len(header) < ALIGNMENT
     arrays = (trie.word, trie.log_prob, trie.backoff, trie.first_child)
     words = "\n".join(ngram.words).encode()
-    return [header + b"\n" * (ALIGNMENT - len(header)), *(array.tobytes() for array in arrays), words]
+    return [header + b"\n" * (ALIGNMENT - len(header)), *(array.data for array in arrays), words]
 
 
 def settings(transcriber: Transcriber) -> dict[str, Any]:

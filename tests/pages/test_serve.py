@@ -1,5 +1,6 @@
 """What the page of the server computes in JavaScript is what Python computes."""
 
+import base64
 import json
 import random
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,15 @@ import pytest
 import soxr
 
 from asr import models
+from asr.decoding.beam.options import BeamOptions
+from asr.decoding.beam.search import BeamSearch
 from asr.decoding.decoder import Decoder
+from asr.decoding.greedy import GREEDY
 from asr.decoding.live import LiveDecoder, Rules, Update
 from asr.decoding.tokens_to_words import to_words
+from asr.lm import arpa
+from asr.lm.estimation import train_ngram
+from asr.lm.ngram import Ngram
 from asr.models.description import AcousticDescription
 from asr.pages.assemble import PAGES
 from asr.text import ENGLISH, CharTokenizer, SubwordTokenizer, Tokenizer
@@ -167,26 +174,122 @@ def test_greedy_decoding_of_files(
     assert_same(page.evaluate(script, [chunks, values]), expected)
 
 
-@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=["characters", "subwords"])
+def words_of_text(count: int, seed: int) -> list[str]:
+    """Made-up sentences in which some words follow others often."""
+    random_ = random.Random(seed)
+    words = ["".join(random_.choices("abstein", k=random_.randrange(1, 6))) for _ in range(60)]
+    follow = {word: random_.choices(words, k=3) for word in words}
+    sentences = []
+    for _ in range(count):
+        sentence = [random_.choice(words)]
+        while random_.random() < 0.85:
+            sentence.append(random_.choice(follow[sentence[-1]] if random_.random() < 0.7 else words))
+        sentences.append(" ".join(sentence))
+    return sentences
+
+
+@pytest.fixture(scope="module")
+def ngram(tmp_path_factory: pytest.TempPathFactory) -> Ngram:
+    folder = tmp_path_factory.mktemp("lm")
+    (folder / "text").write_text("\n".join(words_of_text(400, seed=4)), encoding="utf-8")
+    train_ngram.train([folder / "text"], folder / "lm.arpa", order=4, prune=(0, 0, 1, 1))
+    return arpa.read(folder / "lm.arpa")
+
+
+SMALL: Sequence[Tokenizer] = (
+    CharTokenizer(" 'abeinst"),
+    SubwordTokenizer(" 'abeinst", ("\u2581", "\u2581te", "a", "b", "\u2581sin", "s", "t", "e", "i", "n", "in"), b""),
+)
+BEAM = """
+    const { BeamSearch } = await import("/beam.js");
+    const { Ngram } = await import("/ngram.js");
+    const { Tokenizer } = await import("/ctc.js");
+    const content = lm && Uint8Array.from(atob(lm), (letter) => letter.charCodeAt(0)).buffer;
+    const search = new BeamSearch(settings, new Tokenizer(settings.tokenizer), lm && new Ngram(content));
+"""
+
+
+def as_text(ngram: Ngram | None) -> str | None:
+    return ngram and base64.b64encode(b"".join(page_of_server.packed(ngram))).decode()
+
+
+def test_the_language_model(page: Any, ngram: Ngram) -> None:
+    """Its suffixes are computed, its words found, and its probabilities are those of Python."""
+    script = """async ([lm, texts]) => {
+        const { Ngram } = await import("/ngram.js");
+        const ngram = new Ngram(Uint8Array.from(atob(lm), (letter) => letter.charCodeAt(0)).buffer);
+        const score = (text) => {
+            let [total, state] = [0, ngram.start];
+            for (const word of [...text.split(" "), "</s>"]) {
+                const number = ngram.words.indexOf(word);
+                const [logProb, next] = ngram.advance(state, number < 0 ? ngram.unknown : number);
+                [total, state] = [total + logProb, next];
+            }
+            return total;
+        };
+        return [[...ngram.suffix], texts.map(score)];
+    }"""
+    texts = [*words_of_text(50, seed=4), *words_of_text(50, seed=5)]
+    suffix, scores = page.evaluate(script, [as_text(ngram), texts])
+    assert suffix == ngram.trie.suffix.tolist()
+    assert scores == pytest.approx(ngram.score(texts))
+
+
+@pytest.mark.parametrize("tokenizer", SMALL, ids=["characters", "subwords"])
+@pytest.mark.parametrize("width", [100, 4])
+@pytest.mark.parametrize("with_model", [True, False])
+def test_beam_search(
+    page: Any, settings: dict[str, Any], ngram: Ngram, tokenizer: Tokenizer, width: int, with_model: bool
+) -> None:
+    search = BeamSearch(tokenizer, BeamOptions(width=width, lm_weight=0.7), ngram=ngram if with_model else None)
+    utterances = [random_log_probs(size, tokenizer, seed) for seed, size in enumerate([1, 30, 30, 60, 60, 300])]
+    script = f"""async ([utterances, settings, lm]) => {{{BEAM}
+        return utterances.map((rows) => {{
+            const stream = search.start();
+            stream.feed(rows.slice(0, 7));
+            stream.feed(rows.slice(7));
+            return [stream.best(), stream.agreed(5), stream.finish()];
+        }});
+    }}"""
+    values = changed(settings, tokenizer, search=asdict(search.options))
+    lm = as_text(search.ngram)
+    for log_probs, found in zip(
+        utterances, page.evaluate(script, [[u.tolist() for u in utterances], values, lm]), strict=True
+    ):
+        stream = search.start()
+        stream.feed(log_probs)
+        best, agreed, final = found
+        assert best == [pytest.approx(asdict(token)) for token in stream.best()]
+        assert agreed == stream.agreed(5)
+        assert final == [pytest.approx(asdict(token)) for token in stream.finish()]
+
+
+@pytest.mark.parametrize("tokenizer", SMALL, ids=["characters", "subwords"])
 @pytest.mark.parametrize("min_confidence", [0.0, 0.5])
-def test_live_decoding(page: Any, settings: dict[str, Any], tokenizer: Tokenizer, min_confidence: float) -> None:
-    log_probs = random_log_probs(3_000, tokenizer, seed=2)
+@pytest.mark.parametrize("beam", [True, False])
+def test_live_decoding(
+    page: Any, settings: dict[str, Any], ngram: Ngram, tokenizer: Tokenizer, min_confidence: float, beam: bool
+) -> None:
+    log_probs = random_log_probs(1_500, tokenizer, seed=2)
     rules = Rules(longest_s=8.0)
     description = AcousticDescription(name="toy", tokenizer=tokenizer, sample_rate=16_000, frame_shift_s=0.04)
-    decoder = LiveDecoder(Decoder(temperature=1.4, min_confidence=min_confidence), description, rules)
-    chunks = np.split(log_probs, 500)
-    expected: list[Update] = [*(decoder.feed(chunk) for chunk in chunks[:-1]), decoder.finish(chunks[-1], 119.99)]
-    script = """async ([chunks, settings]) => {
-        const { GreedySearch } = await import("/ctc.js");
-        const { LiveDecoder } = await import("/live.js");
-        const decoder = new LiveDecoder(settings, new GreedySearch());
+    search = BeamSearch(tokenizer, BeamOptions(width=20), ngram=ngram) if beam else GREEDY
+    decoder = LiveDecoder(Decoder(search, temperature=1.4, min_confidence=min_confidence), description, rules)
+    chunks = np.split(log_probs, 250)
+    expected: list[Update] = [*(decoder.feed(chunk) for chunk in chunks[:-1]), decoder.finish(chunks[-1], 59.99)]
+    script = f"""async ([chunks, settings, lm]) => {{{BEAM.replace("new BeamSearch(", "lm && new BeamSearch(")}
+        const {{ GreedySearch }} = await import("/ctc.js");
+        const {{ LiveDecoder }} = await import("/live.js");
+        const decoder = new LiveDecoder(settings, search || new GreedySearch());
         const last = chunks.pop();
-        return [...chunks.map((rows) => decoder.feed(rows)), decoder.finish(last, 119.99)];
-    }"""
+        return [...chunks.map((rows) => decoder.feed(rows)), decoder.finish(last, 59.99)];
+    }}"""
     values = changed(settings, tokenizer, temperature=1.4, min_confidence=min_confidence, rules=asdict(rules))
-    found = page.evaluate(script, [[chunk.tolist() for chunk in chunks], values])
+    values["search"] = asdict(search.options) if isinstance(search, BeamSearch) else None
+    lm = as_text(ngram) if beam else None
+    found = page.evaluate(script, [[chunk.tolist() for chunk in chunks], values, lm])
     assert sum(len(update.words) for update in expected) > 15
-    assert sum(bool(update.tail) for update in expected) > 15
+    assert sum(bool(update.tail) for update in expected) > 10
     for one, other in zip(found, expected, strict=True):
         assert one["ends_utterance"] == other.ends_utterance
         assert one["time_s"] == pytest.approx(other.time_s)
