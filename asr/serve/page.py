@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from asr.decoding import decoder
+from asr.decoding import build, decoder
 from asr.decoding.beam.search import BeamSearch
 from asr.decoding.live import Rules
+from asr.decoding.options import BOOST
 from asr.lm.ngram import Ngram
 from asr.models import rewrite
 from asr.pages import onnxruntime_web
@@ -178,7 +179,11 @@ def settings(transcriber: Transcriber) -> dict[str, Any]:
         "tokenizer": {key: tokenizer[key] for key in ("type", "alphabet", "pieces") if key in tokenizer},
         "temperature": transcriber.decoder.temperature,
         "min_confidence": transcriber.decoder.min_confidence,
-        "search": asdict(search.options) if isinstance(search, BeamSearch) else None,
+        "is_greedy": not isinstance(search, BeamSearch),
+        "search": asdict(
+            search.options if isinstance(search, BeamSearch) else build.hot_word_search(description).options
+        ),
+        "boost": BOOST,
         "segment_frames": decoder.LIMIT,
         "files": asdict(windows.DEFAULT),
         "live": asdict(windows.LIVE),

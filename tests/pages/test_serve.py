@@ -29,7 +29,7 @@ from asr.transcript.formats import word_fields
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
 from asr.transcription import windows
-from asr.transcription.transcriber import Transcriber, open_transcriber
+from asr.transcription.transcriber import open_transcriber
 
 page_of_server = pytest.importorskip("asr.serve.page", reason="the extra `serve` is not installed")
 ORIGIN = "http://page.test"
@@ -238,24 +238,32 @@ def test_the_language_model(page: Any, ngram: Ngram) -> None:
 @pytest.mark.parametrize("tokenizer", SMALL, ids=["characters", "subwords"])
 @pytest.mark.parametrize("width", [100, 4])
 @pytest.mark.parametrize("with_model", [True, False])
+@pytest.mark.parametrize("hot_words", [(), ("ten", "tens", "base", "ns")], ids=["cold", "hot"])
 def test_beam_search(
-    page: Any, settings: dict[str, Any], ngram: Ngram, tokenizer: Tokenizer, width: int, with_model: bool
+    page: Any,
+    settings: dict[str, Any],
+    ngram: Ngram,
+    tokenizer: Tokenizer,
+    width: int,
+    with_model: bool,
+    hot_words: Sequence[str],
 ) -> None:
-    search = BeamSearch(tokenizer, BeamOptions(width=width, lm_weight=0.7), ngram=ngram if with_model else None)
+    boosts = dict.fromkeys(hot_words, 3.0)
+    lm = ngram if with_model else None
+    search = BeamSearch(tokenizer, BeamOptions(width=width, lm_weight=0.7), ngram=lm, hot_words=boosts)
     utterances = [random_log_probs(size, tokenizer, seed) for seed, size in enumerate([1, 30, 30, 60, 60, 300])]
-    script = f"""async ([utterances, settings, lm]) => {{{BEAM}
+    script = f"""async ([utterances, settings, lm, hotWords]) => {{{BEAM}
+        const boosted = search.withHotWords(hotWords, 3);
         return utterances.map((rows) => {{
-            const stream = search.start();
+            const stream = boosted.start();
             stream.feed(rows.slice(0, 7));
             stream.feed(rows.slice(7));
             return [stream.best(), stream.agreed(5), stream.finish()];
         }});
     }}"""
     values = changed(settings, tokenizer, search=asdict(search.options))
-    lm = as_text(search.ngram)
-    for log_probs, found in zip(
-        utterances, page.evaluate(script, [[u.tolist() for u in utterances], values, lm]), strict=True
-    ):
+    given = [[log_probs.tolist() for log_probs in utterances], values, as_text(lm), hot_words]
+    for log_probs, found in zip(utterances, page.evaluate(script, given), strict=True):
         stream = search.start()
         stream.feed(log_probs)
         best, agreed, final = found
@@ -285,7 +293,7 @@ def test_live_decoding(
         return [...chunks.map((rows) => decoder.feed(rows)), decoder.finish(last, 59.99)];
     }}"""
     values = changed(settings, tokenizer, temperature=1.4, min_confidence=min_confidence, rules=asdict(rules))
-    values["search"] = asdict(search.options) if isinstance(search, BeamSearch) else None
+    values["search"] = asdict(search.options) if isinstance(search, BeamSearch) else settings["search"]
     lm = as_text(ngram) if beam else None
     found = page.evaluate(script, [[chunk.tolist() for chunk in chunks], values, lm])
     assert sum(len(update.words) for update in expected) > 15
@@ -364,11 +372,3 @@ def test_resampling(page: Any, rate: int) -> None:
     assert abs(len(whole) - 16_000) <= 1
     inner = slice(200, 15_800)
     assert np.abs(whole[inner] - expected[inner]).max() < 5e-4
-
-
-def test_the_settings_are_those_of_the_transcriber(settings: dict[str, Any]) -> None:
-    transcriber: Transcriber = open_transcriber(models.find("english"))
-    found = page_of_server.settings(transcriber)
-    assert (found["temperature"], found["min_confidence"]) == (1.464, 0.35)
-    assert found["about"] == transcriber.decoder.about
-    assert settings["tokenizer"] == {"type": "characters", "alphabet": ENGLISH}

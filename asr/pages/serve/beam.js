@@ -1,4 +1,4 @@
-// CTC prefix beam search with an n-gram language model, as asr/decoding/beam does it, without hot words.
+// CTC prefix beam search with an n-gram language model and hot words, as asr/decoding/beam does it.
 //
 // A prefix is a node of a tree: the tokens so far, without blanks and repeats. The probabilities of its paths are
 // summed, separately for those that end in a blank. All logarithms are natural.
@@ -12,6 +12,36 @@ const CACHE = 1 << 14; // results of the look-ahead that are kept
 function logAdd(a, b) {
   const [high, low] = a < b ? [b, a] : [a, b];
   return low < high - 40 || high === -Infinity ? high : high + Math.log1p(Math.exp(low - high));
+}
+
+/** A trie of words that are boosted; an unfinished one gets a share in proportion to its letters so far. */
+class HotWords {
+  constructor(words, boost) {
+    [this.children, this.boost, this.partial, this.isWord] = [[new Map()], [0], [0], [false]];
+    const paths = new Set(words);
+    for (const word of paths) {
+      let node = 0;
+      [...word].forEach((letter, place, spelled) => {
+        const code = letter.codePointAt(0);
+        if (!this.children[node].has(code)) {
+          this.children[node].set(code, this.children.length);
+          this.children.push(new Map());
+          this.boost.push(0);
+          this.partial.push(-Infinity);
+          this.isWord.push(false);
+        }
+        node = this.children[node].get(code);
+        this.partial[node] = Math.max(this.partial[node], ((place + 1) * boost) / spelled.length);
+      });
+      this.boost[node] = boost;
+      this.isWord[node] = true;
+    }
+  }
+
+  /** The node after a letter; -1 if no hot word continues so. */
+  child(node, letter) {
+    return node < 0 ? -1 : this.children[node].get(letter) ?? -1;
+  }
 }
 
 export class BeamSearch {
@@ -30,7 +60,7 @@ export class BeamSearch {
     this.endsWord = pieces.map((piece) => piece.startsWith(mark));
     this.spelling = pieces.map((piece) => [...(piece.startsWith(mark) ? piece.slice(1) : piece)].map((letter) => letter.codePointAt(0)));
     this.minPending = ngram ? this.options.unknown_score : -Infinity;
-    this.maxGain = Math.max(0, this.wordBonus + Math.max(0, this.minPending)) + Math.max(0, this.minPending);
+    this.setHotWords(new HotWords([], 0));
     [this.cacheKeys, this.cacheValues] = [new Float64Array(CACHE).fill(-1), new Float64Array(CACHE)];
   }
 
@@ -38,8 +68,24 @@ export class BeamSearch {
     return new BeamStream(this);
   }
 
-  unknownWord(length) {
-    return this.options.unknown_score + length * this.unknownLetter;
+  /** The same search with other hot words, single words in the letters of the model. */
+  withHotWords(words, boost) {
+    const search = Object.assign(Object.create(BeamSearch.prototype), this);
+    search.setHotWords(new HotWords(words, boost));
+    return search;
+  }
+
+  setHotWords(hot) {
+    this.hot = hot;
+    const rest = Math.max(0, this.minPending);
+    this.maxBoostStep = Math.max(...hot.partial) - Math.min(...hot.partial);
+    this.maxGain = Math.max(0, this.wordBonus + Math.max(0, ...hot.boost) + rest) + rest + this.maxBoostStep;
+    this.minPendingPerLetter = hot.partial.length > 1 ? 0 : this.unknownLetter;
+  }
+
+  /** The score of a word outside the vocabulary; the letters of a hot word cost nothing. */
+  unknownWord(isHot, length) {
+    return this.options.unknown_score + (isHot ? 0 : length * this.unknownLetter);
   }
 
   /** An upper bound on the log-probability of the words in a node of the lexicon, after a state. */
@@ -67,9 +113,9 @@ export class BeamSearch {
     node.next = { state: node.state, settled: node.settled };
     if (node.letters === 0) return node.next; // no word has begun
     const word = this.ngram && node.letters > 0 ? this.lexicon.word[node.letters] : -1;
-    node.next.settled += this.wordBonus;
+    node.next.settled += this.wordBonus + (node.hot > 0 ? this.hot.boost[node.hot] : 0);
     if (this.ngram) {
-      if (word < 0) node.next.settled += this.unknownWord(node.length);
+      if (word < 0) node.next.settled += this.unknownWord(node.hot > 0 && this.hot.isWord[node.hot], node.length);
       const [logProb, state] = this.ngram.advance(node.state, word < 0 ? this.ngram.unknown : word);
       node.next.state = state;
       node.next.settled += this.lmWeight * logProb;
@@ -77,20 +123,23 @@ export class BeamSearch {
     return node.next;
   }
 
-  /** What a prefix extended by a token is: letters (node of the lexicon), length, state, settled, pending. */
+  /** What a prefix extended by a token is: letters (node of the lexicon), length, hot, state, settled, pending. */
   extended(node, token) {
-    let { letters, length, state, settled, pending } = node;
+    let { letters, length, hot, state, settled, pending } = node;
     if (this.endsWord[token]) {
       ({ state, settled } = this.wordEnd(node));
-      [letters, length, pending] = [0, 0, 0];
+      [letters, length, hot, pending] = [0, 0, 0, 0];
     }
     const spelled = this.spelling[token];
-    if (!spelled.length) return { letters, length, state, settled, pending };
-    for (const letter of spelled) letters = this.ngram ? this.lexicon.spell(letters, letter) : -1;
+    if (!spelled.length) return { letters, length, hot, state, settled, pending };
+    for (const letter of spelled) {
+      letters = this.ngram ? this.lexicon.spell(letters, letter) : -1;
+      hot = this.hot.child(hot, letter);
+    }
     length += spelled.length;
-    pending = 0;
-    if (this.ngram) pending = letters < 0 ? this.unknownWord(length) : this.lmWeight * this.lookahead(state, letters);
-    return { letters, length, state, settled, pending };
+    pending = hot > 0 ? this.hot.partial[hot] : 0;
+    if (this.ngram) pending += letters < 0 ? this.unknownWord(hot > 0, length) : this.lmWeight * this.lookahead(state, letters);
+    return { letters, length, hot, state, settled, pending };
   }
 
   /** The tokens that prefixes are extended by: those inside a word, then those that end one; each the likeliest first. */
@@ -103,7 +152,7 @@ export class BeamSearch {
 }
 
 /** Everything that affects the scores of a prefix's continuations. */
-const keyOf = ({ letters, length, state }, token) => `${letters < 0 ? -length : letters},${state},${token}`;
+const keyOf = ({ letters, length, hot, state }, token) => `${letters < 0 ? -length : letters},${hot},${state},${token}`;
 
 /** The `width` best of prefixes, in their order; ties go to the first ones. */
 function keepBest(prefixes, width) {
@@ -117,7 +166,7 @@ const lowest = (prefixes) => prefixes.reduce((score, prefix) => Math.min(score, 
 
 class BeamStream {
   constructor(search) {
-    const root = { parent: null, token: 0, depth: 0, slot: 0, children: new Map(), next: null, letters: 0, length: 0, state: search.ngram?.start ?? 0, settled: 0, pending: 0 };
+    const root = { parent: null, token: 0, depth: 0, slot: 0, children: new Map(), next: null, letters: 0, length: 0, hot: 0, state: search.ngram?.start ?? 0, settled: 0, pending: 0 };
     this.search = search;
     this.rows = [];
     this.beam = [{ node: root, blank: 0, other: -Infinity, total: 0, score: 0 }];
@@ -172,7 +221,7 @@ class BeamStream {
     if (kept.length === width) cut = Math.max(cut, lowest(kept));
     this.beam.forEach((old, slot) => {
       const { node } = old;
-      const mostInside = node.settled + Math.max(node.pending, search.minPending + (node.length + 1) * search.unknownLetter);
+      const mostInside = node.settled + Math.max(node.pending, search.minPending + (node.length + 1) * search.minPendingPerLetter) + search.maxBoostStep;
       for (const [tokens, most] of [[inside, mostInside], [ending, node.settled + search.maxGain]]) {
         for (const token of tokens) {
           if (!(old.total + row[token] + most > cut)) break; // nor can a less likely one be among the best

@@ -28,7 +28,7 @@ export class Device {
     return new Promise((resolve, reject) => {
       this.worker.onmessage = ({ data }) => {
         if (data.type === answer) resolve(data);
-        else if (data.type === "error") reject(new Error(`The model cannot be run in this browser (${data.message}).`));
+        else if (data.type === "error") reject(new Error(data.message));
         else others[data.type]?.(data);
       };
       this.worker.onerror = (event) => {
@@ -40,7 +40,7 @@ export class Device {
   }
 
   /** As `Server.transcribe`. */
-  async transcribe(file, { onWords, signal }) {
+  async transcribe(file, { hotWords, onWords, signal }) {
     const samples = await decode(file, this.settings.sample_rate);
     signal.throwIfAborted();
     const words = [];
@@ -54,15 +54,15 @@ export class Device {
         reject(signal.reason);
       });
     });
-    const done = this.request({ type: "file", samples }, "end", { words: add }, [samples.buffer]);
+    const done = this.request({ type: "file", samples, hotWords }, "end", { words: add }, [samples.buffer]);
     const { duration_s } = await Promise.race([done, cancelled]);
     return { words, duration_s };
   }
 
   /** As `Server.live`. */
-  async live({ onUpdate, onError }) {
+  async live({ hotWords, onUpdate, onError }) {
     const { worker } = this;
-    const ended = this.request({ type: "live" }, "end", { update: onUpdate });
+    const ended = this.request({ type: "live", hotWords }, "end", { update: onUpdate });
     ended.catch(onError);
     return {
       feed: (samples) => worker.postMessage({ type: "feed", samples }),

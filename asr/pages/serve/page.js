@@ -9,7 +9,7 @@ import { Waveform } from "./waveform.js";
 import { Words } from "./words.js";
 
 const KEY = "asr-api-key"; // in the storage of this tab
-const ON_DEVICE = "The model is loaded into this browser, and the sound never leaves it. Without the language model, hot words, punctuation and numbers of the server, more words are wrong.";
+const ON_DEVICE = "The sound never leaves this browser, which loads the model and does what the server would. Words are written as they are spoken, without punctuation and numbers.";
 const NO_RUNTIME = "Not available: whoever runs the server can add it with scripts/fetch_onnxruntime_web.";
 const audio = byId("audio");
 const waveform = new Waveform(byId("waveform"), play);
@@ -72,7 +72,7 @@ function enable() {
   byId("speak").textContent = isRecording ? "Stop" : "Speak";
   byId("speak").disabled = !settings || Boolean(running && !isRecording);
   byId("choose").disabled = !settings || Boolean(running);
-  byId("hot").disabled = byId("choose").disabled || byId("device").checked;
+  byId("hot").disabled = byId("choose").disabled;
   byId("device").disabled = byId("choose").disabled || !settings.runs_in_browser;
   byId("cancel").hidden = !running?.cancel;
   for (const button of byId("downloads").children) button.disabled = !words.words.length;

@@ -12,7 +12,8 @@ const LOAD = 0.6; // share of the time that it may take
 
 let settings = null;
 let run = null; // the model: from a waveform to rows of log-probs
-let search = null;
+let search = null; // without hot words
+let hotSearch = null; // what hot words are added to
 let job = 0; // number of what is worked on; what belongs to another one has been cancelled
 let live = null;
 let queue = Promise.resolve(); // live pieces are run one after the other
@@ -21,7 +22,8 @@ async function load(message) {
   const tokenizer = new Tokenizer(message.settings.tokenizer);
   settings = { ...message.settings, num_tokens: tokenizer.size };
   const ngram = message.languageModel && new Ngram(message.languageModel.buffer);
-  search = settings.search ? new BeamSearch(settings, tokenizer, ngram) : new GreedySearch();
+  hotSearch = new BeamSearch(settings, tokenizer, ngram);
+  search = settings.is_greedy ? new GreedySearch() : hotSearch;
   run = await open(message.model);
   const { context_s, centre_s, look_ahead_s, padding_s } = settings.live;
   const silence = new Float32Array(Math.round((context_s + centre_s + look_ahead_s + padding_s) * settings.sample_rate));
@@ -33,8 +35,17 @@ async function load(message) {
   postMessage({ type: "ready", centre_s: settings.live.centre_s });
 }
 
-async function file(samples, number) {
-  const [cutter, stitcher, decoder] = [new WindowCutter(settings, settings.files), new Stitcher(settings, settings.files), new FileDecoder(settings, search)];
+/** The search with hot words. Throws an Error for one that the model cannot write. */
+function searchFor(hotWords) {
+  const letters = new Set(settings.tokenizer.alphabet);
+  const words = hotWords.map((word) => word.normalize("NFKC").toLowerCase().replace(/[\u2018\u2019]/g, "'"));
+  const wrong = words.findIndex((word) => ![...word].every((letter) => letters.has(letter)));
+  if (wrong >= 0) throw new Error(`The hot word '${hotWords[wrong]}' cannot be written in the model's alphabet: spell it as it is spoken.`);
+  return words.length ? hotSearch.withHotWords(words, settings.boost) : search;
+}
+
+async function file(samples, hotWords, number) {
+  const [cutter, stitcher, decoder] = [new WindowCutter(settings, settings.files), new Stitcher(settings, settings.files), new FileDecoder(settings, searchFor(hotWords))];
   const duration = samples.length / settings.sample_rate;
   const show = (segments) => {
     for (const tokens of segments) {
@@ -55,8 +66,8 @@ async function file(samples, number) {
   postMessage({ type: "end", duration_s: duration });
 }
 
-function startLive() {
-  live = { cutter: new WindowCutter(settings, settings.live), stitcher: new Stitcher(settings, settings.live), decoder: new LiveDecoder(settings, search), count: 0 };
+function startLive(hotWords) {
+  live = { cutter: new WindowCutter(settings, settings.live), stitcher: new Stitcher(settings, settings.live), decoder: new LiveDecoder(settings, searchFor(hotWords)), count: 0 };
 }
 
 async function feed(samples) {
@@ -82,9 +93,9 @@ async function finish() {
 const failed = (error) => postMessage({ type: "error", message: error.message || String(error) });
 
 addEventListener("message", ({ data }) => {
-  if (data.type === "load") load(data).catch(failed);
-  if (data.type === "file") file(data.samples, ++job).catch(failed);
-  if (data.type === "live") startLive();
+  if (data.type === "load") load(data).catch((error) => failed(new Error(`The model cannot be run in this browser (${error.message || error}).`)));
+  if (data.type === "file") file(data.samples, data.hotWords, ++job).catch(failed);
+  if (data.type === "live") queue = queue.then(() => startLive(data.hotWords)).catch(failed);
   if (data.type === "feed") queue = queue.then(() => live && feed(data.samples)).catch(failed);
   if (data.type === "finish") queue = queue.then(() => live && finish()).catch(failed);
   if (data.type === "cancel") [live, job] = [null, job + 1];
