@@ -17,7 +17,6 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,7 @@ BEGIN = """async () => {
     const ready = performance.now();
     window.run = await open(new Uint8Array(await (await fetch("/page/model.onnx")).arrayBuffer()));
     window.bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    return { load_s: (ready - started) / 1000, centre_s: settings.live.centre_s };
+    return (ready - started) / 1000;
 }"""
 RUN = """async (text) => {
     const waveform = new Float32Array(bytes(text).buffer);
@@ -54,9 +53,10 @@ RUN = """async (text) => {
     return { seconds: (performance.now() - started) / 1000, rows: rows.map((row) => [...row]) };
 }"""
 TRANSCRIBE = """async (text) => {
-    const options = { onWords: () => {}, signal: new AbortController().signal };
+    const options = { hotWords: [], onWords: () => {}, signal: new AbortController().signal };
+    const started = performance.now();
     const { words } = await device.transcribe(new File([bytes(text)], "clip.wav"), options);
-    return words.map((word) => word.text);
+    return { seconds: (performance.now() - started) / 1000, words: words.map((word) => word.text) };
 }"""
 
 
@@ -107,19 +107,15 @@ def compare(page: Any, url: str, given: argparse.Namespace) -> None:
 
     loaded: dict[str, int] = {}
     page.on("response", lambda answer: loaded.update({answer.url: int(answer.headers.get("content-length", 0))}))
-    urllib.request.urlopen(f"{url}/openapi.json").close()
     started = time.monotonic()
     page.goto(url)
     page.locator("#choose:enabled").wait_for()
     opened_s, opened = time.monotonic() - started, sum(loaded.values())
-    begun = page.evaluate(BEGIN)
-    print(
-        f"The page: {opened / 1e3:.0f} kB, {opened_s:.1f} s; with the model: {sum(loaded.values()) / 1e6:.2f} MB,",
-        end=" ",
-    )
-    print(f"{begun['load_s']:.1f} s later. Live windows of {begun['centre_s']:g} s before the speed is known.")
+    load_s = page.evaluate(BEGIN)
+    loaded_mb = sum(loaded.values()) / 1e6
+    print(f"The page: {opened / 1e3:.0f} kB, {opened_s:.1f} s; with the model {loaded_mb:.2f} MB, {load_s:.1f} s later")
 
-    seconds = native_s = 0.0
+    seconds = native_s = file_s = 0.0
     log_probs = Pairs()
     changed = Pairs()
     files = Pairs()
@@ -134,10 +130,15 @@ def compare(page: Any, url: str, given: argparse.Namespace) -> None:
         (again,) = model.log_probs([clip * np.float32(1.0000001)])
         changed.add(again, rows, model)
         file = wav(clip, rate)
-        files.texts.append((page.evaluate(TRANSCRIBE, encoded(file)), native.transcribe(file).text.split()))
+        found = page.evaluate(TRANSCRIBE, encoded(file))
+        file_s += found["seconds"]
+        files.texts.append((found["words"], native.transcribe(file).text.split()))
     duration_s = sum(map(len, clips)) / rate
-    print(f"{len(clips)} clips, {duration_s:.0f} s: {duration_s / seconds:.0f} times real time,", end=" ")
-    print(f"here {duration_s / native_s:.0f}")
+    print(
+        f"{len(clips)} clips of {duration_s:.0f} s: the model runs at {duration_s / seconds:.0f} times real time,",
+        end=" ",
+    )
+    print(f"here at {duration_s / native_s:.0f}; whole files, with their search, at {duration_s / file_s:.0f}")
     print(f"The same samples: {log_probs}")
     print(f"The model here, after the change of the samples: {changed}")
     print(f"The files: {files}")

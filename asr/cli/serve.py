@@ -75,9 +75,9 @@ def serve(
     max_audio: float,
     decoding: DecodingOptions,
 ) -> None:
-    """Serve OpenAI's transcription interface and live audio.
+    """Serve OpenAI's transcription interface, live audio, and a page to speak to.
 
-    Clients of OpenAI's interface use http://HOST:PORT/v1 as their base URL, those of the Vosk server ws://HOST:PORT.
+    The page is at http://HOST:PORT. Clients of OpenAI's interface use http://HOST:PORT/v1 as their base URL, those of the Vosk server ws://HOST:PORT.
     The server has one model, whatever name a request gives. Needs the extra `serve`.
 
     A line of JSON is logged per request, without what was spoken. SIGTERM and Ctrl-C finish the work in flight.

@@ -9,6 +9,8 @@ import { Waveform } from "./waveform.js";
 import { Words } from "./words.js";
 
 const KEY = "asr-api-key"; // in the storage of this tab
+const LISTENING = "Listening. Speak; press Stop at the end.";
+const LATE_S = 5; // words that come this long after they were spoken are late
 const ON_DEVICE = "The sound never leaves this browser, which loads the model and does what the server would. Words are written as they are spoken, without punctuation and numbers.";
 const NO_RUNTIME = "Not available: whoever runs the server can add it with scripts/fetch_onnxruntime_web.";
 const audio = byId("audio");
@@ -25,7 +27,7 @@ let link = null; // to the recording
 // What is said to the user
 
 function say(text) {
-  byId("status").textContent = text;
+  if (byId("status").textContent !== text) byId("status").textContent = text; // a screen reader reads what changes
 }
 
 function complain(error) {
@@ -77,6 +79,7 @@ function enable() {
   byId("cancel").hidden = !running?.cancel;
   for (const button of byId("downloads").children) button.disabled = !words.words.length;
   byId("legend").hidden = !words.words.length;
+  byId("hear").hidden = audio.hidden;
 }
 
 /** What recognises: the server, or the browser, which loads the model the first time. */
@@ -174,6 +177,8 @@ async function speak() {
       words.endUtterance();
       announce(unsaid.splice(0));
     }
+    const late = microphone ? microphone.recording.duration - update.time_s : 0;
+    if (running?.stop) say(late > LATE_S ? `The words are ${Math.round(late)} s late: ${byId("device").checked ? "this device" : "the server"} is too slow.` : LISTENING);
     if (isAtEnd) scrollTo(0, document.documentElement.scrollHeight);
     enable();
   };
@@ -218,7 +223,7 @@ async function speak() {
     }
     running = { stop: () => end(null) };
     waveform.grow(true);
-    say("Listening. Speak; press Stop at the end.");
+    say(LISTENING);
     enable();
   } catch (error) {
     running = null;
@@ -246,6 +251,7 @@ audio.addEventListener("play", () => frame ?? follow());
 for (const event of ["seeked", "pause", "ended"]) audio.addEventListener(event, follow);
 audio.addEventListener("error", () => {
   audio.hidden = true; // this browser cannot play it; the server may read it all the same
+  enable();
 });
 
 // Buttons
