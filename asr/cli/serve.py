@@ -77,8 +77,8 @@ def serve(
 ) -> None:
     """Serve OpenAI's transcription interface, live audio, and a page to speak to.
 
-    The page is at http://HOST:PORT. Clients of OpenAI's interface use http://HOST:PORT/v1 as their base URL, those of the Vosk server ws://HOST:PORT.
-    The server has one model, whatever name a request gives. Needs the extra `serve`.
+    The page is at http://HOST:PORT. Clients of OpenAI's interface use http://HOST:PORT/v1 as their base URL, those of
+    the Vosk server ws://HOST:PORT. The server has one model, whatever name a request gives. Needs the extra `serve`.
 
     A line of JSON is logged per request, without what was spoken. SIGTERM and Ctrl-C finish the work in flight.
 
