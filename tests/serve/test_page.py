@@ -64,10 +64,12 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def talking(launch: Open) -> Iterator[Any]:
-    """Chromium with a microphone into which one sentence is spoken, each time that a page opens it."""
+def talking(launch: Open, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Chromium with a microphone into which one sentence is spoken, a second after a page has opened it."""
+    recording = tmp_path_factory.mktemp("microphone") / "enter.wav"
+    soundfile.write(recording, np.r_[np.zeros(16_000), soundfile.read(ENTER)[0]], 16_000)
     microphone = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    running = launch(*microphone, f"--use-file-for-fake-audio-capture={ENTER}%noloop")
+    running = launch(*microphone, f"--use-file-for-fake-audio-capture={recording}%noloop")
     yield running
     running.close()
 
@@ -112,6 +114,19 @@ def page(open_at: Open, url: str) -> Any:
 def transcribe(page: Any, file: Any = ENTER) -> None:
     page.locator("#file").set_input_files(file)
     expect(page.locator("#status")).to_have_text("Done: 5 words in 0:01.", timeout=WAIT_MS)
+
+
+def speak(page: Any) -> None:
+    """Speak the sentence. On a machine that is busy, sound may be lost between Chromium's processes: then again."""
+    words = page.locator("#words")
+    for attempt in range(4):
+        page.get_by_role("button", name="Speak").click()
+        expect(words).to_contain_text("one", timeout=WAIT_MS)
+        if SPOKEN in words.inner_text() or attempt == 3:
+            break
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator("#status")).to_contain_text("Done", timeout=WAIT_MS)
+    expect(words).to_contain_text(SPOKEN)
 
 
 def hear(page: Any, place: int) -> str:
@@ -213,11 +228,17 @@ def test_a_server_that_is_gone(open_at: Open, url: str) -> None:
 
 
 def test_the_microphone(page: Any) -> None:
-    page.get_by_role("button", name="Speak").click()
-    tentative = page.locator("#words .tentative")
-    expect(tentative).not_to_be_empty(timeout=WAIT_MS)
-    assert page.evaluate("getComputedStyle(document.querySelector('.tentative')).fontStyle") == "italic"
-    expect(page.locator("#words")).to_contain_text(SPOKEN, timeout=WAIT_MS)
+    page.evaluate(
+        """() => { // the text of everything that was tentative at some time
+            window.tentative = new Set();
+            const note = () => document.querySelectorAll(".tentative").forEach((node) => {
+                if (getComputedStyle(node).fontStyle === "italic") window.tentative.add(node.textContent);
+            });
+            new MutationObserver(note).observe(document.querySelector("#words"), { childList: true, subtree: true });
+        }"""
+    )
+    speak(page)
+    assert page.evaluate("window.tentative.size") > 0
     expect(page.locator("#choose")).to_be_disabled()
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#status")).to_contain_text("Done: 5 words", timeout=WAIT_MS)
@@ -248,8 +269,7 @@ def test_the_key(open_at: Open) -> None:
             expect(page.locator("#trouble")).to_contain_text("missing or wrong" if key == "guess" else "")
         expect(page.get_by_label("API key")).to_be_hidden()
         transcribe(page)
-        page.get_by_role("button", name="Speak").click()
-        expect(page.locator("#words")).to_contain_text(SPOKEN, timeout=WAIT_MS)
+        speak(page)
         for path in ("page/settings.json", "page/model.onnx"):
             with pytest.raises(urllib.error.HTTPError, match="401"):
                 urllib.request.urlopen(f"{address}/{path}")
@@ -346,12 +366,25 @@ def test_a_file_on_this_device(page: Any, tmp_path: Path) -> None:
 
 
 @needs_runtime
+def test_a_file_on_this_device_can_be_cancelled(page: Any, tmp_path: Path) -> None:
+    samples = soundfile.read(ENTER, dtype="float32")[0]
+    soundfile.write(tmp_path / "long.wav", np.tile(samples, 200), 16_000)
+    page.get_by_label("On this device").check()
+    page.locator("#file").set_input_files(tmp_path / "long.wav")
+    expect(page.locator("#status")).to_contain_text("Transcribed", timeout=WAIT_MS)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#status")).to_have_text("Cancelled.")
+    assert len(all_words(page)) < 800
+    transcribe(page)
+    assert all_words(page) == SPOKEN.split()
+
+
+@needs_runtime
 def test_the_microphone_on_this_device(page: Any) -> None:
     page.get_by_label("On this device").check()
     sockets = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
-    page.get_by_role("button", name="Speak").click()
-    expect(page.locator("#words")).to_contain_text(SPOKEN, timeout=WAIT_MS)
+    speak(page)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#status")).to_contain_text("Done: 5 words", timeout=WAIT_MS)
     assert not sockets

@@ -14,19 +14,22 @@ export class Device {
     const model = await get("/page/model.onnx", sizes.model);
     const languageModel = sizes.language_model ? await get("/page/language_model", sizes.language_model) : null;
     device.worker = new Worker("/page/recogniser.js", { type: "module" });
-    const { centre_s } = await device.request({ type: "load", settings, model, languageModel }, "ready", {}, [model.buffer, ...(languageModel ? [languageModel.buffer] : [])]);
-    device.delay = centre_s + settings.live.look_ahead_s;
+    await device.request({ type: "load", settings, model, languageModel }, "ready", {}, [model.buffer, ...(languageModel ? [languageModel.buffer] : [])]);
     return device;
   }
 
   constructor(settings) {
     this.settings = settings;
+    this.job = 0; // number of the latest request; what belongs to another one is ignored
   }
 
   /** Post a message and wait for the one that answers it; `others` handle what comes before. */
   request(message, answer, others = {}, transferred = []) {
+    this.job += 1;
+    const { job } = this;
     return new Promise((resolve, reject) => {
       this.worker.onmessage = ({ data }) => {
+        if (data.job !== job) return;
         if (data.type === answer) resolve(data);
         else if (data.type === "error") reject(new Error(data.message));
         else others[data.type]?.(data);
@@ -35,7 +38,7 @@ export class Device {
         event.preventDefault();
         reject(new Error(`The model cannot be run in this browser (${event.message || "it has no support for it"}).`));
       };
-      this.worker.postMessage(message, transferred);
+      this.worker.postMessage({ ...message, job }, transferred);
     });
   }
 
@@ -63,11 +66,12 @@ export class Device {
   async live({ hotWords, onUpdate, onError }) {
     const { worker } = this;
     const ended = this.request({ type: "live", hotWords }, "end", { update: onUpdate });
+    const { job } = this;
     ended.catch(onError);
     return {
-      feed: (samples) => worker.postMessage({ type: "feed", samples }),
+      feed: (samples) => worker.postMessage({ type: "feed", job, samples }),
       async finish() {
-        worker.postMessage({ type: "finish" });
+        worker.postMessage({ type: "finish", job });
         return (await ended).duration_s;
       },
       cancel: () => worker.postMessage({ type: "cancel" }),

@@ -14,9 +14,9 @@ let settings = null;
 let run = null; // the model: from a waveform to rows of log-probs
 let search = null; // without hot words
 let hotSearch = null; // what hot words are added to
-let job = 0; // number of what is worked on; what belongs to another one has been cancelled
 let live = null;
-let queue = Promise.resolve(); // live pieces are run one after the other
+let current = null; // number of the latest job; others are over, or cancelled
+let queue = Promise.resolve(); // what messages ask for is done one after the other
 
 async function load(message) {
   const tokenizer = new Tokenizer(message.settings.tokenizer);
@@ -24,7 +24,9 @@ async function load(message) {
   const ngram = message.languageModel && new Ngram(message.languageModel.buffer);
   hotSearch = new BeamSearch(settings, tokenizer, ngram);
   search = settings.is_greedy ? new GreedySearch() : hotSearch;
-  run = await open(message.model);
+  run = await open(message.model).catch((error) => {
+    throw new Error(`The model cannot be run in this browser (${error.message || error}).`);
+  });
   const { context_s, centre_s, look_ahead_s, padding_s } = settings.live;
   const silence = new Float32Array(Math.round((context_s + centre_s + look_ahead_s + padding_s) * settings.sample_rate));
   await run(silence); // the first run is slower
@@ -32,7 +34,14 @@ async function load(message) {
   await run(silence);
   const needed = (performance.now() - started) / 1000 / LOAD;
   settings.live.centre_s = CENTRES_S.find((length) => length >= needed) ?? CENTRES_S.at(-1);
-  postMessage({ type: "ready", centre_s: settings.live.centre_s });
+  postMessage({ type: "ready", job: message.job });
+}
+
+/** The log-probs of a window; null if the job was cancelled meanwhile. */
+async function compute(window, job) {
+  const rows = await runWindow(run, window, settings);
+  await new Promise((resolve) => setTimeout(resolve)); // messages come in
+  return job === current ? rows : null;
 }
 
 /** The search with hot words. Throws an Error for one that the model cannot write. */
@@ -44,59 +53,60 @@ function searchFor(hotWords) {
   return words.length ? hotSearch.withHotWords(words, settings.boost) : search;
 }
 
-async function file(samples, hotWords, number) {
+async function file({ samples, hotWords, job }) {
   const [cutter, stitcher, decoder] = [new WindowCutter(settings, settings.files), new Stitcher(settings, settings.files), new FileDecoder(settings, searchFor(hotWords))];
   const duration = samples.length / settings.sample_rate;
   const show = (segments) => {
     for (const tokens of segments) {
       const words = duration < settings.frame_shift_s ? [] : toWords(tokens, decoder.tokenizer, settings.frame_shift_s, duration);
-      postMessage({ type: "words", words });
+      postMessage({ type: "words", job, words });
     }
   };
-  for (const window of cutter.feed(samples)) {
-    const rows = await runWindow(run, window, settings);
-    if (number !== job) return;
+  function* windows() {
+    yield* cutter.feed(samples);
+    yield cutter.finish();
+  }
+  for (const window of windows()) {
+    const rows = await compute(window, job);
+    if (!rows) return;
     show(decoder.feed(stitcher.add(window, rows)));
   }
-  const last = cutter.finish();
-  const rows = await runWindow(run, last, settings);
-  if (number !== job) return;
-  show(decoder.feed(stitcher.add(last, rows)));
   show(decoder.finish());
-  postMessage({ type: "end", duration_s: duration });
+  postMessage({ type: "end", job, duration_s: duration });
 }
 
-function startLive(hotWords) {
-  live = { cutter: new WindowCutter(settings, settings.live), stitcher: new Stitcher(settings, settings.live), decoder: new LiveDecoder(settings, searchFor(hotWords)), count: 0 };
+async function startLive({ hotWords, job }) {
+  live = { job, cutter: new WindowCutter(settings, settings.live), stitcher: new Stitcher(settings, settings.live), decoder: new LiveDecoder(settings, searchFor(hotWords)), count: 0 };
 }
 
-async function feed(samples) {
+async function feed({ samples, job }) {
+  if (live?.job !== job) return; // it could not be started
   live.count += samples.length;
   for (const window of live.cutter.feed(Float32Array.from(samples, (sample) => sample / 32768))) {
-    const rows = await runWindow(run, window, settings);
-    if (!live) return;
-    postMessage({ type: "update", ...live.decoder.feed(live.stitcher.add(window, rows)) });
+    const rows = await compute(window, job);
+    if (!rows) return;
+    postMessage({ type: "update", job, ...live.decoder.feed(live.stitcher.add(window, rows)) });
   }
 }
 
-async function finish() {
+async function finish({ job }) {
+  if (live?.job !== job) return;
   const duration = live.count / settings.sample_rate;
   if (live.count) {
     const last = live.cutter.finish();
-    const rows = await runWindow(run, last, settings);
-    if (!live) return;
-    postMessage({ type: "update", ...live.decoder.finish(live.stitcher.add(last, rows), duration) });
+    const rows = await compute(last, job);
+    if (!rows) return;
+    postMessage({ type: "update", job, ...live.decoder.finish(live.stitcher.add(last, rows), duration) });
   }
-  postMessage({ type: "end", duration_s: duration });
+  postMessage({ type: "end", job, duration_s: duration });
 }
 
-const failed = (error) => postMessage({ type: "error", message: error.message || String(error) });
+const ACTIONS = { load, file, live: startLive, feed, finish };
 
 addEventListener("message", ({ data }) => {
-  if (data.type === "load") load(data).catch((error) => failed(new Error(`The model cannot be run in this browser (${error.message || error}).`)));
-  if (data.type === "file") file(data.samples, data.hotWords, ++job).catch(failed);
-  if (data.type === "live") queue = queue.then(() => startLive(data.hotWords)).catch(failed);
-  if (data.type === "feed") queue = queue.then(() => live && feed(data.samples)).catch(failed);
-  if (data.type === "finish") queue = queue.then(() => live && finish()).catch(failed);
-  if (data.type === "cancel") [live, job] = [null, job + 1];
+  const { type, job } = data;
+  current = type === "cancel" ? null : job;
+  if (type === "cancel") return;
+  const act = () => (job === current ? ACTIONS[type](data) : null);
+  queue = queue.then(act).catch((error) => postMessage({ type: "error", job, message: error.message || String(error) }));
 });
