@@ -111,8 +111,13 @@ def page(open_at: Open, url: str) -> Any:
     return shown
 
 
-def transcribe(page: Any, file: Any = ENTER) -> None:
+def choose(page: Any, file: Any = ENTER) -> None:
+    expect(page.locator("#choose")).to_be_enabled(timeout=WAIT_MS)
     page.locator("#file").set_input_files(file)
+
+
+def transcribe(page: Any, file: Any = ENTER) -> None:
+    choose(page, file)
     expect(page.locator("#status")).to_have_text("Done: 5 words in 0:01.", timeout=WAIT_MS)
 
 
@@ -176,7 +181,7 @@ def test_downloads_are_what_the_library_writes(page: Any, format: str) -> None:
 def test_hot_words(open_at: Open, url: str) -> None:
     page = open_at(url, "status of 400")
     page.get_by_label("Hot words").fill("to, 7")
-    page.locator("#file").set_input_files(ENTER)
+    choose(page)
     expect(page.get_by_role("alert")).to_contain_text("hot word '7' cannot be written", timeout=WAIT_MS)
     page.get_by_label("Hot words").fill("to")
     transcribe(page)
@@ -190,7 +195,7 @@ def test_uncertain_words_are_marked(page: Any) -> None:
         words % word for word in [("sure", 0, 0.2, 0.9), ("<b>", 0.3, 0.5, 0.4), ("late", 1.5, 1.7, 0.8)]
     )
     page.route("**/transcriptions", lambda route: route.fulfill(body=body, content_type="text/event-stream"))
-    page.locator("#file").set_input_files(ENTER)
+    choose(page)
     expect(page.locator("#status")).to_have_text("Done: 3 words in 0:01.", timeout=WAIT_MS)
     assert page.locator("#words .unsure").all_inner_texts() == ["<b>"]
     expect(page.get_by_role("button", name="<b> (uncertain)")).to_be_visible()
@@ -206,14 +211,14 @@ def test_uncertain_words_are_marked(page: Any) -> None:
 )
 def test_what_the_server_refuses(open_at: Open, url: str, name: str, content: bytes, message: str) -> None:
     page = open_at(url, "status of 4")
-    page.locator("#file").set_input_files({"name": name, "mimeType": "audio/wav", "buffer": content})
+    choose(page, {"name": name, "mimeType": "audio/wav", "buffer": content})
     expect(page.get_by_role("alert")).to_contain_text(message, timeout=WAIT_MS)
     transcribe(page)
     expect(page.get_by_role("alert")).to_be_empty()
 
 
 def test_an_empty_file(page: Any) -> None:
-    page.locator("#file").set_input_files({"name": "empty.wav", "mimeType": "audio/wav", "buffer": b""})
+    choose(page, {"name": "empty.wav", "mimeType": "audio/wav", "buffer": b""})
     expect(page.get_by_role("alert")).to_have_text("The file is empty.")
 
 
@@ -221,7 +226,7 @@ def test_a_server_that_is_gone(open_at: Open, url: str) -> None:
     page = open_at(url, "ERR_INTERNET_DISCONNECTED")
     expect(page.locator("#choose")).to_be_enabled()
     page.context.set_offline(True)
-    for act in (lambda: page.locator("#file").set_input_files(ENTER), page.get_by_role("button", name="Speak").click):
+    for act in (lambda: choose(page), page.get_by_role("button", name="Speak").click):
         act()
         expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached", timeout=WAIT_MS)
         expect(page.locator("#choose")).to_be_enabled()
@@ -344,7 +349,7 @@ def test_a_file_on_this_device(page: Any, tmp_path: Path) -> None:
     transcribe(page)
     assert all_words(page) == SPOKEN.split()
     page.get_by_label("Hot words").fill("To, 7")
-    page.locator("#file").set_input_files(ENTER)
+    choose(page)
     expect(page.get_by_role("alert")).to_contain_text("hot word '7' cannot be written", timeout=WAIT_MS)
     page.get_by_label("Hot words").fill("To")
     transcribe(page)
@@ -353,7 +358,7 @@ def test_a_file_on_this_device(page: Any, tmp_path: Path) -> None:
     page.get_by_label("Hot words").fill("")
     requests = []
     page.on("request", lambda request: requests.append(request.url))
-    page.locator("#file").set_input_files(tmp_path / "long.wav")
+    choose(page, tmp_path / "long.wav")
     expect(page.locator("#status")).to_contain_text("in 0:46", timeout=WAIT_MS)
     expected = asr.load("an4", beam=0, plain=True).transcribe(tmp_path / "long.wav")
     assert all_words(page) == expected.text.split()
@@ -370,7 +375,7 @@ def test_a_file_on_this_device_can_be_cancelled(page: Any, tmp_path: Path) -> No
     samples = soundfile.read(ENTER, dtype="float32")[0]
     soundfile.write(tmp_path / "long.wav", np.tile(samples, 200), 16_000)
     page.get_by_label("On this device").check()
-    page.locator("#file").set_input_files(tmp_path / "long.wav")
+    choose(page, tmp_path / "long.wav")
     expect(page.locator("#status")).to_contain_text("Transcribed", timeout=WAIT_MS)
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#status")).to_have_text("Cancelled.")

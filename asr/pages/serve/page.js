@@ -116,9 +116,9 @@ function listenTo(blob) {
 // A file
 
 async function transcribeFile(file) {
-  if (running || !settings) return;
-  if (!file.size) {
-    complain(new Error("The file is empty."));
+  if (running) return;
+  if (!settings || !file.size) {
+    complain(new Error(settings ? "The file is empty." : "There is no connection to the server yet: wait, or give the API key."));
     return;
   }
   begin(file.name.replace(/\.[^.]*$/, "") || "recording");
