@@ -225,6 +225,7 @@ async function speak() {
     waveform.grow(true);
     say(LISTENING);
     enable();
+    scrollTo(0, document.documentElement.scrollHeight); // and stay there while words come, unless the user scrolls
   } catch (error) {
     running = null;
     stream?.cancel();
