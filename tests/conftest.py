@@ -76,16 +76,22 @@ class Opened:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Headless Chromium."""
+def launch() -> Iterator[Callable[..., Any]]:
+    """Start headless Chromium with more flags, if any."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (the extra `dev`)")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
     with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield running
-        running.close()
+        yield lambda *flags: playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *flags])
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Callable[..., Any]) -> Iterator[Any]:
+    """Headless Chromium."""
+    running = launch()
+    yield running
+    running.close()
 
 
 @pytest.fixture

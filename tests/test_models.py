@@ -118,10 +118,10 @@ def test_the_wheel_contains_the_models_and_no_tests(built: tuple[Path, Path]) ->
         for path in models.shipped().values():
             assert archive.read(f"asr/models/{path.name}") == path.read_bytes()
         assert archive.read("asr/models/punctuation/english.onnx") == models.PUNCTUATION.read_bytes()
-        pages = [path for path in (ROOT / "asr" / "pages").iterdir() if path.suffix in {".html", ".js", ".css"}]
+        pages = [path for path in (ROOT / "asr" / "pages").rglob("*") if path.suffix in {".html", ".js", ".css", ".gz"}]
         assert len(pages) >= 6
         for path in pages:
-            assert archive.read(f"asr/pages/{path.name}") == path.read_bytes()
+            assert archive.read(path.relative_to(ROOT).as_posix()) == path.read_bytes()
         notice = (ROOT / "asr" / "models" / "NOTICE.txt").read_bytes()
         assert archive.read("asr/models/NOTICE.txt") == archive.read(f"{info}/licenses/asr/models/NOTICE.txt") == notice
         assert archive.read(f"{info}/sboms/sbom.cdx.json") == (ROOT / "sbom.cdx.json").read_bytes()

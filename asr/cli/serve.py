@@ -75,10 +75,10 @@ def serve(
     max_audio: float,
     decoding: DecodingOptions,
 ) -> None:
-    """Serve OpenAI's transcription interface and live audio.
+    """Serve OpenAI's transcription interface, live audio, and a page to speak to.
 
-    Clients of OpenAI's interface use http://HOST:PORT/v1 as their base URL, those of the Vosk server ws://HOST:PORT.
-    The server has one model, whatever name a request gives. Needs the extra `serve`.
+    The page is at http://HOST:PORT. Clients of OpenAI's interface use http://HOST:PORT/v1 as their base URL, those of
+    the Vosk server ws://HOST:PORT. The server has one model, whatever name a request gives. Needs the extra `serve`.
 
     A line of JSON is logged per request, without what was spoken. SIGTERM and Ctrl-C finish the work in flight.
 
@@ -104,10 +104,11 @@ def serve(
         )
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    load = partial(open_transcriber, models.find(model), decoding, threads=1)
+    path = models.find(model)
+    load = partial(open_transcriber, path, decoding, threads=1)
     limits = Limits(upload_bytes=max_upload * 2**20, audio_s=max_audio, waiting=max_waiting, live=max_live)
     access = app.Access(api_key=api_key or None, origins=origins)
-    application = app.make(load(), load, workers=workers or cores(), limits=limits, access=access)
+    application = app.make(load(), load, workers=workers or cores(), model_file=path, limits=limits, access=access)
     config = uvicorn.Config(
         application,
         host=host,

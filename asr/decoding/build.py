@@ -94,9 +94,13 @@ def with_hot_words(decoder: Decoder, description: AcousticDescription, hot_words
     if isinstance(decoder.search, BeamSearch):
         return replace(decoder, search=decoder.search.with_hot_words(hot_words))
     if isinstance(decoder.search, GreedySearch):
-        search = beam_search(description, description.decoding, default_width(None), None, hot_words)
-        return replace(decoder, search=search)
+        return replace(decoder, search=hot_word_search(description, hot_words))
     raise AsrError("Hot words cannot be combined with an LSTM language model (lm, rescore): give one of the two.")
+
+
+def hot_word_search(description: AcousticDescription, hot_words: Mapping[str, float] | None = None) -> BeamSearch:
+    """The search that replaces greedy decoding when there are hot words: without a language model."""
+    return beam_search(description, description.decoding, default_width(None), None, hot_words)
 
 
 def default_width(lm: LanguageModel | None) -> int:

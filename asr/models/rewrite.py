@@ -17,6 +17,17 @@ def rewrite(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
     Raises:
         ModelError: the file is damaged.
     """
+    content = with_metadata(source, metadata)
+    with replacing(target) as file:
+        file.write(content)
+
+
+def with_metadata(source: Path, metadata: Mapping[str, str]) -> bytes:
+    """The content of an ONNX file with the given metadata instead of its own.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
     from google.protobuf.message import DecodeError
 
     model = _metadata_message()()
@@ -27,8 +38,7 @@ def rewrite(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
     del model.metadata_props[:]
     for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
-    with replacing(target) as file:
-        file.write(model.SerializeToString())
+    return model.SerializeToString()
 
 
 def _metadata_message() -> Any:

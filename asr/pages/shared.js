@@ -1,5 +1,5 @@
 "use strict";
-// Shared by both pages: elements, numbers, tables, alignments, intervals.
+// Shared by the pages: elements, numbers, tables, alignments, intervals.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -21,6 +21,13 @@ const count = (number) => number.toLocaleString("en");
 const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 const percent = (rate, digits = 2) => (rate === null ? "–" : `${(100 * rate).toFixed(digits)} %`);
 const range = (ends) => (ends ? `${(100 * ends.low).toFixed(2)} – ${(100 * ends.high).toFixed(2)} %` : "–");
+
+/** A time as minutes and seconds, with hours if needed. */
+function clock(seconds) {
+  const whole = Math.floor(seconds);
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return (h ? `${h}:${String(m).padStart(2, "0")}` : `${m}`) + `:${String(s).padStart(2, "0")}`;
+}
 
 /** Compare numbers by value and texts in natural order; null is last in both directions. */
 function compareValues(a, b, sign) {

@@ -3,13 +3,6 @@
 const transcript = embedded("transcript");
 const UNSURE = 0.5;
 
-/** A time as minutes and seconds, with hours if needed. */
-function clock(seconds) {
-  const whole = Math.floor(seconds);
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return (h ? `${h}:${String(m).padStart(2, "0")}` : `${m}`) + `:${String(s).padStart(2, "0")}`;
-}
-
 const words = [];
 const audio = el("audio", { controls: true, preload: "metadata", src: transcript.source.link, "aria-label": "Recording" });
 

@@ -3,7 +3,7 @@
 import hmac
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,13 +24,14 @@ from asr.serve.limits import Limits
 from asr.serve.live import Live
 from asr.serve.observe import Observer
 from asr.serve.openapi import describe
+from asr.serve.page import Page
 from asr.serve.pool import Pool
 from asr.serve.transcriptions import Transcriptions
 from asr.serve.worker import Load
 from asr.transcription.transcriber import Transcriber
 
 OPEN_PATHS = ("/health",)
-"""Paths that need no key."""
+"""Paths that need no key, apart from those of the page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ def make(
     load: Load,
     *,
     workers: int,
+    model_file: Path | None = None,
     limits: Limits | None = None,
     access: Access | None = None,
 ) -> Starlette:
@@ -57,11 +59,13 @@ def make(
         transcriber: transcribes live audio, in threads of this process.
         load: opens the same model with one thread in each worker process, which transcribe files.
         workers: number of worker processes.
+        model_file: the model, which browsers may load to run it themselves; None lets it run here only.
         limits: what clients may use.
         access: who may use the server.
     """
     limits, access = limits or Limits(), access or Access()
     name = transcriber.model.description.name
+    page = Page(transcriber, model_file)
     pool = Pool(load, workers, limits.waiting)
     observer = Observer(pool)
     threads = ThreadPoolExecutor(cores(), thread_name_prefix="live")
@@ -112,6 +116,7 @@ def make(
         Route("/health", health),
         Route("/metrics", metrics),
         Route("/openapi.json", description),
+        *page.routes,
         WebSocketRoute("/v1/audio/live", live.own),
         WebSocketRoute("/", live.vosk),
     ]
@@ -125,7 +130,7 @@ def make(
                 allow_headers=["Authorization", "Content-Type"],
             )
         )
-    middleware.append(Middleware(_Guard, access=access))
+    middleware.append(Middleware(_Guard, access=access, open_paths=page.open_paths.union(OPEN_PATHS)))
     return Starlette(
         routes=routes,
         middleware=middleware,
@@ -179,8 +184,8 @@ class _Observed:
 class _Guard:
     """Refuses requests without the key, and those of web pages of other origins."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app, self._access = app, access
+    def __init__(self, app: ASGIApp, access: Access, open_paths: Collection[str]) -> None:
+        self._app, self._access, self._open_paths = app, access, open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and (error := self._objection(HTTPConnection(scope))):
@@ -199,7 +204,8 @@ class _Guard:
             if origin.partition("://")[2] != own:
                 return ApiError(403, "Web pages of other origins may not use this server (--allow-origin).")
         key = self._access.api_key
-        if key is None or connection.url.path in OPEN_PATHS:
+        is_open = connection.scope["type"] == "http" and connection.url.path in self._open_paths
+        if key is None or is_open:
             return None
         scheme, _, sent = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":

@@ -2,14 +2,17 @@
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from asr.transcript.formats import word_fields
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word, turns
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 """Names of the formats."""
+INCLUDE = ("logprobs", "words")
+"""What the format `json` has if asked for; the second is an extension: words with times and confidence."""
 MEDIA_TYPES = {"text": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt"}
 """Format -> type of its text; the others are JSON."""
 LEAST_CONFIDENCE = 1e-6
@@ -21,10 +24,19 @@ def text_of(transcript: Transcript, format: str) -> str:
     return transcript.text + "\n" if format == "text" else transcript.to(format)
 
 
-def to_json(transcript: Transcript, *, log_probs: bool) -> dict[str, Any]:
-    """The format `json`, with the log-probabilities of the words if asked for."""
+def to_json(transcript: Transcript, include: Collection[str]) -> dict[str, Any]:
+    """The format `json`, with what of `INCLUDE` is asked for."""
     result: dict[str, Any] = {"text": transcript.text, "usage": usage(transcript)}
-    return result | ({"logprobs": to_log_probs(transcript.words)} if log_probs else {})
+    if "words" in include:
+        result["duration_s"] = round(transcript.duration_s, 3)
+    return result | included(transcript.words, include)
+
+
+def included(words: Sequence[Word], include: Collection[str]) -> dict[str, Any]:
+    """What of `INCLUDE` is asked for."""
+    log_probs = {"logprobs": to_log_probs(words)} if "logprobs" in include else {}
+    fields = {"words": [word_fields(word) | {"ends_sentence": word.ends_sentence} for word in words]}
+    return log_probs | (fields if "words" in include else {})
 
 
 def usage(transcript: Transcript) -> dict[str, Any]:

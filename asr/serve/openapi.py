@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from asr.serve.formats import FORMATS
+from asr.serve.formats import FORMATS, INCLUDE
 from asr.version import __version__
 
 
@@ -101,7 +101,7 @@ def _request() -> dict[str, Any]:
             "temperature": {"type": "number", "description": "Without effect."},
             "response_format": {"type": "string", "enum": list(FORMATS), "default": "json"},
             "timestamp_granularities[]": {"type": "array", "items": {"type": "string", "enum": ["word", "segment"]}},
-            "include[]": {"type": "array", "items": {"type": "string", "enum": ["logprobs"]}},
+            "include[]": {"type": "array", "items": {"type": "string", "enum": list(INCLUDE)}},
             "keywords[]": texts | {"description": "Words to recognise more often."},
             "stream": {"type": "boolean", "default": False},
         },

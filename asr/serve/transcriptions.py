@@ -34,7 +34,7 @@ class Options:
 
     format: str
     granularities: tuple[str, ...]
-    log_probs: bool
+    include: frozenset[str]
     stream: bool
     language: str
     hot_words: dict[str, float]
@@ -55,8 +55,8 @@ def options(form: FormData) -> Options:
         )
     include = _several(form, "include")
     for name in include:
-        if name != "logprobs":
-            raise _wrong("include", name, ("logprobs",))
+        if name not in formats.INCLUDE:
+            raise _wrong("include", name, formats.INCLUDE)
     if include and format_ != "json":
         raise ApiError(400, "`include` needs the `response_format` json.", param="include")
     stream = (_one(form, "stream") or "false").lower()
@@ -69,7 +69,7 @@ def options(form: FormData) -> Options:
     return Options(
         format_,
         tuple(granularities) or ("segment",),
-        bool(include),
+        frozenset(include),
         is_stream,
         _one(form, "language") or LANGUAGE,
         dict.fromkeys(words, BOOST),
@@ -154,7 +154,7 @@ class Transcriptions:
 
     def _answer(self, transcript: Transcript, wanted: Options) -> Response:
         if wanted.format == "json":
-            return JSONResponse(formats.to_json(transcript, log_probs=wanted.log_probs))
+            return JSONResponse(formats.to_json(transcript, wanted.include))
         if wanted.format == "verbose_json":
             return JSONResponse(formats.to_verbose_json(transcript, wanted.granularities, wanted.language))
         text = formats.text_of(transcript, wanted.format)
@@ -170,12 +170,10 @@ class Transcriptions:
             event: dict[str, Any]
             while message is not None:
                 if isinstance(message, Transcript):
-                    event = {"type": "transcript.text.done"} | formats.to_json(message, log_probs=wanted.log_probs)
+                    event = {"type": "transcript.text.done"} | formats.to_json(message, wanted.include)
                 else:
                     text = ("" if is_first else " ") + " ".join(word.text for word in message)
-                    event = {"type": "transcript.text.delta", "delta": text}
-                    if wanted.log_probs:
-                        event["logprobs"] = formats.to_log_probs(message)
+                    event = {"type": "transcript.text.delta", "delta": text} | formats.included(message, wanted.include)
                     is_first = False
                 yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
                 message = await anext(rest, None)

@@ -46,10 +46,7 @@ def to_json(transcript: TimedText) -> str:
         "source": transcript.source,
         "model": transcript.model,
         "confidence": None if confidence is None else round(confidence, 4),
-        "words": [
-            _as_fields(word) | ({"spoken": [_as_fields(one) for one in word.spoken]} if word.spoken else {})
-            for word in transcript.words
-        ],
+        "words": [word_fields(word) for word in transcript.words],
     }
     if any(word.spoken for word in transcript.words):
         fields["spoken_text"] = " ".join(word.text for word in transcript.spoken)
@@ -84,14 +81,19 @@ def to_json(transcript: TimedText) -> str:
     return json.dumps(fields, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
 
 
-def _as_fields(word: Word) -> dict[str, Any]:
-    """A word in JSON."""
-    return {
+def word_fields(word: Word) -> dict[str, Any]:
+    """A word in JSON, with the words `spoken` if it is written otherwise."""
+    fields: dict[str, Any] = {
         "text": word.text,
         "start_s": round(word.start_s, 3),
         "end_s": round(word.end_s, 3),
         "confidence": round(word.confidence, 4),
-    } | ({} if word.channel is None else {"channel": word.channel})
+    }
+    if word.channel is not None:
+        fields["channel"] = word.channel
+    if word.spoken:
+        fields["spoken"] = [word_fields(one) for one in word.spoken]
+    return fields
 
 
 def to_srt(transcript: TimedText, layout: Layout = STANDARD) -> str:

@@ -72,6 +72,8 @@ class BeamSearch:
 
         self.tokenizer = tokenizer
         self.options = options or BeamOptions()
+        self.ngram = ngram
+        """The language model; None for none."""
         words = vocabulary if ngram is None else ngram.words
         known = lexicon.build(words, tokenizer.alphabet)
         if len(words) and len(known.word) == 1:
