@@ -21,7 +21,7 @@ def system(every: int, rule: Rule = "fewest") -> Score:
 
 
 def scores(a: Path, b: Path, rule: Rule | None = None) -> tuple[Score, ...]:
-    return tuple(read.score for read in read_reports(a, b, rule))
+    return tuple(read.score for read in read_reports(a, b, rule=rule))
 
 
 def write(path: Path, result: Score, **fields: object) -> Path:
