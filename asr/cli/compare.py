@@ -50,7 +50,7 @@ def compare(
     id and must have the same references. With --reference, A and B are texts in the formats of `asr score`.
 
     A folder of several reports is a system that was trained several times, for example with other random seeds. Its
-    WER is the mean of its runs, and the bootstrap resamples the runs of each system, too.
+    WER is the mean of its runs, and interval and probability take into account that other runs would differ.
 
     Prints the change in WER (B minus A) with its bootstrap interval, the probability that B is better (Bisani and Ney
     2004), NIST's matched-pairs test MAPSSWE (Gillick and Cox 1989, the statistic of sc_stats), a sign test over
