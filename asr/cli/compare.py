@@ -49,8 +49,9 @@ def compare(
     A and B are reports of `asr evaluate -o` or `asr score -o`: the folder or its report.json. Utterances are matched by
     id and must have the same references. With --reference, A and B are texts in the formats of `asr score`.
 
-    A folder of several reports is a system that was trained several times, for example with other random seeds. Its
-    WER is the mean of its runs, and interval and probability take into account that other runs would differ.
+    A folder of several reports, such as reports/lstm with reports/lstm/1 and reports/lstm/2, is a system that was
+    trained several times, for example with other random seeds. Its WER is the mean of its runs, and interval and
+    probability take into account that other runs would differ.
 
     Prints the change in WER (B minus A) with its bootstrap interval, the probability that B is better (Bisani and Ney
     2004), NIST's matched-pairs test MAPSSWE (Gillick and Cox 1989, the statistic of sc_stats), a sign test over
@@ -63,7 +64,6 @@ def compare(
     \b
     Example:
       asr compare report-old report-new -o comparison
-      asr compare reports/lstm reports/gru       # reports/lstm/1, reports/lstm/2, ...
     """
     import json
 
