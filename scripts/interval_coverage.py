@@ -93,8 +93,8 @@ def main(corpora: int) -> None:
             population = f"{name}: {100 * mean:.0f} +- {100 * deviation:.0f} %"
             print(
                 f"{count:>8}  {population:<24}  {100 * shares['asr']:.1f} %  {100 * shares['percentile']:8.1f} %  "
-                f"{100 * shares['by utterance']:10.1f} %  {100 * shares['difference']:8.1f} %  {100 * shares['of runs']:7.1f} %  "
-                f"{100 * shares['of first runs']:11.1f} %",
+                f"{100 * shares['by utterance']:10.1f} %  {100 * shares['difference']:8.1f} %  "
+                f"{100 * shares['of runs']:7.1f} %  {100 * shares['of first runs']:11.1f} %",
                 flush=True,
             )
 
