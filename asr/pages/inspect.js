@@ -377,7 +377,7 @@ function startMemory() {
   const layers = Array.from({ length: model.layers }, (_, n) => [String(n), `${n + 1} of ${model.layers}`]);
   const found = el("output", { class: "small soft", id: "found" });
   byId("memory-body").append(
-    el("p", {}, `${model.layers} layers of ${model.hidden} memory cells (${CELL_NAMES[KIND]}) read the maps from left to right, and ${model.hidden} others from right to left, so that every moment knows what came before and what comes after. `,
+    el("p", {}, `${model.layers} ${model.layers === 1 ? "layer" : "layers"} of ${model.hidden} memory cells (${CELL_NAMES[KIND]}) read the maps from left to right, and ${model.hidden} others from right to left, so that every moment knows what came before and what comes after. `,
       "Each cell has a conveyor belt, its state, and valves, its gates, which open and close at every moment. x is what comes in now, h′ what the cells said a moment ago."),
     el("div", { class: "bar" },
       select("Layer", layers, String(chosen.layer), (value) => { chosen.layer = Number(value); refresh(); }),
@@ -832,7 +832,7 @@ function startTime() {
 function startAbout() {
   const difference = model.difference_from_onnxruntime;
   byId("about-body").append(facts([
-    ["model", `${model.name}, ${count(model.parameters)} parameters, ${CELL_NAMES[KIND]}, ${model.layers} layers of ${model.hidden} cells in each direction`],
+    ["model", `${model.name}, ${count(model.parameters)} parameters, ${CELL_NAMES[KIND]}, ${model.layers} ${model.layers === 1 ? "layer" : "layers"} of ${model.hidden} cells in each direction`],
     ["precision", model.precision === "float" ? `float; computed again here, the log-probabilities differ from the program’s by ${difference} (root mean square)`
       : `${model.precision}: the weights are stored in 8 bits. Gates and states are computed here with these weights and in full precision, so that the log-probabilities differ from the program’s by ${difference} (root mean square)`],
     ["recording", `${data.file}, ${seconds(duration)}`],

@@ -1,7 +1,10 @@
-"""The systems of a comparison: reports of `asr evaluate -o` and `asr score -o`, or texts against one reference."""
+"""The systems of a comparison: reports of `asr evaluate -o` and `asr score -o`, or texts against one reference.
+
+A system may have been trained several times; then its reports are in one folder.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,8 @@ from asr.errors import DataError
 from asr.scoring.alignment import RULES, Rule
 from asr.scoring.compare import Comparison, Facts
 from asr.scoring.compare import compare as compare_scores
+from asr.scoring.runs import RunsComparison
+from asr.scoring.runs import compare_runs as compare_scores_of_runs
 from asr.scoring.texts import Normalisation, read_pair
 from asr.scoring.wer import Score, score
 
@@ -34,6 +39,20 @@ def compare(a: System, b: System) -> Comparison:
     return compare_scores(a.score, b.score, names=(a.name, b.name), facts=(a.facts, b.facts))
 
 
+def compare_runs(paths: tuple[Path, Path], runs: tuple[Sequence[System], Sequence[System]]) -> RunsComparison:
+    """Compare systems with several runs. Raises DataError if they are not on the same utterances, or only one has."""
+    return compare_scores_of_runs(
+        (str(paths[0]), str(paths[1])),
+        ([run.score for run in runs[0]], [run.score for run in runs[1]]),
+        names_of_runs=([run.name for run in runs[0]], [run.name for run in runs[1]]),
+        facts=(_common_facts(runs[0]), _common_facts(runs[1])),
+    )
+
+
+def _common_facts(runs: Sequence[System]) -> Facts:
+    return {name: value for name, value in runs[0].facts.items() if all(run.facts.get(name) == value for run in runs)}
+
+
 def read_texts(reference: Path, a: Path, b: Path, rule: Rule, normalisation: Normalisation) -> tuple[System, System]:
     """Score two texts against one reference; formats are those of `asr.scoring.texts`.
 
@@ -48,20 +67,27 @@ def read_texts(reference: Path, a: Path, b: Path, rule: Rule, normalisation: Nor
     return systems[0], systems[1]
 
 
-def read_reports(a: Path, b: Path, rule: Rule | None = None) -> tuple[System, System]:
-    """Read two reports, each a `report.json` or its folder, aligned by `rule` or as in the report.
+def reports_in(path: Path) -> list[Path]:
+    """The reports of a system's runs, in the order of their names, if `path` is a folder of reports; else `path`."""
+    if path.is_file() or (path / "report.json").exists():
+        return [path]
+    return sorted(report.parent for report in path.glob("*/report.json")) or [path]
+
+
+def read_reports(*paths: Path, rule: Rule | None = None) -> list[System]:
+    """Read reports, each a `report.json` or its folder, aligned by `rule` or as in the reports.
 
     Raises:
         DataError: a file cannot be read or is not a report, or the rules differ and none is given.
     """
-    reports = [_read_report(path) for path in (a, b)]
-    rules = [report.get("rule", "fewest") for report in reports]
-    if rule is None and rules[0] != rules[1]:
-        raise DataError(
-            f"{a} is aligned by the rule {rules[0]} and {b} by {rules[1]}: choose one for both with --align."
-        )
-    systems = [_system(path, report, rule or rules[0]) for path, report in zip((a, b), reports, strict=True)]
-    return systems[0], systems[1]
+    reports = [_read_report(path) for path in paths]
+    rules: list[Rule] = [report.get("rule", "fewest") for report in reports]
+    for path, other in zip(paths, rules, strict=True):
+        if rule is None and other != rules[0]:
+            raise DataError(
+                f"{paths[0]} is aligned by the rule {rules[0]} and {path} by {other}: choose one for all with --align."
+            )
+    return [_system(path, report, rule or rules[0]) for path, report in zip(paths, reports, strict=True)]
 
 
 def _system(path: Path, report: dict[str, Any], rule: Rule) -> System:

@@ -99,7 +99,7 @@ def compare(
     """
     if a.rule != b.rule:
         raise ValueError(f"The scores are aligned by different rules, {a.rule} and {b.rule}.")
-    pairs = _matched(a, b, names)
+    pairs = matched(a, b, names)
     b = replace(b, utterances=tuple(second for _, second in pairs))
     errors_a, errors_b = ([utterance.words.errors for utterance in system.utterances] for system in (a, b))
     return Comparison(
@@ -137,7 +137,12 @@ def _as_sclite(score: Score) -> Sequence[Sequence[Pair]]:
     return [align(u.reference.split(), u.hypothesis.split(), "sclite") for u in score.utterances]
 
 
-def _matched(a: Score, b: Score, names: tuple[str, str]) -> list[tuple[Utterance, Utterance]]:
+def matched(a: Score, b: Score, names: tuple[str, str]) -> list[tuple[Utterance, Utterance]]:
+    """The utterances of two scores by their ids, in the order of A.
+
+    Raises:
+        DataError: the scores have different utterances, different references for an utterance, or duplicate ids.
+    """
     in_a, in_b = (_by_id(system, name) for system, name in zip((a, b), names, strict=True))
     for utterances, others, name, other in ((in_a, in_b, *names), (in_b, in_a, *reversed(names))):
         missing = [id_ for id_ in utterances if id_ not in others]

@@ -7,6 +7,10 @@ of units n (B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993
 of freedom; for a rate it is computed on the logarithmic scale, because rates are positive and skewed.
 `scripts/interval_coverage.py` measures the coverage. If a few units hold nearly all the words, draws without them have
 rates of another order of magnitude and the standard deviation is meaningless; then the percentiles are used.
+
+Errors may be those of several runs of a system, for example trainings with other random seeds. Their mean is the
+estimate, the variance of a mean of runs is added to that of the units, and the degrees of freedom are those of Welch
+and Satterthwaite (F. Satterthwaite, "An approximate distribution of estimates of variance components", 1946).
 """
 
 import math
@@ -52,14 +56,15 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The rate of system B minus that of system A on the same utterances, with paired draws."""
+    """The rate of system B minus that of system A on the same utterances; each draw has the same units for both."""
 
     rate: float
     """As a fraction; negative if B is better."""
     interval: Interval | None
     """None if both systems have the same number of errors in every unit, or there are too few units."""
     better: float
-    """Share of the draws in which B has fewer errors: Bisani and Ney's probability of improvement."""
+    """Share of the draws in which B has fewer errors: Bisani and Ney's probability of improvement. Of several runs, a
+    draw takes as many as there are, with replacement."""
     worse: float
     """Share of the draws in which B has more errors; in the rest both have equally many."""
 
@@ -85,23 +90,26 @@ def bootstrap(
 ) -> Interval | None:
     """The interval of `sum(errors) / sum(reference)` over samples of the utterances, or of the `groups` of them.
 
+    Of several runs it is the interval of the mean of their rates.
+
     Each draw takes as many units as there are, with replacement. A draw without reference words has no rate and is
     skipped. The same arguments give the same interval.
 
     Shape:
-        errors, reference: (U,) counts of each utterance; groups: U speakers.
+        errors: (U,) or (runs, U), reference: (U,) counts of each utterance; groups: U speakers.
 
     Returns:
         None if there are fewer than `MIN_UNITS` units, no reference words, or no errors.
     """
-    units = _units(np.stack([errors, reference], axis=1), groups)
-    total_errors, total_reference = units.sum(axis=0)
-    if len(units) < MIN_UNITS or not total_errors or not total_reference:
+    units = _units(np.vstack([errors, reference]).T, groups)
+    *total_errors, total_reference = units.sum(axis=0)
+    if len(units) < MIN_UNITS or not any(total_errors) or not total_reference:
         return None
     drawn = _draw(units, draws, seed)
-    rate = total_errors / total_reference
-    rates = drawn[:, 0] / drawn[:, 1]
-    half = _half_width(rates, len(units), confidence) / rate
+    of_runs = np.array(total_errors) / total_reference
+    rate = of_runs.mean()
+    rates = drawn[:, :-1].mean(axis=1) / drawn[:, -1]
+    half = _half_width(rates, len(units), [of_runs], confidence) / rate
     if half > MAX_LOG_HALF_WIDTH:
         low, high = (float(edge) for edge in np.quantile(rates, [(1 - confidence) / 2, (1 + confidence) / 2]))
     else:
@@ -119,26 +127,32 @@ def difference(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Difference | None:
-    """Compare two systems on the same utterances; each draw is the same for both.
+    """Compare two systems on the same utterances, which each draw takes for both; of several runs, the means.
 
     Shape:
-        errors_a, errors_b, reference: (U,) counts of each utterance; groups: U speakers.
+        errors_a, errors_b: (U,) or (runs, U), reference: (U,) counts of each utterance; groups: U speakers.
 
     Returns:
         None without reference words.
     """
-    units = _units(np.stack([errors_a, errors_b, reference], axis=1), groups)
-    drawn = _draw(units, draws, seed)
-    total_a, total_b, total = units.sum(axis=0)
+    runs = len(np.atleast_2d(errors_a))
+    units = _units(np.vstack([errors_a, errors_b, reference]).T, groups)
+    *totals, total = units.sum(axis=0)
     if not total:
         return None
-    rate = float(total_b - total_a) / float(total)
-    change = drawn[:, 1] - drawn[:, 0]
+    drawn = _draw(units, draws, seed)
+    systems = [drawn[:, :runs], drawn[:, runs:-1]]
+    errors_of_runs = [np.array(totals[:runs]), np.array(totals[runs:])]
+    rate = float(errors_of_runs[1].mean() - errors_of_runs[0].mean()) / float(total)
     interval = None
-    half = _half_width(change / drawn[:, 2], len(units), confidence) if len(units) >= MIN_UNITS else 0.0
-    if half:
-        interval = Interval(rate - half, rate + half, confidence, _by(groups), len(units), len(drawn))
-    return Difference(rate, interval, float((change < 0).mean()), float((change > 0).mean()))
+    if len(units) >= MIN_UNITS:
+        change = (systems[1].mean(axis=1) - systems[0].mean(axis=1)) / drawn[:, -1]
+        half = _half_width(change, len(units), [errors / total for errors in errors_of_runs], confidence)
+        if half:
+            interval = Interval(rate - half, rate + half, confidence, _by(groups), len(units), len(drawn))
+    first, second = (_of_drawn_runs(errors, seed + place) for place, errors in enumerate(systems, start=1))
+    improvement = first * systems[1].shape[1] - second * runs
+    return Difference(rate, interval, float((improvement > 0).mean()), float((improvement < 0).mean()))
 
 
 def _by(groups: Sequence[str] | None) -> By:
@@ -173,13 +187,32 @@ def _draw(units: np.ndarray, draws: int, seed: int) -> np.ndarray:
     return drawn[drawn[:, -1] > 0]
 
 
-def _half_width(rates: np.ndarray, units: int, confidence: float) -> float:
-    """Student's t times the standard error, which drawing n of n units underestimates by sqrt((n - 1) / n)."""
-    return _student_t(confidence, units - 1) * float(rates.std()) * math.sqrt(units / (units - 1))
+def _of_drawn_runs(errors: np.ndarray, seed: int) -> np.ndarray:
+    """Errors of as many runs as there are, drawn with replacement. Shape: (draws, runs) -> (draws,)"""
+    runs = errors.shape[1]
+    return (errors * np.random.default_rng(seed).multinomial(runs, [1 / runs] * runs, size=len(errors))).sum(axis=1)
+
+
+def _half_width(drawn: np.ndarray, units: int, of_runs: Sequence[np.ndarray], confidence: float) -> float:
+    """Student's t times the standard error: the draws', and for each system that of the mean of its runs.
+
+    Drawing n of n units underestimates the variance by (n - 1) / n. What a run does to one unit alone is part of both
+    variances, so that the sum is rather too large than too small.
+
+    Shape:
+        drawn: (draws,) rates or differences of rates; of_runs: (runs,) rates for each system
+    """
+    parts = [(float(drawn.var()) * units / (units - 1), units - 1)]
+    parts += [(float(rates.var(ddof=1)) / len(rates), len(rates) - 1) for rates in of_runs if len(rates) > 1]
+    total = sum(variance for variance, _ in parts)
+    if not total:
+        return 0.0
+    degrees = total**2 / sum(variance**2 / degrees for variance, degrees in parts)
+    return _student_t(confidence, degrees) * math.sqrt(total)
 
 
 @cache
-def _student_t(confidence: float, degrees: int) -> float:
+def _student_t(confidence: float, degrees: float) -> float:
     """The two-sided critical value of Student's t distribution.
 
     With t = sqrt(degrees) tan(angle) the density is that of cos(angle) ** (degrees - 1), integrated numerically.

@@ -26,19 +26,19 @@ def render(comparison: Comparison) -> str:
 def markdown(comparison: Comparison) -> str:
     """Render as Markdown; no newline at the end."""
     lines = [
-        f"**{_escaped(conclusion(comparison))}**",
+        f"**{escaped(conclusion(comparison))}**",
         "",
         "| system | WER | errors | substituted | deleted | inserted | reference |",
         "|---|--:|--:|--:|--:|--:|--:|",
-        *(f"| {' | '.join(map(_escaped, row))} |" for row in _rows(comparison)),
+        *(f"| {' | '.join(map(escaped, row))} |" for row in _rows(comparison)),
         "",
-        *(f"- {_escaped(line)}" for line in (*_abouts(comparison), *_findings(comparison))),
+        *(f"- {escaped(line)}" for line in (*_abouts(comparison), *_findings(comparison))),
     ]
     if comparison.changes:
         lines += ["", "| utterance | errors | reference | A | B |", "|---|---|---|---|---|"]
         for a, b in comparison.changes[:MAX_CHANGES]:
             cells = a.id, f"{a.words.errors} -> {b.words.errors}", a.reference, a.hypothesis, b.hypothesis
-            lines.append(f"| {' | '.join(map(_escaped, cells))} |")
+            lines.append(f"| {' | '.join(map(escaped, cells))} |")
     return "\n".join(lines)
 
 
@@ -75,7 +75,7 @@ def conclusion(comparison: Comparison) -> str:
     )
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape characters with a meaning in Markdown or HTML."""
     for character in "\\`*_{}[]<>|~#":
         text = text.replace(character, f"\\{character}")

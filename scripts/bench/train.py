@@ -3,24 +3,30 @@
 
 import copy
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 import measure
 
 if TYPE_CHECKING:
+    from asr.cells import CellKind
     from asr.network.acoustic import AcousticModel
     from asr.network.recurrent import Context
     from asr.recipe.network import ContextConfig
     from asr.recipe.recipe import Recipe
+    from asr.text import CharTokenizer
 
 SIZES = {
     "an4": (measure.ROOT / "recipes" / "an4" / "base.yaml", measure.AN4 / "train.jsonl"),
     "librispeech": (measure.ROOT / "recipes" / "librispeech" / "100h.yaml", measure.LIBRISPEECH / "train.jsonl"),
 }
 """Recipe, and the manifest from which the batch is taken."""
+
+PRECISIONS = ("bf16-mixed", "32-true")
+TORCH: "dict[CellKind, str]" = {"lstm": "torch's lstm", "gru": "torch's gru"}
 
 
 @click.command()
@@ -32,8 +38,10 @@ SIZES = {
     default=list(SIZES),
     help="Which size; repeatable.",
 )
+@click.option("--cells", "of_cells", is_flag=True, help="Compare the cells of recurrent layers, not whole networks.")
+@click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Runs of each system.")
 @measure.json_option
-def main(*, sizes: tuple[str, ...], as_json: bool) -> None:
+def main(*, sizes: tuple[str, ...], of_cells: bool, runs: int, as_json: bool) -> None:
     """Time training steps on 16 real utterances, one thread, next to packed sequences and to SpeechBrain's CRDNN.
 
     In bf16 and in 32 bits, with our own gradient of the LSTM and with torch's. Where the processor has no instructions
@@ -44,9 +52,14 @@ def main(*, sizes: tuple[str, ...], as_json: bool) -> None:
     with the recurrent stack of deepspeech.pytorch: one bidirectional `nn.LSTM` per layer on packed sequences. CRDNN has
     the same number of channels, recurrent layers and cells, the same time reduction, and no layers after the LSTM.
 
+    With --cells the same network has each cell, with our gradient, next to LSTM and GRU with torch's layers and
+    gradient; and, as a control, the LSTM's equations one step after the other with torch's gradient.
+
+    Times are CPU times.
+
     \b
     Example:
-      python scripts/bench/train.py
+      python scripts/bench/train.py --cells --size an4
     """
     import torch
 
@@ -56,28 +69,39 @@ def main(*, sizes: tuple[str, ...], as_json: bool) -> None:
     results: dict[str, float] = {}
     notes = []
     for size in sizes:
-        recipe, manifest = SIZES[size]
-        steps, duration_s = _training_steps(recipe, manifest)
-        seconds = measure.alternate(steps, runs=5, warm_ups=2)
+        steps, duration_s = _training_steps(*SIZES[size], of_cells=of_cells)
+        seconds = measure.alternate(steps, runs=runs, warm_ups=2, clock=time.process_time)
         rates = {name: duration_s / value for name, value in seconds.items()}
         results |= {f"{size}: {name}": rate for name, rate in rates.items()}
-        best = max(rate for name, rate in rates.items() if name.startswith("asr"))
-        ratios = [f"{best / rate:.2f} times {name}" for name, rate in rates.items() if not name.startswith("asr")]
-        notes.append(f"{size}: the fastest asr is {', '.join(ratios)}")
+        notes += _times_of_torch(size, seconds) if of_cells else [_faster(size, rates)]
     chosen = precision.choose("auto", "cpu")
     notes.append(f"`training.precision: auto` chooses {chosen.name} here: {chosen.reason}")
     measure.show(measure.Result("audio seconds per second", results, notes), as_json=as_json)
 
 
-def _training_steps(path: Path, manifest: Path) -> tuple[dict[str, Callable[[], None]], float]:
+def _faster(size: str, rates: dict[str, float]) -> str:
+    best = max(rate for name, rate in rates.items() if name.startswith("asr"))
+    ratios = [f"{best / rate:.2f} times {name}" for name, rate in rates.items() if not name.startswith("asr")]
+    return f"{size}: the fastest asr is {', '.join(ratios)}"
+
+
+def _times_of_torch(size: str, seconds: dict[str, float]) -> list[str]:
+    """The time of every cell as a multiple of that of torch's LSTM, for both precisions."""
+    lines = []
+    for precision in PRECISIONS:
+        times = {name.removesuffix(f", {precision}"): value for name, value in seconds.items() if precision in name}
+        ratios = [f"{name} {value / times[TORCH['lstm']]:.2f}" for name, value in times.items()]
+        lines.append(f"{size}, {precision}: of the time of {TORCH['lstm']}: {', '.join(ratios)}")
+    return lines
+
+
+def _training_steps(path: Path, manifest: Path, *, of_cells: bool) -> tuple[dict[str, Callable[[], None]], float]:
     """One training step of each system on the same batch, and the duration of the batch in seconds."""
     import torch
 
-    from asr.network.recurrent import Bidirectional
     from asr.recipe.files import load_recipe
     from asr.recipe.recipe import Recipe
     from asr.text import CharTokenizer
-    from asr.training import checkpoint
     from asr.training.acoustic.objective import Objective
     from asr.training.data.batches import AudioReader, batches
     from asr.training.optimiser import build_optimiser
@@ -103,23 +127,69 @@ def _training_steps(path: Path, manifest: Path) -> tuple[dict[str, Callable[[], 
 
         return step
 
-    ours, other_gradient, packed = (checkpoint.build(recipe, tokenizer).network for _ in range(3))
-    for module in other_gradient.modules():
-        if isinstance(module, Bidirectional):
-            module.own_gradient = False
+    networks = _cells(recipe, tokenizer) if of_cells else _peers(recipe, tokenizer)
+    types = {"bf16-mixed": torch.bfloat16, "32-true": torch.float32}
+    steps = {
+        f"{name}, {precision}": make(copy.deepcopy(network), types[precision])
+        for name, network in networks.items()
+        for precision in PRECISIONS
+    }
+    return steps, batch.amount
+
+
+def _peers(recipe: "Recipe", tokenizer: "CharTokenizer") -> "dict[str, AcousticModel]":
+    """Our network, and others of its size."""
+    from asr.training import checkpoint
+
+    packed = checkpoint.build(recipe, tokenizer).network
     packed.context = _packed_context(recipe.model.context, packed.frontend.output_size)
-    peers = {"asr": ours, "asr with torch's gradient": other_gradient, "packed sequences": packed}
+    peers = {
+        "asr": checkpoint.build(recipe, tokenizer).network,
+        "asr with torch's gradient": _with_torch(checkpoint.build(recipe, tokenizer).network),
+        "packed sequences": packed,
+    }
     try:
         peers["SpeechBrain CRDNN"] = _crdnn(recipe, tokenizer.size)
     except ImportError:
         click.echo("SpeechBrain is skipped: pip install --no-deps speechbrain hyperpyyaml ruamel.yaml", err=True)
-    precisions = {"bf16-mixed": torch.bfloat16, "32-true": torch.float32}
-    steps = {
-        f"{name}, {precision}": make(copy.deepcopy(network), dtype)
-        for name, network in peers.items()
-        for precision, dtype in precisions.items()
-    }
-    return steps, batch.amount
+    return peers
+
+
+def _cells(recipe: "Recipe", tokenizer: "CharTokenizer") -> "dict[str, AcousticModel]":
+    """The network with each cell, with torch's LSTM and GRU, and with a loop over the LSTM's equations."""
+    import torch
+
+    from asr.cells import CellKind
+    from asr.network import recurrent
+    from asr.training import checkpoint
+
+    class StepByStep(recurrent.Bidirectional):
+        def forward(self, x: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+            zeros = x.new_zeros(x.shape[1], self.ahead.hidden_size)  # pyright: ignore[reportArgumentType]
+            forward, backward = (
+                recurrent._step_by_step("lstm", recurrent.weights(layer), inputs, zeros, zeros)[0]
+                for layer, inputs in ((self.ahead, x), (self.back, recurrent.reorder(x, order)))
+            )
+            return torch.cat([forward, recurrent.reorder(backward, order)], dim=2)
+
+    def network(kind: CellKind) -> "AcousticModel":
+        context = recipe.model.context.model_copy(update={"cell": kind})
+        model = recipe.model.model_copy(update={"context": context})
+        return checkpoint.build(recipe.model_copy(update={"model": model}), tokenizer).network
+
+    networks = {kind: network(kind) for kind in get_args(CellKind)}
+    networks |= {name: _with_torch(network(kind)) for kind, name in TORCH.items()}
+    networks["lstm, step by step"] = by_steps = network("lstm")
+    for layer in by_steps.context.layers:
+        layer.__class__ = StepByStep
+    return networks
+
+
+def _with_torch(network: "AcousticModel") -> "AcousticModel":
+    """The network with torch's own gradient of its LSTM or GRU."""
+    for layer in network.context.layers:
+        layer.own_gradient = False
+    return network
 
 
 def _packed_context(config: "ContextConfig", input_size: int) -> "Context":

@@ -1,6 +1,7 @@
 """`asr compare` as it is typed, on two systems' reports."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,22 @@ def test_output_dir(reports: tuple[Path, Path], tmp_path: Path) -> None:
     assert written | expected.to_dict() == written
     assert (out / "comparison.md").read_text(encoding="utf-8") == markdown(expected) + "\n"
     assert "three" in (out / "index.html").read_text(encoding="utf-8")
+
+
+def test_folders_of_several_reports(reports: tuple[Path, Path], tmp_path: Path) -> None:
+    for system, (first, second) in {"x": reports, "y": reports[::-1]}.items():
+        for number, report in enumerate((first, second)):
+            shutil.copytree(report, tmp_path / system / str(number))
+    x, y = tmp_path / "x", tmp_path / "y"
+    result = run(x, y)
+    assert result.exit_code == 0, result.output
+    assert "Change in WER (B - A): +0.00 points" in result.output
+    assert json.loads(run(x, y, "--json").output)["systems"][0]["runs"][1]["name"] == str(x / "1")
+    assert run(x, y, "--markdown").output.startswith("**No difference can be shown")
+    fails(
+        run(x, y, "-o", tmp_path / "out"),
+        "-o makes a page of two reports, and here are more: redirect --markdown or --json.",
+    )
 
 
 def test_align(reports: tuple[Path, Path]) -> None:

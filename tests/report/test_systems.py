@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from asr.errors import DataError
-from asr.report.systems import compare, read_reports, read_texts
+from asr.report.systems import compare, compare_runs, read_reports, read_texts, reports_in
 from asr.scoring.alignment import Rule
 from asr.scoring.texts import ENGLISH, UNCHANGED
 from asr.scoring.wer import Score, score
@@ -21,7 +21,7 @@ def system(every: int, rule: Rule = "fewest") -> Score:
 
 
 def scores(a: Path, b: Path, rule: Rule | None = None) -> tuple[Score, ...]:
-    return tuple(read.score for read in read_reports(a, b, rule))
+    return tuple(read.score for read in read_reports(a, b, rule=rule))
 
 
 def write(path: Path, result: Score, **fields: object) -> Path:
@@ -114,3 +114,26 @@ def test_texts_are_scored_against_one_reference(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("one\n")
     with pytest.raises(DataError, match="matched line by line"):
         read_texts(reference, a_path, b_path, "fewest", ENGLISH)
+
+
+def test_a_folder_of_reports_has_the_runs_of_a_system(tmp_path: Path) -> None:
+    for name, every in (("2", 3), ("10", 4), ("1", 2)):
+        (tmp_path / "a" / name).mkdir(parents=True)
+        write(tmp_path / "a" / name / "report.json", system(every))
+    (tmp_path / "a" / "notes").mkdir()
+    paths = reports_in(tmp_path / "a")
+    assert paths == [tmp_path / "a" / name for name in ("1", "10", "2")]
+    assert [read.score for read in read_reports(*paths)] == [system(2), system(4), system(3)]
+    assert reports_in(tmp_path / "a" / "1") == [tmp_path / "a" / "1"]
+    assert reports_in(tmp_path / "a" / "1" / "report.json") == [tmp_path / "a" / "1" / "report.json"]
+    with pytest.raises(DataError, match="Cannot read"):
+        read_reports(*reports_in(tmp_path / "missing"))
+
+
+def test_runs_have_the_facts_that_all_of_them_share(tmp_path: Path) -> None:
+    for place, decoding in enumerate(("greedy", "greedy", "beam")):
+        write(tmp_path / f"{place}.json", system(place + 2), decoding=decoding, model={"name": "m"})
+    runs = read_reports(*(tmp_path / f"{place}.json" for place in range(3)))
+    comparison = compare_runs((Path("a"), Path("b")), (runs[:2], runs[1:]))
+    assert (comparison.a.facts, comparison.b.facts) == ({"model": "m", "decoding": "greedy"}, {"model": "m"})
+    assert (comparison.a.name, comparison.a.names[1]) == ("a", str(tmp_path / "1.json"))

@@ -74,6 +74,7 @@ def test_the_coverage_equals_the_confidence(speakers: int, slack: float) -> None
     shares = COVERAGE["coverage"](speakers, 0.10, 0.06, 200)
     assert shares["asr"] == pytest.approx(0.95, abs=slack)
     assert shares["difference"] == pytest.approx(0.95, abs=slack)
+    assert shares["of runs"] == pytest.approx(0.96, abs=slack)
     assert shares["by utterance"] < 0.6  # resampling utterances ignores the differences between speakers
 
 
@@ -159,6 +160,53 @@ def test_difference_against_a_simple_loop() -> None:
     assert (interval.by, interval.units, interval.draws) == ("speaker", 6, 10_000)
     assert got.better == pytest.approx(np.mean(drawn[:, 1] < drawn[:, 0]), abs=0.02)
     assert got.worse == pytest.approx(np.mean(drawn[:, 1] > drawn[:, 0]), abs=0.02)
+
+
+def test_difference_of_runs_against_a_simple_loop() -> None:
+    """The variance of the speakers and that of the means of both systems' runs, with Welch's degrees of freedom."""
+    random = np.random.default_rng(8)
+    reference = random.integers(5, 40, 48)
+    runs_a, runs_b = (random.binomial(reference, 0.2 * random.uniform(0.8, 1.2, (count, 1))) for count in (3, 4))
+    speakers = [f"speaker {number % 6}" for number in range(48)]
+    got = difference(runs_a, runs_b, reference, speakers)
+    assert got is not None
+    columns = np.stack([*runs_a, *runs_b, reference], axis=1)
+    drawn = loop([tuple(columns[first::6].sum(axis=0).tolist()) for first in range(6)], 5_000)
+    mean_a, mean_b = drawn[:, :3].mean(axis=1), drawn[:, 3:7].mean(axis=1)
+    rates_a, rates_b = (runs.sum(axis=1) / reference.sum() for runs in (runs_a, runs_b))
+    variances = {
+        5: np.var((mean_b - mean_a) / drawn[:, 7]) * 6 / 5,
+        2: np.var(rates_a, ddof=1) / 3,
+        3: np.var(rates_b, ddof=1) / 4,
+    }
+    total = sum(variances.values())
+    degrees = total**2 / sum(variance**2 / count for count, variance in variances.items())
+    half = float(stats.t.ppf(0.975, degrees) * np.sqrt(total))
+    assert got.rate == pytest.approx(rates_b.mean() - rates_a.mean())
+    interval = get(got.interval)
+    assert (interval.low, interval.high) == pytest.approx((got.rate - half, got.rate + half), abs=0.1 * half)
+    dice = np.random.default_rng(1)
+    drawn_a, drawn_b = (
+        np.array([row[dice.integers(0, len(row), len(row))].mean() for row in rows])
+        for rows in (drawn[:, :3], drawn[:, 3:7])
+    )
+    assert got.better == pytest.approx(np.mean(drawn_b < drawn_a - 1e-9), abs=0.02)
+    assert got.worse == pytest.approx(np.mean(drawn_b > drawn_a + 1e-9), abs=0.02)
+
+
+def test_equal_runs_are_one_run() -> None:
+    errors, reference = corpus(9, 40)
+    other = np.roll(errors, 3)
+    one, three = (get(bootstrap(runs, reference)) for runs in (errors, np.stack([errors] * 3)))
+    assert (three.low, three.high) == pytest.approx((one.low, one.high))
+    single, several = (
+        difference(a, b, reference) for a, b in ((errors, other), (np.stack([errors] * 3), np.stack([other] * 2)))
+    )
+    assert single is not None
+    assert several is not None
+    assert (several.rate, several.better, several.worse) == (single.rate, single.better, single.worse)
+    one, three = get(single.interval), get(several.interval)
+    assert (three.low, three.high) == pytest.approx((one.low, one.high))
 
 
 def test_difference_in_known_cases() -> None:
