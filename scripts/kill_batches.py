@@ -77,7 +77,7 @@ def end(arguments: list[str], out: Path, number: signal.Signals, moment: tuple[s
     process.send_signal(number)
     errors = process.communicate()[1].decode()
     if "Traceback" in errors:
-        sys.exit(f"A traceback after {number.name}:\\n{errors}")
+        sys.exit(f"A traceback after {number.name}:\n{errors}")
     started = time.monotonic()
     os.read(reading, 1)
     os.close(reading)

@@ -425,7 +425,8 @@ def with_other_arrays(data: bytes, random: Random) -> tuple[bytes, str]:
             small = header["form"] == "small"
             content = lzma.decompress(contents[index]) if small else contents[index]
             if random.random() < 0.6 and entry["dtype"] != "|u1":
-                array = np.frombuffer(content, entry["dtype"]).copy()
+                whole = len(content) // np.dtype(entry["dtype"]).itemsize
+                array = np.frombuffer(content, entry["dtype"], whole).copy()
                 if len(array):
                     kind = str(random.choice(["any", "small", "shuffled"]))
                     count = int(random.integers(1, 4))
