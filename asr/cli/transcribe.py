@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from asr.transcript.transcript import Transcript
     from asr.transcript.words import Word
     from asr.transcription.inputs import Input
+    from asr.transcription.processes import Limits
     from asr.transcription.transcriber import Channel, Transcriber
-    from asr.transcription.workers import Limits, Opened
+    from asr.transcription.workers import Opened
 
 
 LOG = logging.getLogger("asr")
@@ -103,24 +104,8 @@ class ChannelType(click.ParamType):
     show_default=True,
     help="Write numbers in digits: 25% instead of twenty five per cent.",
 )
-@click.option(
-    "--max-memory",
-    "memory_gib",
-    type=click.FloatRange(min=0.1),
-    default=4.0,
-    show_default=True,
-    metavar="GIB",
-    help="Give up a file that needs more memory.",
-)
-@click.option(
-    "--timeout",
-    "step_s",
-    type=click.FloatRange(min=1),
-    default=600.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Give up a file if half a minute of its audio takes longer.",
-)
+@options.max_memory
+@options.timeout
 @click.option(
     "--times/--no-times",
     default=None,
