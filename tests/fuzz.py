@@ -660,6 +660,8 @@ def work(kind: str, numbers: Sequence[int]) -> None:
         os.environ["XDG_CACHE_HOME"] = str(Path(root) / "cache")
         folder = Path(root) / "cases" / "case"
         _compile(folder)
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays, and looking at it again would take most of the time
         for number in numbers:
             current = case(kind, number)
             peak_mb(reset=True)

@@ -21,13 +21,12 @@ import numpy as np
 from asr.errors import ModelError
 from asr.files import replacing
 from asr.lm import arpa
-from asr.lm.ngram import Ngram
+from asr.lm.ngram import BEGIN, END, UNKNOWN, Ngram
 from asr.lm.trie import Trie, check, frozen, keys_of, link, renumbered
-from asr.models.metadata import integer, parse_object
+from asr.models.metadata import integer, parse_object, reason_of
 
 MAGIC = b"asr n-gram 1\n"
 ALIGNMENT = 64
-MAX_ORDER = 20
 STEPS = 16
 """Steps per unit to which the small form rounds natural logarithms: an error of at most 3 % of a probability."""
 
@@ -115,7 +114,7 @@ def _read(where: str, data: bytes | mmap.mmap, source: str = "") -> Ngram:
         header = parse_object(bytes(data[len(MAGIC) : end]).decode(), "header")
         if source and header.get("source") != source:
             raise ValueError("it was made from something else")  # noqa: TRY301
-        order = integer(header["order"], "order", 1, MAX_ORDER)
+        order = integer(header["order"], "order", 1, arpa.MAX_ORDER)
         counts = [integer(count, "counts", 0, 2**31 - 2) for count in header["counts"]]
         if len(counts) != order:
             raise ValueError("its counts do not fit its order")  # noqa: TRY301
@@ -144,10 +143,15 @@ def _read(where: str, data: bytes | mmap.mmap, source: str = "") -> Ngram:
             trie = frozen(Trie(**arrays))
         if any(map(operator.ge, words, words[1:])):
             raise ValueError("its words are not sorted")  # noqa: TRY301
+        if missing := {BEGIN, END, UNKNOWN}.difference(words):
+            raise ValueError(f"it lacks the word `{min(missing)}`")  # noqa: TRY301
         check(trie, len(words))
-        return Ngram(order, words, trie)
+        ngram = Ngram(order, words, trie)
+        if ngram.counts != counts:
+            raise ValueError("its counts do not fit its arrays")  # noqa: TRY301
+        return ngram
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, MemoryError, lzma.LZMAError) as error:
-        raise ModelError(f"{where} is a damaged n-gram model ({error}): pack it again with `asr lm pack`.") from error
+        raise ModelError(f"{where} is a damaged n-gram model ({reason_of(error)}): pack it again with `asr lm pack`.") from error
 
 
 def _decompressed(data: bytes, size: int) -> bytes:
@@ -196,9 +200,13 @@ def _expand(words: list[str], counts: list[int], steps: int, arrays: dict[str, n
         parent = np.repeat(np.arange(first, first + len(children)), children)
         total = np.cumsum(arrays[f"gap{order}"], dtype=np.int64)
         before = np.r_[0, total][np.cumsum(children) - children]  # sum of the gaps of all previous parents
-        keys.append(parent * size + total - np.repeat(before, children))
-        if len(total) != count:
+        if len(total) != count or len(children) != counts[order - 2]:
             raise ValueError(f"{len(total):,} {order}-grams instead of {count:,}")
+        word = total - np.repeat(before, children)
+        key = parent * size + word
+        if (word < 0).any() or (word >= size).any() or (key[1:] <= key[:-1]).any():  # `link` would search for ever
+            raise ValueError(f"its {order}-grams are not in order")
+        keys.append(key)
         first += len(children)
     root = np.zeros(1, np.float32)
     log_prob = [arrays[f"log_prob{order}"] / np.float32(steps) for order in range(1, len(counts) + 1)]
@@ -211,7 +219,9 @@ def _expand(words: list[str], counts: list[int], steps: int, arrays: dict[str, n
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
-    return np.rint(values * STEPS).astype(np.int16)
+    """In steps, within what 16 bits hold: from -2048 to 2047.9."""
+    least, most = np.array([-(2**15), 2**15 - 1], np.float32) / STEPS
+    return np.rint(np.clip(values, least, most) * STEPS).astype(np.int16)
 
 
 def _planes(array: np.ndarray) -> bytes:
