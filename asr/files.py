@@ -108,11 +108,11 @@ def decompressed(file: IO[bytes]) -> Iterator[IO[bytes]]:
     file.seek(0)
     content: Any = file
     if start[:2] == b"\x1f\x8b":
-        content = gzip.open(file)
+        content = gzip.GzipFile(fileobj=file)
     elif start[:3] == b"BZh":
-        content = bz2.open(file)
+        content = bz2.BZ2File(file)
     elif start == b"\xfd7zXZ\x00":
-        content = lzma.open(file)
+        content = lzma.LZMAFile(file)  # noqa: SIM115 - what it reads is closed by the caller
     try:
         yield content
     except (EOFError, zlib.error, lzma.LZMAError) as error:

@@ -42,7 +42,7 @@ MEMORY_LIMIT_BYTES = 4 * 2**30
 """Limit of what a process may allocate."""
 MAX_PEAK_MB = 1500
 """Maximum resident memory of the process."""
-MAX_SENTENCE = 3000
+MAX_SENTENCE = 5100
 """Longest line of a message, in characters."""
 
 

@@ -12,7 +12,7 @@ from asr.cli import options
 from asr.cli.progress import Bar, bar
 from asr.cli.transcripts import Printer, Writer
 from asr.decoding.options import DecodingOptions
-from asr.errors import printable
+from asr.errors import message_of
 from asr.readable.options import WritingOptions
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def transcribe(
 
 def _report_problems(recordings: "Sequence[Input]") -> None:
     for recording in recordings:
-        click.echo(f"Error: {printable(recording.problem)}", err=True)
+        click.echo(f"Error: {message_of(recording.problem)}", err=True)
 
 
 def _transcribed(  # noqa: PLR0917

@@ -51,7 +51,9 @@ def load(path: Path) -> Pronunciations:
     except UnicodeDecodeError as error:
         raise DataError(f"The pronunciations '{path}' are not UTF-8 ({error.reason}): save them as UTF-8.") from None
     if len(data) > MAX_BYTES:
-        raise DataError(f"The pronunciations '{path}' are larger than {MAX_BYTES >> 20} MiB: give a smaller dictionary.")
+        raise DataError(
+            f"The pronunciations '{path}' are larger than {MAX_BYTES >> 20} MiB: give a smaller dictionary."
+        )
     pronunciations: dict[str, list[str]] = {}
     for line in lines:
         word, *phones = line.split() or [";;;"]

@@ -41,8 +41,9 @@ def blocks(path: Path, share: Share = lambda share: None) -> Iterator[tuple[int,
                 block, rest = block[:cut], block[cut:]
                 if len(rest) > MAX_LINE:
                     line = number + block.count(b"\n")
-                    raise DataError(  # noqa: TRY301
-                        f"{path}, line {line} is longer than {MAX_LINE >> 20} MiB: give a text with a sentence per line."
+                    raise DataError(
+                        f"{path}, line {line} is longer than {MAX_LINE >> 20} MiB: give a text with a sentence per "
+                        "line."
                     )
                 _check(path, number, block)
                 share(file.tell() / size)

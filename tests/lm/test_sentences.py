@@ -90,6 +90,12 @@ def test_special_words_are_refused_but_not_as_part_of_a_word(tmp_path: Path, mar
         count_words([file(tmp_path, f"one\ntwo {mark}\n")], normalised=False)
 
 
+def test_a_line_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    content = lzma.compress(b"one\ntwo " + b"a" * 100_000_000, preset=1)
+    with pytest.raises(DataError, match=r"a\.txt, line 2 is longer than 16 MiB: give a text with a sentence per line"):
+        list(blocks(file(tmp_path, content)))
+
+
 def test_damaged_and_missing_files(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"a\.txt cannot be unpacked \(.*\): it is damaged or incomplete; download it again\."
