@@ -6,6 +6,7 @@ words of it that a client has received cannot be taken back: that is for the cli
 
 import asyncio
 import contextlib
+import itertools
 import multiprocessing
 import pickle
 from collections.abc import AsyncGenerator
@@ -21,8 +22,8 @@ from asr.transcript.transcript import Transcript
 from asr.transcription import processes
 from asr.transcription.processes import Fault, Watch, how_ended, was_killed
 
-MAX_STARTS = 3
-"""How often a process may fail to start in a row before the server gives up on it."""
+MAX_PAUSE_S = 60.0
+"""Longest pause before a process that could not be started, as when memory is short, is started again."""
 
 
 @dataclass
@@ -104,8 +105,8 @@ class Pool:
         task.add_done_callback(self._tasks.discard)
 
     async def _run_worker(self) -> None:
-        """Start a process and offer it when it is ready."""
-        for _ in range(MAX_STARTS):
+        """Start a process, again and again if that fails, and offer it when it is ready."""
+        for attempt in itertools.count():
             ours, theirs = self._context.Pipe()
             arguments = theirs, self._load, self._limits.recording.memory_gib
             process = self._context.Process(target=work, args=arguments, daemon=True)
@@ -118,6 +119,7 @@ class Pool:
                 self._idle.put_nowait(worker)
                 return
             self._remove(worker)
+            await asyncio.sleep(min(MAX_PAUSE_S, 2.0**attempt))
 
     async def _serve(self, worker: _Worker, job: Job, messages: asyncio.Queue[Message]) -> None:
         """Let a process do a job, then offer it again, or replace it if it has died."""

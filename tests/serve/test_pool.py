@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from asr.serve import app
+from asr.serve import app, pool
 from asr.serve.limits import Limits
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
@@ -50,6 +51,21 @@ class Hostile:
 
 def load() -> Any:
     return Hostile()
+
+
+def load_at_the_second_attempt(marker: Path) -> Any:
+    if not marker.exists():
+        marker.touch()
+        os._exit(3)
+    return Hostile()
+
+
+def test_a_worker_that_cannot_be_started_is_started_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(pool, "MAX_PAUSE_S", 0.1)
+    application = app.make(load(), partial(load_at_the_second_attempt, tmp_path / "tried"), workers=1, limits=LIMITS)
+    with TestClient(application) as client:
+        answer = client.post("/v1/audio/transcriptions", files={"file": ("x.wav", b"slowly")})
+        assert (answer.status_code, answer.json()["text"]) == (200, "whole")
 
 
 def test_faults_are_answered_in_the_shape_of_the_interface_and_the_worker_is_replaced(
