@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import asr.lm.sentences
@@ -53,6 +53,7 @@ def test_compressed_text_reads_as_plain_text(
     assert all(block.startswith(f"line {number - 1} ".encode()) for number, block in read if block)
 
 
+@settings(deadline=None)  # the time of one example depends on what else the machine does
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "c"]), max_size=4), max_size=8), st.integers(1, 9))
 def test_sentences_stay_whole_whatever_the_blocks(
     tmp_path_factory: pytest.TempPathFactory, sentences: list[list[str]], size: int
