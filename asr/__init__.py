@@ -17,8 +17,6 @@ import os
 from typing import TYPE_CHECKING, BinaryIO
 
 from asr.errors import ArgumentTypeError, AsrError, AudioError, DataError, ModelError
-from asr.transcript.transcript import Transcript
-from asr.transcript.words import Word
 from asr.version import __version__
 
 if TYPE_CHECKING:
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
 
     from asr.models.session import Device
     from asr.scoring.wer import Score
+    from asr.transcript.transcript import Transcript
+    from asr.transcript.words import Word
     from asr.transcription.transcriber import Transcriber
 
 __all__ = [
@@ -48,17 +48,22 @@ __all__ = [
 ]
 
 
+LAZY = {
+    "Score": "asr.scoring.wer",
+    "Transcript": "asr.transcript.transcript",
+    "Transcriber": "asr.transcription.transcriber",
+    "Word": "asr.transcript.words",
+}
+"""Class -> its module, which is imported when the class is first used, so that importing this package takes no time."""
+
+
 def __getattr__(name: str) -> "Any":
-    """Import `Transcriber` and `Score` when they are first used, because they need onnxruntime and NumPy."""
-    if name == "Transcriber":
-        from asr.transcription.transcriber import Transcriber
+    """Import what is in `LAZY`."""
+    if name not in LAZY:
+        raise AttributeError(f"module 'asr' has no attribute {name!r}")
+    import importlib
 
-        return Transcriber
-    if name == "Score":
-        from asr.scoring.wer import Score
-
-        return Score
-    raise AttributeError(f"module 'asr' has no attribute {name!r}")
+    return getattr(importlib.import_module(LAZY[name]), name)
 
 
 def load(
@@ -140,7 +145,7 @@ def _boosts(hot_words: "Mapping[str, float] | Sequence[str] | None") -> "dict[st
     return dict.fromkeys(hot_words or (), BOOST)
 
 
-def transcribe(source: "str | os.PathLike[str] | bytes | BinaryIO", model: str | None = None) -> Transcript:
+def transcribe(source: "str | os.PathLike[str] | bytes | BinaryIO", model: str | None = None) -> "Transcript":
     """Transcribe an audio file, its bytes or an open binary file; the model stays loaded for the next call.
 
     Raises:
@@ -187,7 +192,7 @@ def align(
     source: "str | os.PathLike[str] | bytes | BinaryIO",
     text: str,
     model: str | os.PathLike[str] | None = None,
-) -> Transcript:
+) -> "Transcript":
     """Find when each word of a known text is spoken.
 
     Words keep their spelling; lines and sentences of the text are kept (`Word.ends_sentence`). A word that is not in

@@ -16,6 +16,22 @@ def printable(text: str) -> str:
     return re.sub(r"\n(?!  )|[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]", lambda match: ascii(match[0])[1:-1], text)
 
 
+MAX_LINE = 5000
+"""Longest line of an error message, in characters: room for the longest path."""
+
+
+def message_of(error: object) -> str:
+    """The message of an error, safe to print: as `printable`, and long lines without their middle.
+
+    They quote what is in hostile files.
+    """
+    half = MAX_LINE // 2 - 10
+    return "\n".join(
+        line if len(line) <= MAX_LINE else f"{line[:half]} ... {line[-half:]}"
+        for line in printable(str(error)).split("\n")
+    )
+
+
 class AsrError(Exception):
     """An error in the input, explained in one sentence."""
 

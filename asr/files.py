@@ -8,7 +8,7 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 TEMPORARY = re.compile(r"\.asr-[0-9a-f]{16}\.tmp")
 """Names of the temporary files of `replacing`."""
@@ -92,24 +92,38 @@ def below(folder: Path) -> list[Path]:
     return sorted(files)
 
 
-def decompressed(file: IO[bytes]) -> IO[bytes]:
-    """Open a file for reading, decompressed if its first bytes are those of gzip, bzip2 or xz.
+@contextlib.contextmanager
+def decompressed(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Read a file decompressed if its first bytes are those of gzip, bzip2 or xz.
 
-    Reading a damaged file raises EOFError, zlib.error, lzma.LZMAError or gzip.BadGzipFile, an OSError without `errno`.
+    Raises:
+        OSError: it cannot be read; without `errno`: it cannot be unpacked. `reason_of` says why.
     """
     import bz2
     import gzip
     import lzma
+    import zlib
 
     start = file.read(6)
     file.seek(0)
+    content: Any = file
     if start[:2] == b"\x1f\x8b":
-        return cast("IO[bytes]", gzip.open(file))
-    if start[:3] == b"BZh":
-        return cast("IO[bytes]", bz2.open(file))
-    if start == b"\xfd7zXZ\x00":
-        return cast("IO[bytes]", lzma.open(file))
-    return file
+        content = gzip.GzipFile(fileobj=file)
+    elif start[:3] == b"BZh":
+        content = bz2.BZ2File(file)
+    elif start == b"\xfd7zXZ\x00":
+        content = lzma.LZMAFile(file)  # noqa: SIM115 - what it reads is closed by the caller
+    try:
+        yield content
+    except (EOFError, zlib.error, lzma.LZMAError) as error:
+        raise OSError(str(error)) from error
+
+
+def reason_of(error: OSError) -> str:
+    """Why a file cannot be read, and what to do if it is damaged: the end of a sentence."""
+    if error.errno is not None:
+        return f"cannot be read: {error.strerror}."
+    return f"cannot be unpacked ({error}): it is damaged or incomplete; download it again."
 
 
 @contextlib.contextmanager

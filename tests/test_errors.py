@@ -2,7 +2,7 @@
 
 import pytest
 
-from asr.errors import printable
+from asr.errors import MAX_LINE, message_of, printable
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,10 @@ from asr.errors import printable
 )
 def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_what_a_message_quotes_cannot_fill_the_terminal() -> None:
+    message = f"a.ctm lacks '{'{' * 1_000_000}\n': give all."
+    assert len(message_of(ValueError(message))) <= MAX_LINE
+    assert message_of(message).startswith("a.ctm lacks '{{{") and message_of(message).endswith("{{{\\n': give all.")
+    assert message_of("short\n  list") == "short\n  list"

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from asr.errors import AsrError, MissingExtra, printable
+from asr.errors import AsrError, MissingExtra, message_of
 from asr.version import __version__
 
 COMMANDS = {
@@ -89,7 +89,7 @@ class LazyGroup(click.Group):
 def _as_click_error(error: Exception, what: str) -> Exception:
     """Convert a domain error into a click error; the only place that does."""
     if isinstance(error, AsrError):
-        return click.ClickException(printable(str(error)))
+        return click.ClickException(message_of(error))
     if isinstance(error, MemoryError):
         return click.ClickException(f"{what} needs more memory than there is: give it less to do at once.")
     if isinstance(error, BrokenPipeError):
@@ -106,7 +106,7 @@ def _as_click_error(error: Exception, what: str) -> Exception:
         )
     elif isinstance(error, OSError) and error.filename:
         sentence = f"'{error.filename}' cannot be read or written ({error.strerror}): choose another path."
-    return click.ClickException(sentence)
+    return click.ClickException(message_of(sentence))
 
 
 def _reason(error: Exception) -> str:

@@ -28,6 +28,8 @@ def run() -> NoReturn:
             code = error.code
         else:
             raise
+    finally:
+        signals.release()
     sys.exit(_flushed(code))
 
 
@@ -44,6 +46,12 @@ class _Signals:
         signal.signal(signal.SIGTERM, self.terminate)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it is ignored in the background
             signal.signal(signal.SIGINT, self.interrupt)
+
+    def release(self) -> None:
+        """Let signals end the program at once: all is done, and an exception would be printed while Python exits."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(number) in (self.terminate, self.interrupt):
+                signal.signal(number, signal.SIG_DFL)
 
     def terminate(self, *_: object) -> None:
         self.received = signal.SIGTERM

@@ -81,6 +81,26 @@ model = click.option(
     help="An .onnx file or a shipped model.  [default: $ASR_MODEL, else english]",
 )
 
+max_memory = click.option(
+    "--max-memory",
+    "memory_gib",
+    type=click.FloatRange(min=0.1),
+    default=4.0,
+    show_default=True,
+    metavar="GIB",
+    help="Give up a file that needs more memory.",
+)
+
+timeout = click.option(
+    "--timeout",
+    "step_s",
+    type=click.FloatRange(min=1),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Give up a file if half a minute of its audio takes longer.",
+)
+
 
 def normalisation(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options on the texts to a command, which receives them as `normalisation`, a `Normalisation`."""

@@ -60,6 +60,8 @@ MAX_MESSAGE_BYTES = 1 << 20
     metavar="S",
     help="Longest recording in seconds.",
 )
+@options.max_memory
+@options.timeout
 @options.decoding
 def serve(
     *,
@@ -73,6 +75,8 @@ def serve(
     max_live: int,
     max_upload: int,
     max_audio: float,
+    memory_gib: float,
+    step_s: float,
     decoding: DecodingOptions,
 ) -> None:
     """Serve OpenAI's transcription interface, live audio, and a page to speak to.
@@ -95,6 +99,7 @@ def serve(
         raise MissingExtra("`asr serve`", "serve", (error.name or "").partition(".")[0]) from None
     from asr import models
     from asr.parallel import cores
+    from asr.transcription import processes
     from asr.transcription.transcriber import open_transcriber
 
     if not api_key and not _is_local(host):
@@ -106,7 +111,13 @@ def serve(
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     path = models.find(model)
     load = partial(open_transcriber, path, decoding, threads=1)
-    limits = Limits(upload_bytes=max_upload * 2**20, audio_s=max_audio, waiting=max_waiting, live=max_live)
+    limits = Limits(
+        upload_bytes=max_upload * 2**20,
+        audio_s=max_audio,
+        waiting=max_waiting,
+        live=max_live,
+        recording=processes.Limits(memory_gib, step_s),
+    )
     access = app.Access(api_key=api_key or None, origins=origins)
     application = app.make(load(), load, workers=workers or cores(), model_file=path, limits=limits, access=access)
     config = uvicorn.Config(

@@ -12,7 +12,7 @@ from asr.cli import options
 from asr.cli.progress import Bar, bar
 from asr.cli.transcripts import Printer, Writer
 from asr.decoding.options import DecodingOptions
-from asr.errors import printable
+from asr.errors import message_of
 from asr.readable.options import WritingOptions
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from asr.transcript.transcript import Transcript
     from asr.transcript.words import Word
     from asr.transcription.inputs import Input
+    from asr.transcription.processes import Limits
     from asr.transcription.transcriber import Channel, Transcriber
-    from asr.transcription.workers import Limits, Opened
+    from asr.transcription.workers import Opened
 
 
 LOG = logging.getLogger("asr")
@@ -103,24 +104,8 @@ class ChannelType(click.ParamType):
     show_default=True,
     help="Write numbers in digits: 25% instead of twenty five per cent.",
 )
-@click.option(
-    "--max-memory",
-    "memory_gib",
-    type=click.FloatRange(min=0.1),
-    default=4.0,
-    show_default=True,
-    metavar="GIB",
-    help="Give up a file that needs more memory.",
-)
-@click.option(
-    "--timeout",
-    "step_s",
-    type=click.FloatRange(min=1),
-    default=600.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Give up a file if half a minute of its audio takes longer.",
-)
+@options.max_memory
+@options.timeout
 @click.option(
     "--times/--no-times",
     default=None,
@@ -267,7 +252,7 @@ def transcribe(
 
 def _report_problems(recordings: "Sequence[Input]") -> None:
     for recording in recordings:
-        click.echo(f"Error: {printable(recording.problem)}", err=True)
+        click.echo(f"Error: {message_of(recording.problem)}", err=True)
 
 
 def _transcribed(  # noqa: PLR0917

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from asr.cli.progress import Bar
-from asr.errors import AsrError, printable
+from asr.errors import AsrError, message_of, printable
 
 if TYPE_CHECKING:
     from asr.transcript.subtitles import Layout
@@ -64,7 +64,7 @@ class _Sink(ABC):
     def fail(self, error: AsrError) -> None:
         """Report an error."""
         self.failed += 1
-        self.shown.print(f"Error: {printable(str(error))}\n", err=True)
+        self.shown.print(f"Error: {message_of(error)}\n", err=True)
 
     def count(self, index: int, transcript: "Transcript") -> None:
         """Count a finished transcript, and say why one is empty."""

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.errors import DataError
-from asr.files import decompressed
+from asr.files import decompressed, reason_of
 
 BOUNDARY = 1
 """Token of the boundary between two words; 0 is the CTC blank."""
+MAX_BYTES = 1 << 28
+"""Largest dictionary, decompressed."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,18 @@ def load(path: Path) -> Pronunciations:
         DataError: the file cannot be read, is not UTF-8, or has no line with a word and its phones.
     """
     try:
-        with path.open("rb") as file:
-            lines = decompressed(file).read().decode("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError, EOFError) as error:
+        with path.open("rb") as file, decompressed(file) as content:
+            data = content.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DataError(f"The pronunciations '{path}' {reason_of(error)}") from None
+    try:
+        lines = data[:MAX_BYTES].decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"The pronunciations '{path}' are not UTF-8 ({error.reason}): save them as UTF-8.") from None
+    if len(data) > MAX_BYTES:
         raise DataError(
-            f"The pronunciations '{path}' cannot be read ({error}): give a dictionary like CMUdict."
-        ) from None
+            f"The pronunciations '{path}' are larger than {MAX_BYTES >> 20} MiB: give a smaller dictionary."
+        )
     pronunciations: dict[str, list[str]] = {}
     for line in lines:
         word, *phones = line.split() or [";;;"]

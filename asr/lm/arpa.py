@@ -1,11 +1,8 @@
 """Reads n-gram models in ARPA format: plain, gzip, bzip2 or xz."""
 
 import codecs
-import gzip
-import lzma
 import math
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NoReturn
@@ -13,12 +10,16 @@ from typing import IO, NoReturn
 import numpy as np
 
 from asr.errors import DataError
-from asr.files import decompressed
+from asr.files import decompressed, reason_of
 from asr.lm.ngram import BEGIN, END, UNKNOWN, Ngram
 from asr.lm.trie import Level, Misfit, build
 
 BLOCK = 1 << 22
 """Number of bytes parsed at a time."""
+MAX_LINE = 1 << 20
+"""Longest line in bytes."""
+MAX_ORDER = 20
+"""Highest order of the n-grams."""
 NO_UNKNOWN = -100.0
 """log10 probability of `<unk>` for a model without it, as in KenLM, and of what has the log-probability -inf."""
 IS_SPACE = np.isin(np.arange(256), list(b" \t\n\r\v\f"))
@@ -39,16 +40,12 @@ def read(path: Path | str) -> Ngram:
     try:
         with path.open("rb") as file, decompressed(file) as text:
             return _parse(path, text)
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise DataError(
-            f"{path} cannot be unpacked ({error}): it is damaged or incomplete; download it again."
-        ) from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        raise DataError(f"{path} {reason_of(error)}") from error
 
 
 def _parse(path: Path, file: IO[bytes]) -> Ngram:
-    blocks = _blocks(file)
+    blocks = _blocks(path, file)
     counts, pending = _counts(path, blocks)
     words: dict[bytes, int] = {}
     levels: list[Level] = []
@@ -109,7 +106,7 @@ def _parse(path: Path, file: IO[bytes]) -> Ngram:
     return Ngram(len(counts), [name.decode() for name in names], trie)
 
 
-def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+def _blocks(path: Path, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """Yield (number of the first line, bytes): each marker (a line that begins with a backslash) on its own, and blocks
     of whole lines between markers."""
     number, rest = 1, b""
@@ -118,6 +115,9 @@ def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         block = rest + data if rest or number > 1 else data.removeprefix(codecs.BOM_UTF8)
         cut = block.rfind(b"\n") + 1 if data else len(block)
         block, rest = block[:cut], block[cut:]
+        if len(rest) > MAX_LINE:
+            line = number + block.count(b"\n")
+            raise DataError(f"{path}, line {line} is longer than {MAX_LINE >> 20} MiB: it is not an ARPA file.")
         start = 0
         while start < len(block):
             if block[start] == ord("\\"):
@@ -145,12 +145,14 @@ def _counts(path: Path, blocks: Iterator[tuple[int, bytes]]) -> tuple[list[int],
         for number, line in enumerate(block.split(b"\n"), start=first):
             if not line.strip():
                 continue
-            match = re.fullmatch(rb"ngram\s+(\d+)\s*=\s*(\d+)\s*", line)
+            match = re.fullmatch(rb"ngram\s+(\d{1,9})\s*=\s*(\d{1,9})\s*", line)
             if match is None or int(match[1]) != len(counts) + 1:
                 raise DataError(
                     f"{path}, line {number}: expected `ngram {len(counts) + 1}=` and a count, got {_quoted(line)}."
                 )
             counts.append(int(match[2]))
+    if len(counts) > MAX_ORDER:
+        raise DataError(f"{path} has n-grams of up to {len(counts)} words; it may have up to {MAX_ORDER}.")
     if not counts:
         raise DataError(f"{path} has no `\\data\\` section with counts: it is not an ARPA file, or it is incomplete.")
     return counts, pending

@@ -21,13 +21,12 @@ import numpy as np
 from asr.errors import ModelError
 from asr.files import replacing
 from asr.lm import arpa
-from asr.lm.ngram import Ngram
+from asr.lm.ngram import BEGIN, END, UNKNOWN, Ngram
 from asr.lm.trie import Trie, check, frozen, keys_of, link, renumbered
-from asr.models.metadata import integer, parse_object
+from asr.models.metadata import integer, parse_object, reason_of
 
 MAGIC = b"asr n-gram 1\n"
 ALIGNMENT = 64
-MAX_ORDER = 20
 STEPS = 16
 """Steps per unit to which the small form rounds natural logarithms: an error of at most 3 % of a probability."""
 
@@ -111,43 +110,64 @@ def _write(ngram: Ngram, file: IO[bytes], form: Form, source: str = "") -> None:
 
 def _read(where: str, data: bytes | mmap.mmap, source: str = "") -> Ngram:
     try:
-        end = data.find(b"\n", len(MAGIC), len(MAGIC) + MAX_HEADER_BYTES) + 1
-        header = parse_object(bytes(data[len(MAGIC) : end]).decode(), "header")
-        if source and header.get("source") != source:
-            raise ValueError("it was made from something else")  # noqa: TRY301
-        order = integer(header["order"], "order", 1, MAX_ORDER)
-        counts = [integer(count, "counts", 0, 2**31 - 2) for count in header["counts"]]
-        if len(counts) != order:
-            raise ValueError("its counts do not fit its order")  # noqa: TRY301
-        arrays, start, unpacked = {}, end, 0
-        for entry in header["arrays"]:
-            start += -start % ALIGNMENT
-            if entry["dtype"] not in DTYPES:
-                raise ValueError("an array has an unknown type")  # noqa: TRY301
-            dtype, items = np.dtype(entry["dtype"]), integer(entry["items"], "items", 0, 2**31 - 1)
-            integer(entry["bytes"], "bytes", 0, len(data))
-            if header["form"] == "small":
-                unpacked += items * dtype.itemsize
-                if unpacked > MAX_UNPACKED_BYTES:
-                    raise ValueError(f"it would take more than {MAX_UNPACKED_BYTES >> 20} MB unpacked")  # noqa: TRY301
-                content = _decompressed(data[start : start + entry["bytes"]], items * dtype.itemsize)
-                arrays[entry["name"]] = _unplanes(content, dtype, items)
-            else:
-                arrays[entry["name"]] = np.frombuffer(data, dtype, items, start)
-            start += entry["bytes"]
-        if start != len(data):
-            raise ValueError(f"{len(data):,} bytes instead of {start:,}")  # noqa: TRY301
-        words = bytes(arrays.pop("words")).decode().split("\n")
-        if header["form"] == "small":
-            words, trie = _expand(words, counts, integer(header["steps"], "steps", 1, 1 << 16), arrays)
-        else:
-            trie = frozen(Trie(**arrays))
-        if any(map(operator.ge, words, words[1:])):
-            raise ValueError("its words are not sorted")  # noqa: TRY301
-        check(trie, len(words))
-        return Ngram(order, words, trie)
+        return _parse(data, source)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, MemoryError, lzma.LZMAError) as error:
-        raise ModelError(f"{where} is a damaged n-gram model ({error}): pack it again with `asr lm pack`.") from error
+        raise ModelError(
+            f"{where} is a damaged n-gram model ({reason_of(error)}): pack it again with `asr lm pack`."
+        ) from error
+
+
+def _parse(data: bytes | mmap.mmap, source: str) -> Ngram:
+    """Read a packed file, and check it as a whole. Raises the errors that `_read` names."""
+    end = data.find(b"\n", len(MAGIC), len(MAGIC) + MAX_HEADER_BYTES) + 1
+    header = parse_object(bytes(data[len(MAGIC) : end]).decode(), "header")
+    if source and header.get("source") != source:
+        raise ValueError("it was made from something else")
+    order = integer(header["order"], "order", 1, arpa.MAX_ORDER)
+    counts = [integer(count, "counts", 0, 2**31 - 2) for count in header["counts"]]
+    if len(counts) != order:
+        raise ValueError("its counts do not fit its order")
+    is_small = header["form"] == "small"
+    arrays = _arrays(header["arrays"], data, end, is_small=is_small)
+    words = bytes(arrays.pop("words")).decode().split("\n")
+    if is_small:
+        words, trie = _expand(words, counts, integer(header["steps"], "steps", 1, 1 << 16), arrays)
+    else:
+        trie = frozen(Trie(**arrays))
+    if any(map(operator.ge, words, words[1:])):
+        raise ValueError("its words are not sorted")
+    if missing := {BEGIN, END, UNKNOWN}.difference(words):
+        raise ValueError(f"it lacks the word `{min(missing)}`")
+    check(trie, len(words))
+    ngram = Ngram(order, words, trie)
+    if ngram.counts != counts:
+        raise ValueError("its counts do not fit its arrays")
+    return ngram
+
+
+def _arrays(
+    entries: list[dict[str, Any]], data: bytes | mmap.mmap, start: int, *, is_small: bool
+) -> dict[str, np.ndarray]:
+    """Read the arrays behind the header, which ends at `start`, and nothing else."""
+    arrays, unpacked = {}, 0
+    for entry in entries:
+        start += -start % ALIGNMENT
+        if entry["dtype"] not in DTYPES:
+            raise ValueError("an array has an unknown type")
+        dtype, items = np.dtype(entry["dtype"]), integer(entry["items"], "items", 0, 2**31 - 1)
+        integer(entry["bytes"], "bytes", 0, len(data))
+        if is_small:
+            unpacked += items * dtype.itemsize
+            if unpacked > MAX_UNPACKED_BYTES:
+                raise ValueError(f"it would take more than {MAX_UNPACKED_BYTES >> 20} MB unpacked")
+            content = _decompressed(data[start : start + entry["bytes"]], items * dtype.itemsize)
+            arrays[entry["name"]] = _unplanes(content, dtype, items)
+        else:
+            arrays[entry["name"]] = np.frombuffer(data, dtype, items, start)
+        start += entry["bytes"]
+    if start != len(data):
+        raise ValueError(f"{len(data):,} bytes instead of {start:,}")
+    return arrays
 
 
 def _decompressed(data: bytes, size: int) -> bytes:
@@ -196,9 +216,13 @@ def _expand(words: list[str], counts: list[int], steps: int, arrays: dict[str, n
         parent = np.repeat(np.arange(first, first + len(children)), children)
         total = np.cumsum(arrays[f"gap{order}"], dtype=np.int64)
         before = np.r_[0, total][np.cumsum(children) - children]  # sum of the gaps of all previous parents
-        keys.append(parent * size + total - np.repeat(before, children))
-        if len(total) != count:
+        if len(total) != count or len(children) != counts[order - 2]:
             raise ValueError(f"{len(total):,} {order}-grams instead of {count:,}")
+        word = total - np.repeat(before, children)
+        key = parent * size + word
+        if (word < 0).any() or (word >= size).any() or (key[1:] <= key[:-1]).any():  # `link` would search for ever
+            raise ValueError(f"its {order}-grams are not in order")
+        keys.append(key)
         first += len(children)
     root = np.zeros(1, np.float32)
     log_prob = [arrays[f"log_prob{order}"] / np.float32(steps) for order in range(1, len(counts) + 1)]
@@ -211,7 +235,9 @@ def _expand(words: list[str], counts: list[int], steps: int, arrays: dict[str, n
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
-    return np.rint(values * STEPS).astype(np.int16)
+    """In steps, within what 16 bits hold: from -2048 to 2047.9."""
+    least, most = np.array([-(2**15), 2**15 - 1], np.float32) / STEPS
+    return np.rint(np.clip(values, least, most) * STEPS).astype(np.int16)
 
 
 def _planes(array: np.ndarray) -> bytes:

@@ -1,10 +1,7 @@
 """Reads text for language models: one sentence per line, words separated by white space, plain or compressed."""
 
 import codecs
-import gzip
 import itertools
-import lzma
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from asr.errors import DataError
-from asr.files import decompressed
+from asr.files import decompressed, reason_of
 from asr.lm.ngram import BEGIN, END, UNKNOWN
 from asr.text import ENGLISH, normalise
 
 BLOCK = 1 << 22
 """Number of bytes read at a time."""
+MAX_LINE = 1 << 24
+"""Longest line in bytes; compressed, it can have a thousand times the size of its file."""
 SPECIAL_WORDS = {mark.encode() for mark in (BEGIN, END, UNKNOWN)}
 
 Share = Callable[[float], None]
@@ -40,16 +39,18 @@ def blocks(path: Path, share: Share = lambda share: None) -> Iterator[tuple[int,
                 block = (rest + data).removeprefix(codecs.BOM_UTF8) if number == 1 else rest + data
                 cut = block.rfind(b"\n") + 1 if data else len(block)
                 block, rest = block[:cut], block[cut:]
+                if len(rest) > MAX_LINE:
+                    line = number + block.count(b"\n")
+                    raise DataError(
+                        f"{path}, line {line} is longer than {MAX_LINE >> 20} MiB: give a text with a sentence per "
+                        "line."
+                    )
                 _check(path, number, block)
                 share(file.tell() / size)
                 yield number, block
                 number += block.count(b"\n")
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise DataError(
-            f"{path} cannot be unpacked ({error}): it is damaged or incomplete; download it again."
-        ) from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        raise DataError(f"{path} {reason_of(error)}") from error
 
 
 def lines(paths: Iterable[Path], share: Share = lambda share: None) -> Iterator[tuple[str, str]]:

@@ -108,7 +108,7 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> AcousticDescriptio
         precision = checks.string(metadata.get("precision", "float"), "precision", 100)
         decoding = Settings.from_dict(checks.parse_object(metadata.get("decoding", "{}"), "decoding"))
     except (KeyError, ValueError, AsrError) as error:
-        raise ModelError(f"Model {where} has damaged metadata ({error}): export it again.") from None
+        raise ModelError(f"Model {where} has damaged metadata ({checks.reason_of(error)}): export it again.") from None
     language_model = metadata.get("language_model", "")
     if not language_model.isascii():
         raise ModelError(f"Model {where} has a damaged language model, which is not base64: tune it again.")
@@ -164,4 +164,4 @@ def _common(metadata: Mapping[str, str], where: str, kind: str) -> dict[str, Any
     except ModelError as error:
         raise ModelError(f"Model {where}: {error}") from None
     except (KeyError, ValueError, TypeError, AttributeError, DataError) as error:
-        raise ModelError(f"Model {where} has damaged metadata ({error}): export it again.") from None
+        raise ModelError(f"Model {where} has damaged metadata ({checks.reason_of(error)}): export it again.") from None

@@ -90,6 +90,11 @@ def short(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
+def reason_of(error: Exception) -> str:
+    """What is wrong, for messages: the error's own text, or which key is missing."""
+    return f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
+
+
 def evaluations(scores: Mapping[str, Any]) -> None:
     """Check the stored evaluations of a card. Raises ValueError."""
     entries = scores.get("evaluations", [])

@@ -66,7 +66,7 @@ def make(
     limits, access = limits or Limits(), access or Access()
     name = transcriber.model.description.name
     page = Page(transcriber, model_file)
-    pool = Pool(load, workers, limits.waiting)
+    pool = Pool(load, workers, limits)
     observer = Observer(pool)
     threads = ThreadPoolExecutor(cores(), thread_name_prefix="live")
     live = Live(transcriber, threads, limits, observer)

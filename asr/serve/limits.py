@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from asr.transcription import processes
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -11,6 +13,8 @@ class Limits:
     """Largest upload; a larger one is answered by 413."""
     audio_s: float = 4 * 3600.0
     """Longest recording in seconds; a longer one is answered by 413."""
+    recording: processes.Limits = processes.DEFAULT_LIMITS
+    """Memory and time that a recording may take in its process; what takes more is answered by 413."""
     waiting: int = 64
     """Most requests that wait for a worker; further ones are answered by 429."""
     body_s: float = 300.0

@@ -13,6 +13,7 @@ import numpy as np
 from asr.errors import AsrError
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
+from asr.transcription.processes import die_with_parent, limit_memory
 from asr.transcription.transcriber import Transcriber
 
 LOG = logging.getLogger(__name__)
@@ -53,17 +54,25 @@ class TooLong(AsrError):
 
 
 Message = Ready | Sequence[Word] | Transcript | Failure
-"""What a process sends: that it is ready; then, for each job, its words as they come, and a transcript or a failure."""
+"""What a process sends: that it is ready; then, for each job, its words at each step, and a transcript or a failure."""
 
 
-def work(connection: Connection, load: Load) -> None:
-    """Transcribe the jobs received, until the connection is closed."""
+def work(connection: Connection, load: Load, memory_gib: float | None) -> None:
+    """Transcribe the jobs received, until the connection is closed.
+
+    Args:
+        connection: to the server.
+        load: opens the model.
+        memory_gib: memory in GiB that a recording may take.
+    """
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server handles it
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a service manager sends it to all processes
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         transcriber = load()
         transcriber.transcribe(np.zeros(transcriber.model.description.sample_rate // 2, np.float32))
         connection.send(Ready(transcriber.model.description.name))
+        limit_memory(memory_gib)
         while True:
             job = connection.recv()
             connection.send(_result(transcriber, job, connection))
@@ -73,8 +82,7 @@ def _result(transcriber: Transcriber, job: Job, connection: Connection) -> Trans
     def report(words: Sequence[Word], done_s: float) -> None:
         if done_s > job.max_s:
             raise TooLong
-        if words:
-            connection.send(list(words))
+        connection.send(list(words))  # also none, which shows that the work continues
 
     too_long = Failure(413, f"The recording is longer than {job.max_s:g} s, the maximum of this server: divide it.")
     try:
@@ -85,7 +93,7 @@ def _result(transcriber: Transcriber, job: Job, connection: Connection) -> Trans
         message = str(error).replace(f"'{job.path}'", "The file").replace(os.fspath(job.path), "the file")
         return Failure(400, message)
     except MemoryError:
-        return Failure(413, "The file needs more memory than there is: convert it with another program.")
+        return Failure(413, "The file needs more memory than this server allows: convert it with another program.")
     except (BrokenPipeError, ConnectionResetError):
         raise
     except Exception as error:

@@ -1,7 +1,6 @@
 """Transcribe many recordings in several processes, to use all cores and to survive crashes of native decoders."""
 
 import contextlib
-import ctypes
 import logging
 import multiprocessing
 import os
@@ -13,7 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +21,17 @@ from asr import audio
 from asr.errors import AsrError, AudioError
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
+from asr.transcription import processes
+from asr.transcription.processes import (
+    DEFAULT_LIMITS,
+    Fault,
+    Limits,
+    Watch,
+    die_with_parent,
+    how_ended,
+    limit_memory,
+    was_killed,
+)
 from asr.transcription.transcriber import Channel, Transcriber
 
 Load = Callable[[], Transcriber]
@@ -35,33 +45,11 @@ LOG = logging.getLogger(__name__)
 TRIES = 2
 """How often a recording is given to a process if the process is killed or stopped."""
 
-CHECK_S = 1.0
-"""How often the processes are watched."""
-
-STOPPED_CHECKS = 3
-"""In how many checks in a row a process must be stopped (SIGSTOP) to count as such: Ctrl-Z stops all of them."""
-
-OPENING_S = 600.0
-"""Time in which a process must have loaded the model."""
-
 PIPE_S = 86_400.0
 """Time for the first words of a named pipe, which may be a recording that is still being made."""
 
 StartMethod = Literal["fork", "spawn"]
 """How processes are started: as copies of this one, in milliseconds, or as new ones."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a recording may take; None is no limit."""
-
-    memory_gib: float | None = 4.0
-    """Memory in GiB that its process may allocate once the model is loaded; files that are mapped do not count."""
-    step_s: float | None = 600.0
-    """Time in seconds for each step of a recording, about half a minute of audio."""
-
-
-DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -152,13 +140,11 @@ class _Worker:
 
     process: Any
     connection: Connection
+    watch: Watch
     index: int | None = None
     updates: int = 0
     """How many times words of the current recording have arrived."""
-    since: float = field(default_factory=time.monotonic)
-    """When it was last heard of."""
-    stopped_checks: int = 0
-    fault: Literal["", "stopped", "slow"] = ""
+    fault: Fault = ""
     """Why it was killed by this process."""
 
 
@@ -187,20 +173,18 @@ class _Pool:
             self.start()
         checked = time.monotonic()
         while self.workers:
-            for connection in wait([worker.connection for worker in self.workers], CHECK_S):
+            for connection in wait([worker.connection for worker in self.workers], processes.CHECK_S):
                 worker = next(worker for worker in self.workers if worker.connection is connection)
                 try:
                     message = worker.connection.recv()
                 except (EOFError, OSError, pickle.UnpicklingError):  # it was killed, perhaps while it was sending
                     yield from self.ended(worker)
                 else:
-                    worker.since = time.monotonic()
+                    worker.watch.heard()
                     yield from self.received(worker, message)
-            passed_s = time.monotonic() - checked
-            if passed_s >= CHECK_S:
-                checked += passed_s
+            if time.monotonic() - checked >= processes.CHECK_S:
+                checked = time.monotonic()
                 for worker in self.workers:
-                    worker.since += max(0.0, passed_s - 2 * CHECK_S)  # this process was stopped, or could not print
                     self.watch(worker)
 
     def received(self, worker: _Worker, message: Any) -> Iterator[tuple[int, Transcript | AsrError]]:
@@ -227,14 +211,10 @@ class _Pool:
 
     def watch(self, worker: _Worker) -> None:
         """Kill a process that was stopped or takes too long; its connection then ends."""
-        limit_s = OPENING_S if worker.index is None else self.limits.step_s
+        limit_s = processes.OPENING_S if worker.index is None else self.limits.step_s
         if worker.index is not None and not worker.updates and limit_s and Path(self.sources[worker.index]).is_fifo():
             limit_s = max(limit_s, PIPE_S)
-        worker.stopped_checks = worker.stopped_checks + 1 if _is_stopped(worker.process.pid) else 0
-        if worker.stopped_checks >= STOPPED_CHECKS:
-            worker.fault = "stopped"
-        elif limit_s is not None and time.monotonic() - worker.since > limit_s:
-            worker.fault = "slow"
+        worker.fault = worker.watch.check(limit_s)
         if worker.fault:
             worker.process.kill()
 
@@ -271,7 +251,7 @@ class _Pool:
             )  # of threads in a process that is copied; see `can_fork`
             process.start()
         worker_connection.close()
-        self.workers.append(_Worker(process, connection))
+        self.workers.append(_Worker(process, connection, Watch(process.pid)))
 
     def assign(self, worker: _Worker) -> None:
         """Give a process its next recording, or end it if there is none."""
@@ -333,18 +313,6 @@ def _ignoring_sigint() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
 
 
-def _how(exit_code: int) -> str:
-    """How a process ended, in words."""
-    if exit_code >= 0:
-        return f"exit status {exit_code}"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        name = f"signal {-exit_code}"
-    reasons = {"SIGKILL": "memory ran out", "SIGBUS": "a file was truncated while it was read"}
-    return f"killed by {name}" + (f", perhaps because {reasons[name]}" if name in reasons else "")
-
-
 def duration_s(source: str) -> float:
     """The duration of a recording in seconds; a guess for a stream, 0 if it cannot be read."""
     try:
@@ -354,22 +322,14 @@ def duration_s(source: str) -> float:
         return 0.0
 
 
-def _is_stopped(pid: int) -> bool:
-    """Whether a process was stopped by a signal (SIGSTOP); False where that cannot be known."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return False
-    return status.rpartition(b")")[2].split()[0] in (b"T", b"t")
-
-
 def _not_started(worker: _Worker) -> AsrError:
     if worker.fault == "slow":
         return AsrError(
-            f"The model was not loaded within {OPENING_S:g} s: give another model, or a smaller language model."
+            f"The model was not loaded within {processes.OPENING_S:g} s: give another model, or a smaller language "
+            "model."
         )
     return AsrError(
-        f"The worker processes ended before they read a file ({_how(worker.process.exitcode)}): in a script, call "
+        f"The worker processes ended before they read a file ({how_ended(worker.process.exitcode)}): in a script, call "
         '`transcribe_all` under `if __name__ == "__main__":`, and save the script as a file; if memory is short, use '
         "one worker."
     )
@@ -385,30 +345,13 @@ def _crashed(source: str, worker: _Worker, tries: int, limits: Limits) -> AudioE
     times = "" if tries == 1 else f" {tries} times"
     if worker.fault == "stopped":
         return AudioError(f"The process that was reading '{source}' was stopped{times} by another program: try again.")
-    if worker.process.exitcode in (-signal.SIGKILL, -signal.SIGTERM):
+    if was_killed(worker.process.exitcode):
         remedy = "try again with fewer workers or more memory"
     else:
         remedy = "convert it with another program, or skip it"
     return AudioError(
-        f"'{source}' ended the process that was reading it{times} ({_how(worker.process.exitcode)}): {remedy}."
+        f"'{source}' ended the process that was reading it{times} ({how_ended(worker.process.exitcode)}): {remedy}."
     )
-
-
-def _limit_memory(gib: float | None) -> None:
-    """Let this process allocate no more than so much memory, where the system can do that."""
-    if gib is None or sys.platform != "linux":
-        return
-    import resource
-
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = int(gib * 2**30)
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
-
-
-def _die_with_parent() -> None:
-    """On Linux, be killed when the parent is: a process that hangs in a decoder does not notice its closed pipe."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _work(
@@ -421,7 +364,7 @@ def _work(
     inherited: Sequence[Connection],
 ) -> None:
     """Transcribe the sources received, until the connection is closed."""
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for other in inherited:
         other.close()
@@ -436,7 +379,7 @@ def _work(
             connection.send(error)
             return
         connection.send(opened(transcriber))
-        _limit_memory(limits.memory_gib)
+        limit_memory(limits.memory_gib)
         while True:
             source = connection.recv()
             if measures:

@@ -95,3 +95,17 @@ def test_a_signal_in_an_import_that_makes_an_error_of_it(tmp_path: Path, number:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(EXAMPLES.parent)])}
     done = subprocess.run([*ASR, "info", "an4"], capture_output=True, text=True, env=env, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (-number, "")
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_program_exits_prints_nothing(number: signal.Signals) -> None:
+    program = f"""if True:
+        import atexit, os, sys
+        from asr.cli.entry import run
+        atexit.register(os.kill, os.getpid(), {int(number)})
+        sys.argv = ["asr", "--version"]
+        run()"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-number, "")
+    assert done.stdout.startswith("asr, version")

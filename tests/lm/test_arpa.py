@@ -172,6 +172,31 @@ def test_a_truncated_compressed_file(tmp_path: Path, pack: Callable[[bytes], byt
         arpa.read(path)
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress])
+def test_a_changed_compressed_file(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    content = bytearray(pack(MODEL.encode()))
+    content[len(content) // 2 : len(content) // 2 + 40] = bytes(40)
+    with pytest.raises(DataError, match=r"cannot be unpacked \(.*\): it is damaged or incomplete; download it again\."):
+        arpa.read(write(tmp_path / "m.arpa", bytes(content)))
+
+
+def test_a_line_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    """150 KB of xz were a line of 1 GB, and each piece of it was copied again and again."""
+    path = write(tmp_path / "m.arpa", lzma.compress(b"one\n" + b"a" * 100_000_000, preset=1))
+    with pytest.raises(DataError, match=r"m\.arpa, line 2 is longer than 1 MiB: it is not an ARPA file\."):
+        arpa.read(path)
+
+
+def test_absurd_headers_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.arpa", b"\\data\\\nngram 1=" + b"9" * 5000 + b"\n")
+    with pytest.raises(DataError, match="line 2: expected `ngram 1=` and a count"):
+        arpa.read(path)
+    counts = "".join(f"ngram {order}=0\n" for order in range(1, 31))
+    path = write(tmp_path / "m.arpa", f"\\data\\\n{counts}\n\\1-grams:\n".encode())
+    with pytest.raises(DataError, match="n-grams of up to 30 words; it may have up to 20"):
+        arpa.read(path)
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.arpa cannot be read: No such file or directory\."):
         arpa.read(tmp_path / "none.arpa")

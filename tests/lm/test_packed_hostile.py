@@ -126,6 +126,72 @@ def test_more_children_than_stated_are_not_allocated(mapped: bytes) -> None:
         packed.loads(changed, "it")
 
 
+def with_small_array(mapped: bytes, name: str, change: Callable[[np.ndarray], np.ndarray]) -> bytes:
+    """The file in its small form with one array changed, which may get another length."""
+    data = packed.dumps(packed.loads(mapped, "it"))
+    header, start = header_of(data)
+    contents = []
+    for entry in header["arrays"]:
+        start += -start % packed.ALIGNMENT
+        contents.append(data[start : start + entry["bytes"]])
+        start += entry["bytes"]
+        if entry["name"] == name:
+            dtype = np.dtype(entry["dtype"])
+            planes = np.frombuffer(lzma.decompress(contents[-1]), np.uint8).reshape(dtype.itemsize, -1)
+            array = change(np.ascontiguousarray(planes.T).reshape(-1).view(dtype).copy()).astype(dtype)
+            contents[-1] = lzma.compress(array.view(np.uint8).reshape(-1, dtype.itemsize).T.tobytes())
+            entry |= {"items": len(array), "bytes": len(contents[-1])}
+    changed = packed.MAGIC + json.dumps(header).encode() + b"\n"
+    for content in contents:
+        changed += bytes(-len(changed) % packed.ALIGNMENT) + content
+    return changed
+
+
+def with_value(place: int, value: int) -> Callable[[np.ndarray], np.ndarray]:
+    """A change of one value."""
+
+    def change(array: np.ndarray) -> np.ndarray:
+        array[place] = value
+        return array
+
+    return change
+
+
+@pytest.mark.parametrize("form", ["mapped", "small"])
+@pytest.mark.parametrize("word", ["<s>", "</s>", "<unk>"])
+def test_a_model_without_the_words_that_scoring_needs_is_refused(mapped: bytes, word: str, form: str) -> None:
+    def change(array: np.ndarray) -> np.ndarray:
+        text = array.tobytes().replace(word.encode(), word.replace(">", "?").encode())  # still sorted
+        return np.frombuffer(text, np.uint8)
+
+    data = (with_array if form == "mapped" else with_small_array)(mapped, "words", change)
+    with pytest.raises(ModelError, match=f"it lacks the word `{word}`"):
+        packed.loads(data, "it")
+
+
+@pytest.mark.parametrize(
+    "change", [np.zeros_like, with_value(0, 4_000_000_000), with_value(2, 1000), with_value(-1, 5)]
+)
+def test_small_files_with_n_grams_twice_or_of_unknown_words_are_refused(mapped: bytes, change: Callable) -> None:
+    """The search for their suffixes had no end."""
+    with pytest.raises(ModelError, match="its 2-grams are not in order"):
+        packed.loads(with_small_array(mapped, "gap2", change), "it")
+
+
+def test_absurd_numbers_are_rounded_within_bounds(mapped: bytes) -> None:
+    absurd = packed.loads(with_array(mapped, "log_prob", with_value(1, -(2**100))), "it")
+    assert packed.loads(packed.dumps(absurd), "it").trie.log_prob[1] == -2048
+
+
+def test_counts_that_the_arrays_do_not_have_are_refused(mapped: bytes) -> None:
+    header, end = header_of(mapped)
+    for order, counts in ((2, [4, 5]), (3, [5, 3, 1]), (1, [5])):
+        changed = packed.MAGIC + json.dumps(header | {"order": order, "counts": counts}).encode() + b"\n"
+        changed += bytes(-len(changed) % packed.ALIGNMENT) + mapped[end + -end % packed.ALIGNMENT :]
+        with pytest.raises(ModelError, match="is a damaged n-gram model"):
+            packed.loads(changed, "it")
+
+
 @pytest.mark.parametrize("header", [b"[" * 60_000 + b"]" * 1000, b"{}", b"5", b'{"order": 1e400}', b"\xff"])
 def test_a_header_that_is_none_is_refused(header: bytes) -> None:
     with pytest.raises(ModelError, match="is a damaged n-gram model"):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import asr.lm.sentences
@@ -53,6 +53,7 @@ def test_compressed_text_reads_as_plain_text(
     assert all(block.startswith(f"line {number - 1} ".encode()) for number, block in read if block)
 
 
+@settings(deadline=None)  # the time of one example depends on what else the machine does
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "c"]), max_size=4), max_size=8), st.integers(1, 9))
 def test_sentences_stay_whole_whatever_the_blocks(
     tmp_path_factory: pytest.TempPathFactory, sentences: list[list[str]], size: int
@@ -88,6 +89,12 @@ def test_special_words_are_refused_but_not_as_part_of_a_word(tmp_path: Path, mar
     assert count_words([file(tmp_path, f"a{mark}\n")], normalised=False) == {f"a{mark}".encode(): 1}
     with pytest.raises(DataError, match=rf"a\.txt, line 2: the text contains `{mark}`, a special word .*; remove it\."):
         count_words([file(tmp_path, f"one\ntwo {mark}\n")], normalised=False)
+
+
+def test_a_line_without_an_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    content = lzma.compress(b"one\ntwo " + b"a" * 100_000_000, preset=1)
+    with pytest.raises(DataError, match=r"a\.txt, line 2 is longer than 16 MiB: give a text with a sentence per line"):
+        list(blocks(file(tmp_path, content)))
 
 
 def test_damaged_and_missing_files(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ OPTIONAL = {"precision", "decoding", "language_model"}  # what `asr export --int
 def test_no_field_may_be_missing(field: dataclasses.Field) -> None:
     metadata = EXAMPLE.to_metadata()
     del metadata[field.name]
-    with pytest.raises(ModelError, match=rf"Model 'x\.onnx' has damaged metadata \('{field.name}'\): export it again"):
+    with pytest.raises(ModelError, match=rf"Model 'x\.onnx' has damaged metadata \(`{field.name}` is missing\)"):
         from_metadata(metadata, "'x.onnx'")
 
 

@@ -13,9 +13,10 @@ import pytest
 from asr.errors import AsrError, AudioError
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
-from asr.transcription import workers
+from asr.transcription import processes, workers
+from asr.transcription.processes import Limits
 from asr.transcription.transcriber import OnWords
-from asr.transcription.workers import Limits, Opened, transcribe_all
+from asr.transcription.workers import Opened, transcribe_all
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's limits and /proc")
 
@@ -154,7 +155,7 @@ def load_hostile() -> Fake:
 def test_hangs_stops_kills_and_memory_cost_one_recording_each_and_are_named(
     method: workers.StartMethod, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(workers, "CHECK_S", 0.05)
+    monkeypatch.setattr(processes, "CHECK_S", 0.05)
     names = ["a", "hang", "memory", "stop-once", "stop-always", "kill-once", "kill-always", "b"]
     reported: dict[str, list[str]] = {}
     results = transcribe_all(
@@ -182,8 +183,8 @@ def load_for_ever() -> Fake:
 
 
 def test_a_model_that_takes_for_ever_to_load_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "CHECK_S", 0.05)
-    monkeypatch.setattr(workers, "OPENING_S", 0.3)
+    monkeypatch.setattr(processes, "CHECK_S", 0.05)
+    monkeypatch.setattr(processes, "OPENING_S", 0.3)
     with pytest.raises(AsrError, match=r"The model was not loaded within 0\.3 s"):
         list(transcribe_all(["a", "b"], load_for_ever, workers=2, method="fork"))  # type: ignore[arg-type]
 
@@ -191,7 +192,7 @@ def test_a_model_that_takes_for_ever_to_load_is_given_up(monkeypatch: pytest.Mon
 @linux
 def test_a_process_that_was_stopped_itself_does_not_blame_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """As after Ctrl-Z, or while a pager is full."""
-    monkeypatch.setattr(workers, "CHECK_S", 0.05)
+    monkeypatch.setattr(processes, "CHECK_S", 0.05)
     results = []
     for index, result in transcribe_all(
         ["a", "b", "c"],
