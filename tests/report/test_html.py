@@ -452,7 +452,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
             origin={"made_with": "asr", "created": "2020-02-02", "command": ODD_WORDS[4]},
         )
         write_report(folder / system, document)
-    pair = systems.read_reports(folder / "a", folder / "b")
+    one, other = systems.read_reports(folder / "a", folder / "b")
+    pair = one, other
     write_comparison(systems.compare(*pair), pair, folder / "compared")
     return folder
 
