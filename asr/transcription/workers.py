@@ -169,9 +169,7 @@ class Pool:
     on_open: Callable[[Opened], None] | None = None
     on_duration: Callable[[int, float], None] | None = None
 
-    def __init__(
-        self, load: Load, count: int, limits: Limits = DEFAULT_LIMITS, method: StartMethod = "spawn"
-    ) -> None:
+    def __init__(self, load: Load, count: int, limits: Limits = DEFAULT_LIMITS, method: StartMethod = "spawn") -> None:
         """Arguments as in `transcribe_all`; `count` processes are started by the first `run`."""
         self.load, self.count, self.limits = load, count, limits
         self.on_words = ignore
