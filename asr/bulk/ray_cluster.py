@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from asr.bulk.coordinator import Event
 from asr.bulk.worker import Machine, Outcome, Worker
@@ -84,7 +84,7 @@ class RayCluster:
     def _event(self, call: Any) -> Event:
         actor, shard = self.calls.pop(call)
         try:
-            outcome = ray.get(call)
+            outcome = cast("Outcome | None", ray.get(call))
         except RayTaskError as error:
             if shard is None and isinstance(error.cause, AsrError):
                 raise error.cause from None

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from asr.bulk import job as jobs
 from asr.bulk import lines
@@ -63,7 +64,7 @@ def status(store: Store, job: Job) -> Status:
     )
 
 
-def _row(store: Store, name: str) -> dict[str, object]:
+def _row(store: Store, name: str) -> dict[str, Any]:
     try:
         return json.loads(store.read(name))
     except ValueError as error:
