@@ -35,6 +35,7 @@ ENVIRONMENT = os.environ | {
     "OMP_WAIT_POLICY": "PASSIVE",
     "PYTHONPATH": str(ROOT),
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
     "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}",
     "AWS_ACCESS_KEY_ID": "x",
     "AWS_SECRET_ACCESS_KEY": "x",
@@ -197,24 +198,29 @@ def faults(arguments: argparse.Namespace, work: Path) -> None:
         listed.write_text("".join(json.dumps(row) + "\n" for row in rows))
         size = -(-len(rows) // arguments.shards)
 
-        def plan(name: str) -> str:
-            job = f"s3://jobs/{name}" if arguments.engine == "s3" else str(work / name)
-            call("bulk", "plan", listed, job, "--shard-size", size, "-m", arguments.model)
-            return job
+        def folder(name: str) -> str:
+            return f"s3://jobs/{name}" if arguments.engine == "s3" else str(work / name)
 
         def commands(job: str) -> list[list[str]]:
             if arguments.engine == "ray":
                 return [asr("bulk", "run", job, "--engine", "ray")]
             return [asr("bulk", "run", job, "--shard", f"{k}/2", "--workers", 1) for k in (1, 2)]
 
-        reference = plan("reference")
+        reference = folder("reference")
+        call("bulk", "plan", listed, reference, "--shard-size", size, "-m", arguments.model)
+        names = [
+            "job.json",
+            *(f"{part}/{name}" for part in ("files", "shards") for name in open_store(reference).names(part)),
+        ]
+        planned = {name: open_store(reference).read(name) for name in names}
         started = time.monotonic()
         call("bulk", "run", reference, "--workers", 1)
         expected = contents(open_store(reference))
         print(f"{len(rows)} clips, {len(expected) // 2} shards, undisturbed: {time.monotonic() - started:.1f} s")
         wrong = killed = interrupted = 0
         for number in range(arguments.runs):
-            job = plan(f"run{number}")
+            job = folder(f"run{number}")
+            open_store(job).write(planned)
             killed_now, interrupted_now, done = _disturbed(commands(job), of, open_store(job), len(expected) // 2)
             killed += killed_now
             interrupted += interrupted_now
@@ -224,15 +230,14 @@ def faults(arguments: argparse.Namespace, work: Path) -> None:
                 running.wait()
             resumed_s = [call(*command[3:]) for command in commands(job)]
             found = contents(open_store(job))
-            merged = work / "merged.jsonl"
-            call("bulk", "merge", job, merged)
-            names = [json.loads(line)["name"] for line in merged.read_bytes().splitlines()]
+            outputs = [found[f"outputs/{name}.jsonl"] for name in json.loads(planned["job.json"])["shards"]]
+            names = [json.loads(line)["name"] for output in outputs for line in output.splitlines()]
             is_same = found == expected and names == [row["id"] for row in rows]
             wrong += not is_same
             same = "equal" if is_same else "DIFFERENT"
             print(
                 f"run {number}: {killed_now} worker and {interrupted_now} command(s) killed with {done} shards done; "
-                f"resumed: {len(names)} transcripts, {len(set(names))} names, {same} bytes; again: {max(resumed_s):.1f} s",
+                f"resumed: {len(names)} lines, {len(set(names))} names, {same} bytes; again: {max(resumed_s):.1f} s",
                 flush=True,
             )
         print(f"{arguments.runs} runs, {killed} workers and {interrupted} commands killed, {wrong} wrong")
