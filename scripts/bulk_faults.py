@@ -104,6 +104,21 @@ def processes() -> dict[int, tuple[int, str]]:
     return found
 
 
+def cpu_s(of: int) -> float:
+    """CPU time of a process and all below it, also of those that have ended."""
+    table = processes()
+    ticks = 0
+    for pid in table:
+        above = pid
+        while above in table and above != of:
+            above = table[above][0]
+        if above == of:
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def workers(of: int) -> list[int]:
     """Ray's actors and the processes that transcribe, below a process."""
     table = processes()
@@ -156,7 +171,7 @@ def speed(arguments: argparse.Namespace, work: Path) -> None:
         (clips / f"{row['id']}{path.suffix}").symlink_to(path)
     size = -(-arguments.clips // arguments.shards)
     options = ["-m", arguments.model]
-    times: dict[str, list[float]] = {}
+    times: dict[str, list[tuple[float, float]]] = {}
     with ray_cluster(work):
         for round_ in range(arguments.rounds + 1):
             for name, how in {
@@ -168,20 +183,27 @@ def speed(arguments: argparse.Namespace, work: Path) -> None:
             }.items():
                 folder = work / "speed"
                 shutil.rmtree(folder, ignore_errors=True)
+                if how is not None:
+                    call("bulk", "plan", clips, folder, "--shard-size", size, *options)
+                before_s = cpu_s(os.getpid())
                 if how is None:
                     took_s = call("transcribe", clips, "-o", folder, "-f", "json", "--workers", 2, "-q", *options)
                 else:
-                    call("bulk", "plan", clips, folder, "--shard-size", size, *options)
                     took_s = call("bulk", "run", folder, "-q", *how)
+                    time.sleep(2)  # for Ray to end its workers
+                spent_s = cpu_s(os.getpid()) - before_s
                 if round_:  # the first warms caches
-                    times.setdefault(name, []).append(took_s)
-                print(f"round {round_}: {name}: {took_s:.1f} s", flush=True)
+                    times.setdefault(name, []).append((took_s, spent_s))
+                print(f"round {round_}: {name}: {took_s:.1f} s, CPU {spent_s:.1f} s", flush=True)
     audio_s = sum(json.loads(path.read_bytes())["audio_s"] for path in (folder / "done").iterdir())
     print(f"\n{arguments.clips} clips, {audio_s:.0f} s, {arguments.shards} shards, {arguments.model}\n")
-    print("| engine | seconds of each round | best | times real time |\n|---|---|---|---|")
+    print("| engine | seconds of each round | CPU seconds | least | times real time | per CPU second |")
+    print("|---|---|---|---|---|---|")
     for name, found in times.items():
-        each = ", ".join(f"{one:.1f}" for one in found)
-        print(f"| {name} | {each} | {min(found):.1f} | {audio_s / min(found):.0f} |")
+        took, spent = ([one[index] for one in found] for index in (0, 1))
+        each, cpu = (", ".join(f"{one:.1f}" for one in values) for values in (took, spent))
+        rates = f"{audio_s / min(took):.0f} | {audio_s / min(spent):.0f}"
+        print(f"| {name} | {each} | {cpu} | {min(took):.1f} | {rates} |")
 
 
 def faults(arguments: argparse.Namespace, work: Path) -> None:

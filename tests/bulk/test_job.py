@@ -78,7 +78,7 @@ def test_jobs_that_cannot_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     job = text_job(tmp_path, str(tmp_path), 3, 2)
     with monkeypatch.context() as patched:
         patched.setattr(jobs, "__version__", "9")
-        with pytest.raises(DataError, match="planned by version .* of asr, and this is 9"):
+        with pytest.raises(DataError, match=r"planned by version .* of asr, and this is 9"):
             jobs.load(store)
     path = tmp_path / "shards" / f"{job.shards[0]}.jsonl"
     path.write_bytes(path.read_bytes().replace(b"0", b"7"))

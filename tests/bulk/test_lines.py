@@ -24,7 +24,9 @@ READABLE = Transcript(
     "english",
 )
 PLAIN = Transcript((Word("hello", 0.5, 1.0, 0.75), Word("there", 1.0, 1.5, 0.25)), 2.0, "/data/b.wav", "an4")
-CHANNELS = merged([READABLE, replace(READABLE, words=tuple(replace(w, start_s=w.start_s + 0.2) for w in READABLE.words))])
+CHANNELS = merged(
+    [READABLE, replace(READABLE, words=tuple(replace(w, start_s=w.start_s + 0.2) for w in READABLE.words))]
+)
 EMPTY = Transcript((), 1.0, "/data/c.wav", "english")
 
 

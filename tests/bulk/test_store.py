@@ -52,9 +52,9 @@ def test_a_file_appears_only_if_its_block_succeeds(tmp_path: Path) -> None:
 
 
 def test_errors_that_a_store_has_of_its_own_are_os_errors() -> None:
-    with pytest.raises(OSError, match=r"'s3://x' cannot be read or written \(KeyError: 'no credentials'\): check"):
-        with stores.os_errors("s3://x"):
-            raise KeyError("no credentials")
+    message = r"'s3://x' cannot be read or written \(KeyError: 'no credentials'\): check"
+    with pytest.raises(OSError, match=message), stores.os_errors("s3://x"):
+        raise KeyError("no credentials")
 
 
 def test_urls_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
