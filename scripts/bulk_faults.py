@@ -36,6 +36,7 @@ ENVIRONMENT = os.environ | {
     "PYTHONPATH": str(ROOT),
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",
+    "RAY_raylet_start_wait_time_s": "600",
     "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}",
     "AWS_ACCESS_KEY_ID": "x",
     "AWS_SECRET_ACCESS_KEY": "x",
@@ -172,8 +173,9 @@ def speed(arguments: argparse.Namespace, work: Path) -> None:
     size = -(-arguments.clips // arguments.shards)
     options = ["-m", arguments.model]
     times: dict[str, list[tuple[float, float]]] = {}
+    folder = work / "speed"
     with ray_cluster(work):
-        for round_ in range(arguments.rounds + 1):
+        for round_ in range(arguments.rounds):
             for name, how in {
                 "Ray, two workers": ["--engine", "ray", "--workers", 2],
                 "Ray, one worker": ["--engine", "ray", "--workers", 1],
@@ -181,7 +183,6 @@ def speed(arguments: argparse.Namespace, work: Path) -> None:
                 "asr transcribe --workers 2": None,
                 "local, one process": ["--workers", 1],
             }.items():
-                folder = work / "speed"
                 shutil.rmtree(folder, ignore_errors=True)
                 if how is not None:
                     call("bulk", "plan", clips, folder, "--shard-size", size, *options)
@@ -192,8 +193,7 @@ def speed(arguments: argparse.Namespace, work: Path) -> None:
                     took_s = call("bulk", "run", folder, "-q", *how)
                     time.sleep(2)  # for Ray to end its workers
                 spent_s = cpu_s(os.getpid()) - before_s
-                if round_:  # the first warms caches
-                    times.setdefault(name, []).append((took_s, spent_s))
+                times.setdefault(name, []).append((took_s, spent_s))
                 print(f"round {round_}: {name}: {took_s:.1f} s, CPU {spent_s:.1f} s", flush=True)
     audio_s = sum(json.loads(path.read_bytes())["audio_s"] for path in (folder / "done").iterdir())
     print(f"\n{arguments.clips} clips, {audio_s:.0f} s, {arguments.shards} shards, {arguments.model}\n")

@@ -35,7 +35,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--output-mb-per-hour", type=float, default=2.8, help="a shard's output, of speech without pauses")
     add("--list-bytes", type=float, default=74, help="a recording in a shard's list")
     add("--plan-us", type=float, default=31, help="CPU time to plan a recording in microseconds")
-    add("--plan-bytes", type=float, default=190, help="memory to plan a recording")
+    add("--plan-bytes", type=float, default=300, help="memory to plan a recording")
     add("--row-bytes", type=float, default=374, help="an utterance in a manifest")
     add("--hours-to-failure", type=float, default=24, help="mean time until a worker is lost")
     add("--dev-hours", type=float, default=10, help="speech of the dev set, which is evaluated after each epoch")

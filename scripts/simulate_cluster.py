@@ -14,7 +14,7 @@ import heapq
 import itertools
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Simulation:
         self.kill_s = float("inf")
         """When the command is killed."""
         self.writes: Counter[str] = Counter()
-        self.spent_s: Counter[str] = Counter()
+        self.spent_s: defaultdict[str, float] = defaultdict(float)
         """What the workers did -> for how long, all together."""
         self.clear()
 
@@ -166,9 +166,9 @@ def simulate(arguments: argparse.Namespace) -> dict[str, float]:
     print("| shards | |\n|---|---|")
     for name, count in {"done": len(done), **counts}.items():
         print(f"| {name} | {count:,} |")
-    total_s = cluster.spent_s.total()
+    total_s = sum(cluster.spent_s.values())
     print("\n| time of the workers | hours | % |\n|---|---|---|")
-    for name, spent_s in cluster.spent_s.most_common():
+    for name, spent_s in sorted(cluster.spent_s.items(), key=lambda item: -item[1]):
         print(f"| {name} | {spent_s / 3600:,.1f} | {100 * spent_s / total_s:.2f} |")
     return counts | {"minutes": cluster.now_s / 60}
 

@@ -120,15 +120,24 @@ def test_ray_does_the_same(finished: Path, unfinished: Path, tmp_path: Path) -> 
     script.write_text(
         "import os, subprocess, sys\n"
         "import ray\n"
-        "ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level='ERROR')\n"
+        "try:\n"
+        "    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level='ERROR')\n"
+        "except Exception as error:\n"
+        "    sys.exit(f'NO CLUSTER {error}')\n"
         "os.environ['RAY_ADDRESS'] = ray.get_runtime_context().gcs_address\n"
         "command = [sys.executable, '-m', 'asr', 'bulk', 'run', sys.argv[1], '--engine', 'ray']\n"
         "sys.exit(subprocess.run(command, check=False).returncode)\n"
     )
     root = Path(__file__).resolve().parents[2]
-    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(root)}
+    environment = os.environ | {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_raylet_start_wait_time_s": "300",
+        "PYTHONPATH": str(root),
+    }
     command = [sys.executable, str(script), str(unfinished)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if "NO CLUSTER" in done.stderr:
+        pytest.skip(f"Ray cannot start a cluster here: {done.stderr[-200:]}")
     assert done.returncode == 0, done.stderr
     assert "2 shards, 4 recordings" in done.stderr
     assert contents(unfinished) == contents(finished)
