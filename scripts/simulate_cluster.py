@@ -18,9 +18,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr.bulk import coordinator as rules
 from asr.bulk import job as jobs
-from asr.bulk.coordinator import Coordinator, Event, drive
+from asr.bulk.coordinator import STRAGGLING, Coordinator, Event, drive
 from asr.bulk.recordings import Recording
 from asr.bulk.store import open_store
 from asr.bulk.worker import Done, Outcome
@@ -123,8 +122,7 @@ class Simulation:
 
 def simulate(arguments: argparse.Namespace) -> dict[str, float]:
     """Plan a job, run it until it is finished, and print what happened. Returns counts by name."""
-    if arguments.no_copies:
-        rules.STRAGGLING = float("inf")
+    straggling = float("inf") if arguments.no_copies else STRAGGLING
     store = open_store(f"memory://simulated-{time.time_ns()}")
     started = time.perf_counter()
     recordings = [Recording(f"{n}", f"s3://calls/{n}.opus") for n in range(arguments.shards * arguments.shard_size)]
@@ -141,7 +139,7 @@ def simulate(arguments: argparse.Namespace) -> dict[str, float]:
         cluster.kill_s = kill_s
         ended = jobs.done(store) | jobs.aside(store)
         pending = [name for name in job.shards if name not in ended]
-        coordinator = Coordinator(pending, lambda: cluster.now_s)
+        coordinator = Coordinator(pending, lambda: cluster.now_s, straggling)
         try:
             for outcome in drive(coordinator, cluster, min(arguments.workers, len(pending))):
                 if outcome.done is None:

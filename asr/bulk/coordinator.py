@@ -25,9 +25,11 @@ STRAGGLING = 2.0
 class Coordinator:
     """The shards that wait and those that are being transcribed."""
 
-    def __init__(self, shards: Iterable[str], now: Callable[[], float] = time.monotonic) -> None:
-        """`now`: the clock, in seconds."""
-        self.now = now
+    def __init__(
+        self, shards: Iterable[str], now: Callable[[], float] = time.monotonic, straggling: float = STRAGGLING
+    ) -> None:
+        """`now`: the clock, in seconds; `straggling`: infinite gives no shard to two workers."""
+        self.now, self.straggling = now, straggling
         self.waiting = deque(shards)
         self.running: dict[str, list[float]] = {}
         """Shard -> when each of its copies was given out, in the order of the first."""
@@ -51,7 +53,7 @@ class Coordinator:
         """The shard that takes longest, if that is suspicious and no second worker has it."""
         if not self.times_s:
             return None
-        limit_s = STRAGGLING * self.times_s[len(self.times_s) // 2]
+        limit_s = self.straggling * self.times_s[len(self.times_s) // 2]
         for shard, started in self.running.items():
             if self.now() - started[0] <= limit_s:
                 return None
