@@ -53,7 +53,7 @@ DOORS = {
     "soxr": ("audio/",),
     "av": ("audio/",),
     "sounddevice": ("audio/microphone.py",),
-    "fsspec": ("bulk/store.py",),
+    "fsspec": ("bulk/store.py", "training/data/shar.py"),
     "ray": ("bulk/ray_cluster.py",),
     "starlette": ("serve/",),
     "prometheus_client": ("serve/",),
