@@ -20,8 +20,9 @@ from asr.errors import AsrError, AudioError
 from asr.models.session import Device
 from asr.parallel import map_ordered
 from asr.transcript.transcript import Transcript
+from asr.transcription.processes import DEFAULT_LIMITS, Limits
 from asr.transcription.transcriber import open_transcriber
-from asr.transcription.workers import DEFAULT_LIMITS, Limits, Pool
+from asr.transcription.workers import Pool
 
 PREFETCHED = 2
 """Shards that are read, with their recordings where those are in a store, before they are transcribed."""

@@ -192,7 +192,7 @@ def run(
     from asr.bulk.store import open_store
     from asr.bulk.worker import Machine
     from asr.parallel import cores
-    from asr.transcription.workers import Limits
+    from asr.transcription.processes import Limits
 
     store = open_store(job)
     planned = jobs.load(store)

@@ -138,26 +138,6 @@ numbers = click.option(
     help="Write numbers in digits: 25% instead of twenty five per cent.",
 )
 
-max_memory = click.option(
-    "--max-memory",
-    "memory_gib",
-    type=click.FloatRange(min=0.1),
-    default=4.0,
-    show_default=True,
-    metavar="GIB",
-    help="Give up a file that needs more memory.",
-)
-
-timeout = click.option(
-    "--timeout",
-    "step_s",
-    type=click.FloatRange(min=1),
-    default=600.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Give up a file if half a minute of its audio takes longer.",
-)
-
 max_line_width = click.option(
     "--max-line-width",
     type=click.IntRange(min=10),
