@@ -41,6 +41,7 @@ def test_the_watch_sees_a_look_up(tmp_path: Path) -> None:
     [
         ["transcribe", "captain.wav", "morning.wav", "-f", "all", "-o", "OUT", "--workers", "2"],
         ["transcribe", "captain.wav", "-m", "an4", "--beam", "0"],
+        ["bulk", "plan", "captain.wav", "OUT"],
         ["info"],
         ["recipe", "show", "smoke.yaml"],
         ["evaluate", "an4", "MANIFEST", "-o", "OUT"],

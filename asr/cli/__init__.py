@@ -10,6 +10,7 @@ from asr.version import __version__
 
 COMMANDS = {
     "transcribe": "Transcribe audio and video files.",
+    "bulk": "Transcribe large collections in shards.",
     "listen": "Transcribe a microphone or a pipe while it is spoken.",
     "serve": "Serve OpenAI's transcription interface and live audio.",
     "align": "Align a known text with its recording: the time of each word.",

@@ -102,6 +102,64 @@ timeout = click.option(
 )
 
 
+class ChannelType(click.ParamType):
+    """A channel number, counted from 1, or the word `split`."""
+
+    name = "channel"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "split" or isinstance(value, int):
+            return value
+        if not value.isdecimal() or not int(value):
+            self.fail(f"{value!r} is neither a channel number (1, 2, ...) nor the word split.", param, ctx)
+        return int(value)
+
+
+channel = click.option(
+    "--channel",
+    type=ChannelType(),
+    metavar="N|split",
+    help="Transcribe channel N only, or `split`: every channel as one speaker.  [default: the mix of all channels]",
+)
+
+track = click.option(
+    "--track",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Transcribe audio track N of videos that have several.  [default: the main one]",
+)
+
+plain = click.option("--plain", is_flag=True, help="Leave the words as recognised: in lower case, without punctuation.")
+
+numbers = click.option(
+    "--numbers/--no-numbers",
+    default=True,
+    show_default=True,
+    help="Write numbers in digits: 25% instead of twenty five per cent.",
+)
+
+max_line_width = click.option(
+    "--max-line-width",
+    type=click.IntRange(min=10),
+    default=42,
+    show_default=True,
+    metavar="N",
+    help="Characters on a line of subtitles (srt, vtt, tsv).",
+)
+
+max_lines = click.option(
+    "--max-lines", type=click.IntRange(1, 3), default=2, show_default=True, help="Lines of a subtitle (srt, vtt, tsv)."
+)
+
+device = click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where the model runs; cuda needs onnxruntime-gpu and a float model (not int8).",
+)
+
+
 def normalisation(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options on the texts to a command, which receives them as `normalisation`, a `Normalisation`."""
 

@@ -37,19 +37,6 @@ def configure_logging(*, quiet: bool, verbose: bool) -> None:
     LOG.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
 
 
-class ChannelType(click.ParamType):
-    """A channel number, counted from 1, or the word `split`."""
-
-    name = "channel"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "split" or isinstance(value, int):
-            return value
-        if not value.isdecimal() or not int(value):
-            self.fail(f"{value!r} is neither a channel number (1, 2, ...) nor the word split.", param, ctx)
-        return int(value)
-
-
 @click.command()
 @click.argument("inputs", nargs=-1, metavar="INPUTS...", type=options.FileType())
 @options.model
@@ -78,18 +65,8 @@ class ChannelType(click.ParamType):
 @click.option(
     "--resume", is_flag=True, help="With --output-dir: skip inputs whose outputs exist and are newer than the input."
 )
-@click.option(
-    "--channel",
-    type=ChannelType(),
-    metavar="N|split",
-    help="Transcribe channel N only, or `split`: every channel as one speaker.  [default: the mix of all channels]",
-)
-@click.option(
-    "--track",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Transcribe audio track N of videos that have several.  [default: the main one]",
-)
+@options.channel
+@options.track
 @click.option(
     "--workers",
     "processes",
@@ -97,13 +74,8 @@ class ChannelType(click.ParamType):
     metavar="N",
     help="Number of processes.  [default: one per core, for several long recordings]",
 )
-@click.option("--plain", is_flag=True, help="Leave the words as recognised: in lower case, without punctuation.")
-@click.option(
-    "--numbers/--no-numbers",
-    default=True,
-    show_default=True,
-    help="Write numbers in digits: 25% instead of twenty five per cent.",
-)
+@options.plain
+@options.numbers
 @options.max_memory
 @options.timeout
 @click.option(
@@ -111,24 +83,9 @@ class ChannelType(click.ParamType):
     default=None,
     help="Print the time of each phrase before it.  [default: on a terminal]",
 )
-@click.option(
-    "--max-line-width",
-    type=click.IntRange(min=10),
-    default=42,
-    show_default=True,
-    metavar="N",
-    help="Characters on a line of subtitles (srt, vtt, tsv).",
-)
-@click.option(
-    "--max-lines", type=click.IntRange(1, 3), default=2, show_default=True, help="Lines of a subtitle (srt, vtt, tsv)."
-)
-@click.option(
-    "--device",
-    type=click.Choice(["cpu", "cuda"]),
-    default="cpu",
-    show_default=True,
-    help="Where the model runs; cuda needs onnxruntime-gpu and a float model (not int8).",
-)
+@options.max_line_width
+@options.max_lines
+@options.device
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only, besides the text.")
 @click.option("-v", "--verbose", is_flag=True, help="Print details of the audio and the decoding.")
 @options.decoding

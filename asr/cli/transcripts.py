@@ -78,8 +78,7 @@ class _Sink(ABC):
         """What was done, in one sentence."""
         elapsed_s = time.monotonic() - self._started
         parts = [
-            f"{self.done} file{'' if self.done == 1 else 's'}, {_span(self.transcribed_s)} of audio "
-            f"in {_span(elapsed_s)}"
+            f"{self.done} file{'' if self.done == 1 else 's'}, {span(self.transcribed_s)} of audio in {span(elapsed_s)}"
         ]
         if self.transcribed_s > elapsed_s > 1:
             parts[0] += f", {self.transcribed_s / elapsed_s:.0f} times real time"
@@ -88,7 +87,7 @@ class _Sink(ABC):
         return "; ".join(parts) + "."
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """A span of time in plain units."""
     if seconds < 99.5:
         return f"{seconds:.{0 if seconds >= 9.95 else 1}f} s"

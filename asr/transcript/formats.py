@@ -31,7 +31,12 @@ def to_txt(transcript: TimedText) -> str:
 
 
 def to_json(transcript: TimedText) -> str:
-    """One JSON object: `text`, `duration_s`, `source`, `model`, `confidence`, and `words` as in `Transcript`.
+    """The fields of `json_fields` as one JSON object, indented."""
+    return json.dumps(json_fields(transcript), ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+
+
+def json_fields(transcript: TimedText) -> dict[str, Any]:
+    """What JSON has: `text`, `duration_s`, `source`, `model`, `confidence`, and `words` as in `Transcript`.
 
     Each word is an object with `text`, `start_s`, `end_s`, `confidence` and, if it has one, `channel`. Times are in
     seconds with at most 3 decimals, confidence is in [0, 1] with at most 4; `source`, `model` and `confidence` may be
@@ -78,7 +83,7 @@ def to_json(transcript: TimedText) -> str:
             }
             for sentence in found
         ]
-    return json.dumps(fields, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+    return fields
 
 
 def word_fields(word: Word) -> dict[str, Any]:

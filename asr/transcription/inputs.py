@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,14 +47,22 @@ def expand(paths: Iterable[str], list_file: str | None = None) -> list[Input]:
     """
     inputs = [recording for path in paths for recording in _expand_path(path)]
     if list_file is not None:
-        listed = _read_list(list_file)
-        absolute = [os.path.abspath(path) for path in listed]  # noqa: PTH100 - without "..", unlike Path.absolute
-        parent = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
-        inputs += [
-            _file(path, _stem(os.path.relpath(full, parent))) for path, full in zip(listed, absolute, strict=True)
-        ]
-    unique = {recording.source: recording for recording in inputs}
-    return _with_unique_names(list(unique.values()))
+        inputs += listed(read_list(list_file))
+    return unique(inputs)
+
+
+def listed(paths: Sequence[str]) -> list[Input]:
+    """The files of a list, named relative to the folder that contains all of them."""
+    if not paths:
+        return []
+    absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - without "..", unlike Path.absolute
+    parent = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
+    return [_file(path, _stem(os.path.relpath(full, parent))) for path, full in zip(paths, absolute, strict=True)]
+
+
+def unique(inputs: Iterable[Input]) -> list[Input]:
+    """The recordings, each once, with names that differ. Raises AsrError if that cannot be."""
+    return _with_unique_names(list({recording.source: recording for recording in inputs}.values()))
 
 
 def _expand_path(path: str) -> list[Input]:
@@ -92,7 +100,12 @@ def _file(path: str, name: str) -> Input:
     return Input(path, name, problem)
 
 
-def _read_list(list_file: str) -> list[str]:
+def read_list(list_file: str) -> list[str]:
+    """Read a list of paths, one per line; "-" is standard input.
+
+    Raises:
+        DataError: the list cannot be read, is empty or is not text.
+    """
     if list_file == STDIN and sys.stdin is None:
         raise DataError("Standard input is closed, so the list cannot be read from it: give a text file.")
     try:

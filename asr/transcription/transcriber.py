@@ -92,9 +92,11 @@ class Transcriber:
         *,
         channel: Channel = None,
         track: int | None = None,
+        offset_s: float = 0.0,
+        duration_s: float | None = None,
         on_words: OnWords = ignore,
     ) -> Transcript:
-        """Transcribe a recording of any length.
+        """Transcribe a recording of any length, or a segment of it.
 
         The words are written with punctuation, capitals and numbers, unless the transcriber was opened with `plain`.
 
@@ -105,21 +107,26 @@ class Transcriber:
             channel: number of the channel to transcribe, from 1; "split" transcribes every channel as a separate
                 speaker; None transcribes the mix of all channels.
             track: number of the audio track of a video, from 1; None means the main one.
+            offset_s, duration_s: the segment of a file to transcribe, from whose start times then count; by default all
+                of it. A segment has one channel: `channel` cannot be "split".
             on_words: receives the words as they are recognised, about every half minute of audio, also when there are
                 none. With "split" the channels come one after the other, so its words are not in order of time.
 
         Raises:
-            AudioError: `source` cannot be read as audio, or has no such channel or track.
+            AudioError: `source` cannot be read as audio, or has no such channel, track or segment.
             ArgumentTypeError: `source` is of another type.
         """
         samples = as_array(source)
+        segment = {"offset_s": offset_s, "duration_s": duration_s} if offset_s or duration_s is not None else {}
+        if segment and (samples is not None or channel == "split"):
+            raise AudioError("A segment is one of a file, and of one channel: give a file, and no channel 'split'.")
         if isinstance(channel, str) and channel != "split":
             raise AudioError(
                 f"There is no channel {channel!r}: give a number, from 1, or 'split' for every channel separately."
             )
         if channel == "split":
             return self._transcribe_channels(source if samples is None else samples, sample_rate, track, on_words)
-        read = self._blocks(source if samples is None else samples, sample_rate, channel, track)
+        read = self._blocks(source if samples is None else samples, sample_rate, channel, track, **segment)
         blocks = _CountedBlocks(read, self.model.description.sample_rate)
         words: list[Word] = []
         for found in self._segments(blocks):
@@ -247,14 +254,19 @@ class Transcriber:
             )
 
     def _blocks(
-        self, source: audio.Source | np.ndarray, sample_rate: int | None, channel: int | None, track: int | None
+        self,
+        source: audio.Source | np.ndarray,
+        sample_rate: int | None,
+        channel: int | None,
+        track: int | None,
+        **segment: Any,
     ) -> Iterable[np.ndarray]:
         wanted = self.model.description.sample_rate
         if isinstance(source, np.ndarray):
             return [mono(source, sample_rate or wanted, wanted, channel=channel)]
         if sample_rate is not None:
             raise AudioError("A file says its own sample rate: give `sample_rate` with samples alone.")
-        return audio.blocks(source, wanted, channel=channel, track=track)
+        return audio.blocks(source, wanted, channel=channel, track=track, **segment)
 
 
 def _in_turns(numbers: Sequence[int], parts: Sequence[Iterator[Item]]) -> Iterator[tuple[int, Item]]:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -39,6 +39,9 @@ Load = Callable[[], Transcriber]
 
 OnWords = Callable[[int, Sequence[Word], float], None]
 """Receives (index of the source, its next words, the seconds transcribed of it so far)."""
+
+Selection = Mapping[str, Any]
+"""What of a recording is transcribed: arguments of `Transcriber.transcribe` such as channel, track and offset_s."""
 
 LOG = logging.getLogger(__name__)
 
@@ -109,12 +112,10 @@ def transcribe_all(
     if method == "spawn" and not os.access(sys.executable, os.X_OK):  # this user may not start the interpreter again
         yield from in_this_process(sources, load(), channel=channel, track=track, on_words=on_words)
         return
-    pool = _Pool(sources, load, {"channel": channel, "track": track}, limits, method)
+    pool = Pool(load, min(workers, len(sources)), limits, method)
     pool.on_words, pool.on_open, pool.on_duration = on_words, on_open, on_duration
-    try:
-        yield from pool.run(workers)
-    finally:
-        pool.close()
+    with pool:
+        yield from pool.run((source, {"channel": channel, "track": track}) for source in sources)
 
 
 def in_this_process(
@@ -135,44 +136,71 @@ def in_this_process(
 
 
 @dataclass
+class _Task:
+    """A recording that has no result yet."""
+
+    source: str
+    selection: Selection
+    tries: int = 0
+    updates: int = 0
+    """How many times its words have been reported, in all its tries."""
+
+
+@dataclass
 class _Worker:
-    """A process, the connection to it, and the index of its current recording; None while it is starting."""
+    """A process, the connection to it, and the index of its current recording; None if it has none."""
 
     process: Any
     connection: Connection
     watch: Watch
     index: int | None = None
+    is_ready: bool = False
+    """Whether it has loaded the model."""
     updates: int = 0
     """How many times words of the current recording have arrived."""
     fault: Fault = ""
     """Why it was killed by this process."""
 
 
-class _Pool:
-    """Processes that share the recordings."""
+class Pool:
+    """Processes that share recordings; they keep their model from one `run` to the next, until the pool is closed."""
 
     on_words: OnWords
-    on_open: Callable[[Opened], None] | None
-    on_duration: Callable[[int, float], None] | None
+    on_open: Callable[[Opened], None] | None = None
+    on_duration: Callable[[int, float], None] | None = None
 
-    def __init__(
-        self, sources: Sequence[str], load: Load, selection: Mapping[str, Any], limits: Limits, method: StartMethod
-    ) -> None:
-        """`selection`: channel and track."""
-        self.sources, self.load, self.selection, self.limits = sources, load, selection, limits
-        self.waiting = list(reversed(range(len(sources))))
-        self.tries = [0] * len(sources)
-        self.updates = [0] * len(sources)
-        """How many times words of each recording have been reported, in all its tries."""
+    def __init__(self, load: Load, count: int, limits: Limits = DEFAULT_LIMITS, method: StartMethod = "spawn") -> None:
+        """Arguments as in `transcribe_all`; `count` processes are started by the first `run`."""
+        self.load, self.count, self.limits = load, count, limits
+        self.on_words = ignore
+        self.recordings: Iterator[tuple[int, tuple[str, Selection]]] = iter(())
+        self.tasks: dict[int, _Task] = {}
+        self.waiting: list[int] = []
+        """Indexes of the tasks that no process has."""
         self.workers: list[_Worker] = []
         self.context: Any = multiprocessing.get_context(method)
 
-    def run(self, count: int) -> Iterator[tuple[int, Transcript | AsrError]]:
-        """Start the processes and yield results until every recording has one."""
-        for _ in range(min(count, len(self.sources))):
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, recordings: Iterable[tuple[str, Selection]]) -> Iterator[tuple[int, Transcript | AsrError]]:
+        """Yield (index, transcript or error) as each recording finishes.
+
+        The recordings are taken from the iterable when a process is free. Only one `run` can be open at a time.
+
+        Raises:
+            AsrError: no process could be started, or the model could not be loaded.
+        """
+        self.recordings = enumerate(recordings)
+        for worker in [worker for worker in self.workers if worker.is_ready]:
+            self.assign(worker)
+        while len(self.workers) < self.count and self.has_more():
             self.start()
         checked = time.monotonic()
-        while self.workers:
+        while self.tasks:
             for connection in wait([worker.connection for worker in self.workers], processes.CHECK_S):
                 worker = next(worker for worker in self.workers if worker.connection is connection)
                 try:
@@ -187,12 +215,22 @@ class _Pool:
                 for worker in self.workers:
                     self.watch(worker)
 
+    def has_more(self) -> bool:
+        """Whether a recording waits for a process; the next one is taken if none does."""
+        if not self.waiting:
+            for index, (source, selection) in self.recordings:
+                self.tasks[index] = _Task(source, selection)
+                self.waiting.append(index)
+                break
+        return bool(self.waiting)
+
     def received(self, worker: _Worker, message: Any) -> Iterator[tuple[int, Transcript | AsrError]]:
         """Handle a message of a process."""
         if isinstance(message, Opened):
             if self.on_open is not None:
                 self.on_open(message)
                 self.on_open = None
+            worker.is_ready = True
             self.assign(worker)
         elif worker.index is None:
             raise message  # the model could not be loaded
@@ -201,19 +239,25 @@ class _Pool:
             self.on_duration(worker.index, message)
         elif isinstance(message, tuple):
             worker.updates += 1
-            if worker.updates > self.updates[worker.index]:  # else it was reported in an earlier try
-                self.updates[worker.index] = worker.updates
+            task = self.tasks[worker.index]
+            if worker.updates > task.updates:  # else it was reported in an earlier try
+                task.updates = worker.updates
                 self.on_words(worker.index, *message)
         else:
             finished = worker.index
             self.assign(worker)
+            del self.tasks[finished]
             yield finished, message
 
     def watch(self, worker: _Worker) -> None:
         """Kill a process that was stopped or takes too long; its connection then ends."""
-        limit_s = processes.OPENING_S if worker.index is None else self.limits.step_s
-        if worker.index is not None and not worker.updates and limit_s and Path(self.sources[worker.index]).is_fifo():
-            limit_s = max(limit_s, PIPE_S)
+        limit_s: float | None = processes.OPENING_S
+        if worker.index is not None:
+            limit_s = self.limits.step_s
+            if not worker.updates and limit_s and Path(self.tasks[worker.index].source).is_fifo():
+                limit_s = max(limit_s, PIPE_S)
+        elif worker.is_ready:
+            limit_s = None
         worker.fault = worker.watch.check(limit_s)
         if worker.fault:
             worker.process.kill()
@@ -221,17 +265,25 @@ class _Pool:
     def ended(self, worker: _Worker) -> Iterator[tuple[int, AsrError]]:
         """Replace a process that has ended, and try its recording once more if it was killed."""
         self.stop(worker)
-        if worker.index is None:
+        if not worker.is_ready:
             if not self.workers:
                 raise _not_started(worker)
             return  # the others do the work
-        if worker.process.exitcode < 0 and worker.fault != "slow" and self.tries[worker.index] < TRIES:
-            self.waiting.append(worker.index)
-            self.start()
-            return
-        if self.waiting:
-            self.start()
-        yield worker.index, _crashed(self.sources[worker.index], worker, self.tries[worker.index], self.limits)
+        failed = worker.index
+        if failed is not None:
+            task = self.tasks[failed]
+            if worker.process.exitcode < 0 and worker.fault != "slow" and task.tries < TRIES:
+                self.waiting.append(failed)
+                failed = None
+        if self.has_more():
+            idle = next((other for other in self.workers if other.is_ready and other.index is None), None)
+            if idle is None:
+                self.start()
+            else:
+                self.assign(idle)
+        if failed is not None:
+            task = self.tasks.pop(failed)
+            yield failed, _crashed(task.source, worker, task.tries, self.limits)
 
     def start(self) -> None:
         """Start a process; it is given a recording when it is ready."""
@@ -242,7 +294,7 @@ class _Pool:
             if self.context.get_start_method() == "fork"
             else []
         )
-        arguments = (worker_connection, self.load, self.selection, self.limits)
+        arguments = (worker_connection, self.load, self.limits)
         rest = {"measures": self.on_duration is not None, "inherited": inherited}
         process = self.context.Process(target=_work, args=arguments, kwargs=rest, daemon=True)
         with _ignoring_sigint(), warnings.catch_warnings():
@@ -254,15 +306,17 @@ class _Pool:
         self.workers.append(_Worker(process, connection, Watch(process.pid)))
 
     def assign(self, worker: _Worker) -> None:
-        """Give a process its next recording, or end it if there is none."""
-        if not self.waiting:
-            self.stop(worker)
+        """Give a process its next recording, if there is one."""
+        worker.index = None
+        if not self.has_more():
             return
         worker.index = self.waiting.pop()
         worker.updates = 0
-        self.tries[worker.index] += 1
+        worker.watch.heard()
+        task = self.tasks[worker.index]
+        task.tries += 1
         with contextlib.suppress(BrokenPipeError):  # it has ended, which is noticed when its answer is read
-            worker.connection.send(self.sources[worker.index])
+            worker.connection.send((task.source, task.selection))
 
     def stop(self, worker: _Worker) -> None:
         """End a process, which is idle or has ended."""
@@ -280,7 +334,7 @@ class _Pool:
 def _result(
     transcriber: Transcriber,
     source: str,
-    selection: Mapping[str, Any],
+    selection: Selection,
     on_words: Callable[[Sequence[Word], float], None],
 ) -> Transcript | AsrError:
     """Transcribe a recording; whatever happens ends this recording only."""
@@ -357,7 +411,6 @@ def _crashed(source: str, worker: _Worker, tries: int, limits: Limits) -> AudioE
 def _work(
     connection: Connection,
     load: Load,
-    selection: Mapping[str, Any],
     limits: Limits,
     *,
     measures: bool,
@@ -381,7 +434,7 @@ def _work(
         connection.send(opened(transcriber))
         limit_memory(limits.memory_gib)
         while True:
-            source = connection.recv()
+            source, selection = connection.recv()
             if measures:
                 connection.send(duration_s(source))
             connection.send(_result(transcriber, source, selection, report))

@@ -265,3 +265,17 @@ def test_a_channel_other_than_a_number_or_split_is_refused() -> None:
 def test_transposed_samples_are_refused() -> None:
     with pytest.raises(AsrError, match=r"\(2, 16000\) would have 16,000 channels"):
         asr.load("an4").transcribe(np.zeros((2, 16_000), np.float32))
+
+
+def test_a_segment_of_a_file_is_transcribed_like_a_file_of_it(transcriber, smoke_corpus: Path, tmp_path: Path) -> None:
+    path = read(smoke_corpus / "dev.jsonl")[0].audio_filepath
+    samples, rate = soundfile.read(path, dtype="float32")
+    first, last = rate // 4, rate
+    soundfile.write(tmp_path / "part.wav", samples[first:last], rate, subtype="FLOAT")
+    segment = {"offset_s": first / rate, "duration_s": (last - first) / rate}
+    found, expected = transcriber.transcribe(path, **segment), transcriber.transcribe(tmp_path / "part.wav")
+    assert found.words == expected.words
+    assert found.duration_s == expected.duration_s == pytest.approx((last - first) / rate)
+    for source, channel in ((samples, None), (path, "split")):
+        with pytest.raises(AudioError, match="A segment is one of a file, and of one channel"):
+            transcriber.transcribe(source, channel=channel, **segment)

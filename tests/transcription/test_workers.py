@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from asr.transcript.words import Word
 from asr.transcription import processes, workers
 from asr.transcription.processes import Limits
 from asr.transcription.transcriber import OnWords
-from asr.transcription.workers import Opened, transcribe_all
+from asr.transcription.workers import Opened, Pool, transcribe_all
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's limits and /proc")
 
@@ -295,3 +296,46 @@ def test_whatever_happens_in_a_recording_ends_that_recording_only(
     assert [isinstance(results[n], Transcript) for n in range(4)] == [False, True, False, True]
     assert "'memory' needs more memory than there is" in str(results[0])
     assert "'bug' led to an unexpected error (ZeroDivisionError: in a decoder)" in str(results[2])
+
+
+def together(pool: Pool, sources: list[str]) -> dict[str, str]:
+    """Run a pool: source -> the process that transcribed it."""
+    results = {}
+    for index, result in pool.run((source, {"channel": None, "track": None}) for source in sources):
+        assert isinstance(result, Transcript)
+        results[sources[index]] = result.words[1].text
+    return results
+
+
+def test_a_pool_keeps_its_processes_from_one_run_to_the_next() -> None:
+    with Pool(partial(load, "hi"), 1) as pool:  # type: ignore[arg-type]
+        first, second = together(pool, ["a", "b"]), together(pool, ["c"])
+        assert together(pool, []) == {}
+    assert (first.keys(), second.keys()) == ({"a", "b"}, {"c"})
+    assert len({*first.values(), *second.values()}) == 1
+    assert not pool.workers
+
+
+def test_recordings_are_taken_when_a_process_is_free() -> None:
+    taken = []
+
+    def sources() -> Iterator[str]:
+        for number in range(20):
+            taken.append(number)
+            yield f"s{number}"
+
+    with Pool(partial(load, "hi"), 2) as pool:  # type: ignore[arg-type]
+        results = pool.run((source, {"channel": None, "track": None}) for source in sources())
+        next(results)
+        assert len(taken) <= 4
+        assert len(list(results)) == 19
+
+
+@linux
+def test_a_process_that_was_killed_between_two_runs_is_replaced() -> None:
+    with Pool(partial(load, "hi"), 1) as pool:  # type: ignore[arg-type]
+        (first,) = together(pool, ["a"]).values()
+        os.kill(int(first), signal.SIGKILL)
+        pool.workers[0].process.join()
+        (second,) = together(pool, ["b"]).values()
+    assert first != second

@@ -1,0 +1,97 @@
+"""Workers as actors of a Ray cluster: each is a process with one core, or one GPU, and loads the model once."""
+
+import logging
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, cast
+
+from asr.bulk.coordinator import Event
+from asr.bulk.worker import Machine, Outcome, Worker
+from asr.errors import AsrError, MissingExtra
+
+try:
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+except ModuleNotFoundError as error:
+    raise MissingExtra("`asr bulk run --engine ray`", "bulk", error.name or "ray") from None
+
+WAIT_S = 1.0
+"""How long to wait for something to happen, before stragglers are looked for."""
+REASON = 200
+"""Characters of Ray's reports that are kept."""
+
+
+class _Actor:
+    """A worker in another process, maybe on another machine."""
+
+    def __init__(self, url: str, machine: Machine) -> None:
+        self.url, self.machine = url, machine
+
+    def open(self) -> None:
+        """Open the job. Raises AsrError or OSError."""
+        self.worker = Worker(self.url, self.machine)
+
+    def transcribe(self, shard: str) -> Outcome:
+        """Transcribe a shard."""
+        (outcome,) = self.worker.run([shard])
+        return outcome
+
+
+class RayCluster:
+    """The actors of this run in an existing cluster."""
+
+    def __init__(self, url: str, machine: Machine) -> None:
+        """Connect to the cluster of RAY_ADDRESS, or the one on this machine. Raises AsrError if there is none."""
+        try:
+            ray.init(address="auto", log_to_driver=False, logging_level=logging.ERROR)
+        except ConnectionError as error:
+            raise AsrError(
+                "There is no Ray cluster: start one with `ray start --head`, or give its address in RAY_ADDRESS."
+            ) from error
+        gpus = 1 if machine.device == "cuda" else 0
+        self.kind: Any = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(_Actor)
+        self.arguments = url, machine
+        self.calls: dict[Any, tuple[Any, str | None]] = {}
+        """What is being waited for -> the actor, and its shard; None while it opens the job."""
+
+    def __enter__(self) -> "RayCluster":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        ray.shutdown()
+
+    def cores(self) -> int:
+        """Number of cores of the cluster."""
+        return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+    def start(self) -> None:
+        actor = self.kind.remote(*self.arguments)
+        self.calls[actor.open.remote()] = actor, None
+
+    def give(self, worker: Any, shard: str) -> None:
+        self.calls[worker.transcribe.remote(shard)] = worker, shard
+
+    def wait(self) -> Sequence[Event]:
+        """Raises AsrError if a worker cannot open the job."""
+        calls = list(self.calls)
+        ready, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
+        if not ready:
+            ready, _ = ray.wait(calls, num_returns=1, timeout=WAIT_S)
+        return [self._event(call) for call in ready]
+
+    def _event(self, call: Any) -> Event:
+        actor, shard = self.calls.pop(call)
+        try:
+            outcome = cast("Outcome | None", ray.get(call))
+        except RayTaskError as error:
+            if shard is None and isinstance(error.cause, AsrError):
+                raise error.cause from None
+            ray.kill(actor)
+            reason = f"the worker failed: {type(error.cause).__name__}: {' '.join(str(error.cause).split())}"
+        except RayError as error:
+            reason = f"the worker was lost: {' '.join(str(error).split())[:REASON]}"
+        else:
+            return Event(actor, outcome)
+        return Event(actor, Outcome(shard, None, reason) if shard else None, lost=reason)
