@@ -37,7 +37,6 @@ DOORS = {
     "torchaudio": ("network/", "training/"),
     "lhotse": ("training/data/",),
     "lightning_fabric": ("training/",),
-    "fsspec": ("training/data/",),
     "safetensors": ("training/",),
     "onnx": ("export/",),
     "onnxruntime": ("models/session.py",),
