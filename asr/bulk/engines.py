@@ -1,10 +1,11 @@
 """Engines: this machine's processes, or the workers of a Ray cluster."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from asr.bulk import job as jobs
 from asr.bulk.coordinator import Coordinator, drive
-from asr.bulk.store import open_store
+from asr.bulk.store import is_url, open_store
 from asr.bulk.worker import Machine, Outcome, Worker
 
 
@@ -42,7 +43,8 @@ def on_ray(url: str, shards: Sequence[str], machine: Machine, workers: int | Non
     from asr.bulk.ray_cluster import RayCluster
 
     store = open_store(url)
-    with RayCluster(url, machine) as cluster:
+    job = url if is_url(url) else str(Path(url).absolute())  # an actor has another working folder
+    with RayCluster(job, machine) as cluster:
         count = min(workers or cluster.cores(), len(shards))
         for outcome in drive(Coordinator(shards), cluster, count):
             if outcome.done is None:

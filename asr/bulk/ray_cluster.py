@@ -30,6 +30,7 @@ class _Actor:
     def open(self) -> None:
         """Open the job. Raises AsrError or OSError."""
         self.worker = Worker(self.url, self.machine)
+        self.worker.pool.load()  # what cannot be loaded ends the run here, and not shard by shard
 
     def transcribe(self, shard: str) -> Outcome:
         """Transcribe a shard."""

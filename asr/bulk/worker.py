@@ -16,7 +16,7 @@ from asr.bulk import job as jobs
 from asr.bulk.lines import to_line
 from asr.bulk.recordings import Recording
 from asr.bulk.store import file_system, is_url, open_store, os_errors
-from asr.errors import AsrError, AudioError
+from asr.errors import AsrError, AudioError, DataError
 from asr.models.session import Device
 from asr.parallel import map_ordered
 from asr.transcript.transcript import Transcript
@@ -28,6 +28,8 @@ PREFETCHED = 2
 """Shards that are read, with their recordings where those are in a store, before they are transcribed."""
 CONNECTIONS = 16
 """Recordings that are read from a store at once."""
+LONGEST_SUFFIX = 16
+"""Characters of a URL's suffix that the copy of its file gets."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ class Worker:
             shard = _Open(name, found, Path(self.scratch.name) / name, {one.source: one.source for one in found})
             urls = [source for source in shard.paths if is_url(source)]
             shard.folder.mkdir(exist_ok=True)
-            targets = [shard.folder / f"{number}{Path(url).suffix}" for number, url in enumerate(urls)]
+            suffixes = [Path(url.partition("?")[0]).suffix[:LONGEST_SUFFIX] for url in urls]
+            targets = [shard.folder / f"{number}{suffix}" for number, suffix in enumerate(suffixes)]
             missing = set()
             for url, path in map_ordered(_fetch, zip(urls, targets, strict=True), CONNECTIONS):
                 if path is None:
@@ -155,6 +158,7 @@ class Worker:
                 else:
                     shard.paths[url] = str(path)
         except (AsrError, OSError) as error:
+            shutil.rmtree(Path(self.scratch.name) / name, ignore_errors=True)
             return Outcome(name, None, _sentence(error))
         for position, one in enumerate(found):
             if one.source in missing:
@@ -201,13 +205,13 @@ def _of(shard: _Open, position: int, result: Transcript | AsrError) -> Transcrip
 
 
 def _fetch(job: tuple[str, Path]) -> tuple[str, Path | None]:
-    """Copy a file from a store to the local disk; None if there is none. Raises OSError."""
+    """Copy a file from a store to the local disk; None if there is none, or no such store. Raises OSError."""
     url, path = job
-    system, remote = file_system(url)
     try:
+        system, remote = file_system(url)
         with os_errors(url):
             system.get_file(remote, str(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, DataError):  # also what is no address
         return url, None
     return url, path
 

@@ -235,10 +235,10 @@ def prepare_shar(manifests: tuple[Path, ...], out: str, *, shard_size: int, samp
     Example:
       asr prepare shar data/an4/train.jsonl data/an4-shards
     """
-    from asr.data import manifest
+    from asr.training.acoustic.corpus import read_manifests
     from asr.training.data import shar
 
-    utterances = [utterance for path in manifests for utterance in manifest.read(path)]
+    utterances = read_manifests(manifests)
     with bar() as progress:
         shards, bad = shar.write(utterances, out, shard_size=shard_size, sample_rate=sample_rate, progress=progress)
     click.echo(f"{len(utterances) - len(bad):,} utterances in {shards:,} shards: data.train=[shar:{out}]")

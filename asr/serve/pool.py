@@ -110,7 +110,13 @@ class Pool:
             ours, theirs = self._context.Pipe()
             arguments = theirs, self._load, self._limits.recording.memory_gib
             process = self._context.Process(target=work, args=arguments, daemon=True)
-            await asyncio.to_thread(process.start)
+            try:
+                await asyncio.to_thread(process.start)
+            except OSError:  # no memory, or no process more
+                ours.close()
+                theirs.close()
+                await asyncio.sleep(min(MAX_PAUSE_S, 2.0**attempt))
+                continue
             theirs.close()
             worker = _Worker(process, ours, Watch(process.pid or 0))
             self._workers.append(worker)

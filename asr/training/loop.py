@@ -105,6 +105,9 @@ class Trainer:
             f"The run is made longer: {begun.training.epochs} -> {recipe.training.epochs} epochs, the learning rate "
             f"stretched with it, here from {was:.1e} to {now:.1e}."
         )
+        if self.stepper.average is not None and recipe.optimiser.average_epochs:
+            self.stepper.average.n_averaged.zero_()  # other epochs are the last ones now
+            self.save()  # before the recipe, which says that this is done
         if self.fabric.is_global_zero:
             self.folder.write_recipe(recipe)
 

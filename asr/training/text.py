@@ -57,8 +57,8 @@ class Lines(Protocol):
     """The first of them, and why, as a sentence."""
 
     @property
-    def units(self) -> np.ndarray:
-        """All tokens or words as numbers."""
+    def content(self) -> tuple[np.ndarray, ...]:
+        """All that is learnt from, the tokens or words first."""
         ...
 
     def __len__(self) -> int: ...
@@ -97,8 +97,10 @@ class TextTask(Generic[Recipe, Text]):
             )
 
     def _entry(self) -> entries.Entry:
-        units = self.train_set.units
-        return entries.Entry("text", float(len(units)), zlib.crc32(units.tobytes()))
+        checksum = 0
+        for part in self.train_set.content:
+            checksum = zlib.crc32(np.ascontiguousarray(part).tobytes(), checksum)
+        return entries.Entry("text", float(len(self.train_set.content[0])), checksum)
 
     def begin(self) -> None:
         """Nothing is to be measured."""

@@ -99,8 +99,11 @@ def test_recordings_in_a_store_are_copied_and_named_by_their_url(tmp_path: Path)
         Recording("second", f"{root}/a.wav", 0.5, 1.0),
         Recording("missing", f"{root}/no.wav"),
         Recording("local", str(tmp_path / "local.txt")),
+        Recording("signed", f"{root}/a.wav?signature=a.{'b' * 300}"),
+        Recording("no address", "http://a..b/x.wav"),
+        Recording("no store", "nosuch://x.wav"),
     ]
-    job = jobs.plan(open_store(f"{root}/job"), recordings, options(tmp_path), shard_size=4)
+    job = jobs.plan(open_store(f"{root}/job"), recordings, options(tmp_path), shard_size=7)
     with Worker(f"{root}/job", Machine()) as worker:
         scratch = Path(worker.scratch.name)
         (outcome,) = worker.run(job.shards)
@@ -111,7 +114,8 @@ def test_recordings_in_a_store_are_copied_and_named_by_their_url(tmp_path: Path)
     assert [(line["name"], line["source"]) for line in found] == [(one.name, one.source) for one in recordings]
     assert [line["words"][0]["text"] for line in found if "words" in line] == ["spoken", "spoken", "here"]
     assert [line["words"][0]["start_s"] for line in found if "words" in line] == [0.25, 0.5, 0.0]
-    assert found[2]["error"] == f"'{root}/no.wav' does not exist: give the URL of an audio file."
+    for line in (found[2], *found[4:]):
+        assert line["error"] == f"'{line['source']}' does not exist: give the URL of an audio file."
     assert outcome.done is not None
 
 

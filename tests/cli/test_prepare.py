@@ -260,3 +260,13 @@ def test_nothing_usable_is_an_error_and_writes_nothing(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "None of the 3 utterances can be used" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_shards_of_two_manifests_with_one_id_are_refused_before_any_work(tmp_path: Path) -> None:
+    row = {"id": "x", "audio_filepath": "x.wav", "duration": 1, "text": "x"}
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row) + "\n")
+    result = run("shar", tmp_path / "a.jsonl", tmp_path / "b.jsonl", tmp_path / "shards")
+    assert result.exit_code == 1
+    assert "Utterance 'x' is in two of" in result.stderr
+    assert not (tmp_path / "shards").exists()

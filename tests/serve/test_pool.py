@@ -1,5 +1,6 @@
 """Recordings that hang, take memory, or have their process stopped or killed cost their own request only."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -58,6 +59,25 @@ def load_at_the_second_attempt(marker: Path) -> Any:
         marker.touch()
         os._exit(3)
     return Hostile()
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when there is no memory, or the limit of processes is reached."""
+    monkeypatch.setattr(pool, "MAX_PAUSE_S", 0.1)
+    kind = multiprocessing.get_context("spawn").Process
+    usual, tries = kind.start, []
+
+    def start(process: Any) -> None:
+        tries.append(process)
+        if len(tries) == 1:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        usual(process)
+
+    monkeypatch.setattr(kind, "start", start)
+    with TestClient(app.make(load(), load, workers=1, limits=LIMITS)) as client:
+        answer = client.post("/v1/audio/transcriptions", files={"file": ("x.wav", b"slowly")})
+        assert (answer.status_code, answer.json()["text"]) == (200, "whole")
+    assert len(tries) == 2
 
 
 def test_a_worker_that_cannot_be_started_is_started_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

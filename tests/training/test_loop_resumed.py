@@ -282,6 +282,25 @@ def test_the_mean_of_the_last_epochs_survives_a_kill(
     assert all(torch.equal(cut[name], tensor) for name, tensor in whole.items())
 
 
+def test_the_mean_of_a_run_made_longer_is_of_its_last_epochs(
+    smoke_overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["train", str(ROOT / "recipes" / "smoke.yaml"), *smoke_overrides]
+    command += ["optimiser.average_epochs=2", "training.lstm_gradient=own"]
+    assert run([*command, "training.epochs=2"], tmp_path / "run").exit_code == 0
+    usual, ends = loop.Trainer._end_epoch, []
+
+    def end_epoch(self, trained):
+        ends.append({name: weight.clone() for name, weight in self.task.network.state_dict().items()})
+        usual(self, trained)
+
+    monkeypatch.setattr(loop.Trainer, "_end_epoch", end_epoch)
+    assert run([*command, "training.epochs=5"], tmp_path / "run", "--resume").exit_code == 0
+    state = load_file(tmp_path / "run" / "state.safetensors")
+    for name, last in ends[2].items():
+        torch.testing.assert_close(state[f"average.module.{name}"], (ends[1][name] + last) / 2)
+
+
 def test_a_folder_in_use_is_refused(
     command: list[str], uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

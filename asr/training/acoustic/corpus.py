@@ -187,7 +187,7 @@ def _is_filled(path: Path) -> bool:
     """Whether there is a file that is not empty."""
     try:
         known = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # also a name with a null byte
         return False
     return stat.S_ISREG(known.st_mode) and known.st_size > 0
 

@@ -13,9 +13,12 @@ of Lhotse (github.com/lhotse-speech/lhotse), which reads what is written here.
 import gzip
 import io
 import json
+import math
 import re
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,7 @@ from asr.progress import Progress, silent
 
 PREFIX = "shar:"
 """Before a folder or URL among the manifests of a recipe."""
-MEMBER = re.compile(r"(?P<first>\d+)\+(?P<length>\d+):")
+MEMBER = re.compile(r"(?P<first>\d{1,18})\+(?P<length>\d{1,12}):")
 """Before the name of a member of a tar, as `Utterance.audio_filepath` has it: where its bytes are."""
 MAX_CUTS_BYTES = 2**30
 """A list of cuts may not be larger when it is unpacked."""
@@ -56,8 +59,9 @@ def write(
     bad: dict[str, str] = {}
     try:
         files.makedirs(folder, exist_ok=True)
-        if _lists(files, folder):
-            raise DataError(f"'{url}' holds shards already: give a new folder.")
+        with suppress(FileNotFoundError):  # an object store has no empty folders
+            if _lists(files, folder):
+                raise DataError(f"'{url}' holds shards already: give a new folder.")
         while some := list(islice(rest, shard_size)):
             cuts, sounds = _shard(some, sample_rate, bad)
             done += len(some)
@@ -166,19 +170,20 @@ def _utterances(files: Any, path: str, tar: str, base: str) -> Iterator[Utteranc
     with files.open(path, "rb") as packed:
         try:
             content = gzip.GzipFile(fileobj=packed).read(MAX_CUTS_BYTES + 1)
-        except (EOFError, gzip.BadGzipFile) as error:
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DataError(f"'{path}' is damaged ({error}): copy it again.") from None
     if len(content) > MAX_CUTS_BYTES:
         raise DataError(f"'{path}' is larger than {MAX_CUTS_BYTES / 2**30:.0f} GiB unpacked: make smaller shards.")
-    rows = list(manifest.rows_of(content.splitlines(), path))
-    said = [_place(row) for _, row in rows]
+    rows = list(manifest.rows_of(io.BytesIO(content), path))
+    size = files.size(tar) or math.inf
+    said = [_place(row, size) for _, row in rows]
     is_right = all(place and _agrees(files, tar, rows[end][1], place) for end, place in ((0, said[0]), (-1, said[-1])))
     found = None if is_right and None not in said else _look_up(files, tar)
     for (where, row), place in zip(rows, said, strict=True):
         if found is None:
             assert place is not None
             (first, length), member = place, f"{row.get('id')}.flac"
-        elif row.get("id") in found:
+        elif str(row.get("id")) in found:
             first, length, member = found[str(row["id"])]
         else:
             raise DataError(f"{where}: '{tar}' has no sound of the cut {row.get('id')!r}: copy it again.")
@@ -197,12 +202,12 @@ def _utterance(row: manifest.Row, where: str, path: Path) -> Utterance:
     return manifest.utterance(flat, where, Path())
 
 
-def _place(row: manifest.Row) -> tuple[int, int] | None:
-    """Where the sound of a cut is in its tar, if the cut says so: its first byte and length."""
+def _place(row: manifest.Row, size: float) -> tuple[int, int] | None:
+    """Where the sound of a cut is in its tar of some size, if the cut says so: its first byte and length."""
     custom = row.get("custom")
     place = custom.get("tar") if isinstance(custom, dict) else None
-    if isinstance(place, list) and len(place) == 2 and all(type(n) is int and 0 <= n < 2**62 for n in place):
-        return place[0], place[1]
+    if isinstance(place, list) and len(place) == 2 and all(type(n) is int and n >= 0 for n in place):
+        return (place[0], place[1]) if sum(place) <= size else None
     return None
 
 
@@ -240,14 +245,17 @@ def read_member(path: Path) -> bytes:
     """The file of an utterance in a shard. Raises AudioError when it cannot be read."""
     match = MEMBER.match(path.name)
     assert match is not None, path
-    first, length = int(match["first"]), int(match["length"])
-    files, tar = _store(str(path.parent))
     try:
+        first, length = int(match["first"]), int(match["length"])
+        files, tar = _store(str(path.parent))
         content = files.cat_file(tar, start=first, end=first + length)
-    except OSError as error:
+    except Exception as error:  # each store has errors of its own
         raise AudioError(f"'{path.parent}' cannot be read: {error}.") from error
-    if len(content) < length:
-        raise AudioError(f"'{path.parent}' ends before '{path.name}': copy it again.")
+    if len(content) != length:
+        raise AudioError(
+            f"'{path.parent}' gave {len(content):,} bytes instead of {length:,} from byte {first:,} on: it ends "
+            "before, or its server cannot send parts of files."
+        )
     return content
 
 

@@ -58,9 +58,9 @@ class EncodedSentences:
         self.ends = np.cumsum(lengths)
 
     @property
-    def units(self) -> np.ndarray:
-        """The tokens."""
-        return self.tokens
+    def content(self) -> tuple[np.ndarray, ...]:
+        """The tokens, ends of sentences among them."""
+        return (self.tokens,)
 
     def __len__(self) -> int:
         return len(self.ends)

@@ -62,9 +62,9 @@ class LabelledLines:
         """Pieces of each different word. Shape: (V, P)"""
 
     @property
-    def units(self) -> np.ndarray:
-        """The words."""
-        return self.words
+    def content(self) -> tuple[np.ndarray, ...]:
+        """Words, labels, ends of lines, and the pieces of each word."""
+        return self.words, self.marks, self.cases, self.ends, self.table
 
     def __len__(self) -> int:
         return len(self.ends)

@@ -125,6 +125,8 @@ def rewrite(shards: Path, change: object) -> None:
         ({"type": "MixedCut"}, "one channel"),
         ({"duration": -1}, "more than 0"),
         ({"custom": None, "id": "other"}, "has no sound of the cut 'other'"),
+        ({"custom": None, "id": [1]}, "has no sound of the cut"),
+        ({"custom": {"tar": [512, 2**61]}, "id": "other"}, "has no sound of the cut 'other'"),
     ],
 )
 def test_bad_lists(shards: Path, change: dict[str, object], message: str) -> None:
@@ -137,7 +139,7 @@ def test_damaged_shards(shards: Path, tmp_path: Path) -> None:
     first = next(shar.utterances(str(shards)))
     tar = shards / "recording.000000.tar"
     tar.write_bytes(tar.read_bytes()[:1000])
-    with pytest.raises(AudioError, match="ends before"):
+    with pytest.raises(AudioError, match=r"gave .* bytes instead of"):
         shar.read_member(first.audio_filepath)
     tar.unlink()
     with pytest.raises(DataError, match="does not exist"):
@@ -151,6 +153,31 @@ def test_damaged_shards(shards: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no shards"):
         list(shar.utterances(str(tmp_path / "empty")))
+
+
+def test_places_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(b"")
+    for place in ("0+999999999999", f"{'9' * 18}+1"):
+        with pytest.raises(AudioError):
+            shar.read_member(tmp_path / "x.tar" / f"{place}:a")
+    assert not shar.is_member(tmp_path / "x.tar" / f"{'9' * 30}+1:a")
+
+
+def test_one_flipped_byte_is_noticed(shards: Path) -> None:
+    path = shards / "cuts.000001.jsonl.gz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"is damaged|not UTF-8|not JSON"):
+        list(shar.utterances(str(shards)))
+
+
+def test_a_store_without_empty_folders(spoken: list[Utterance], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As s3fs: a folder is there once there is a file in it."""
+    files = fsspec.filesystem("memory")
+    monkeypatch.setattr(type(files), "makedirs", lambda *_args, **_options: None)
+    assert shar.write(spoken[:2], "memory://bucket/new", shard_size=2, sample_rate=RATE) == (1, {})
+    files.rm("/bucket", recursive=True)
 
 
 def test_a_members_place_is_that_in_its_tar(shards: Path) -> None:

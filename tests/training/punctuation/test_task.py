@@ -9,7 +9,7 @@ from rich.console import Console
 from asr.errors import DataError, ModelError
 from asr.readable.labels import MARKS, parse
 from asr.readable.pauses import CLASSES, UNKNOWN
-from asr.recipe.files import load_recipe
+from asr.recipe.files import load_recipe, with_values
 from asr.recipe.recipe import PunctuationRecipe
 from asr.text import ENGLISH
 from asr.training.punctuation import checkpoint
@@ -54,6 +54,23 @@ def test_lines_keep_their_words_and_labels(recipe: PunctuationRecipe) -> None:
         expected = parse(text[index])
         assert lines.marks[lines.at(index)].tolist() == [word.mark for word in expected]
         assert lines.cases[lines.at(index)].tolist() == [word.case for word in expected]
+
+
+@pytest.mark.parametrize(
+    "other", ["hello world how are you\nfine", "Hello, world! How are you?\nFine.", "a b c d e\nf"]
+)
+def test_another_text_is_noticed_on_resume(recipe: PunctuationRecipe, tmp_path: Path, other: str) -> None:
+    """Though it has as many words on as many lines."""
+
+    def task(text: str) -> PunctuationTask:
+        (tmp_path / "x.txt").write_text(text + "\n", encoding="utf-8")
+        return PunctuationTask(with_values(recipe, {"data.train": [str(tmp_path / "x.txt")]}), None)
+
+    begun = task("Hello, world. How are you?\nFine.")
+    begun.write_entries(tmp_path / "entries")
+    begun.resume_entries(tmp_path / "entries")
+    with pytest.raises(ModelError, match="its training text has changed"):
+        task(other).resume_entries(tmp_path / "entries")
 
 
 def test_text_without_words(tmp_path: Path) -> None:
