@@ -129,11 +129,10 @@ def test_readable_text(manifest: Path) -> None:
     assert re.search(r"^words \(WER\) +0\.00 %", result.output, flags=re.MULTILINE)
     assert re.search(r"^readable text.*\nwords \(WER\) +9\.09 % .* 10 +11 +11$", result.output, flags=re.MULTILINE)
     assert re.search(r"^! \(F1\) +0\.00 %", result.output, flags=re.MULTILINE)
-    assert run("an4", manifest, "--readable").exit_code == 2
 
 
 def test_readable_text_needs_written_references(manifest: Path) -> None:
     manifest.write_text(manifest.read_text().replace("P. I. T. T. S. B. O. R. G. H.", "P I T T S"))
     result = run("english", manifest, "--readable")
     assert result.exit_code == 1
-    assert "needs references with punctuation and capitals" in str(result.exception)
+    assert "needs references with punctuation and capitals" in result.stderr

@@ -223,4 +223,4 @@ def test_readable_text(tmp_path: Path) -> None:
 def test_readable_text_needs_written_references(pair: tuple[Path, Path]) -> None:
     result = run(*pair, "--readable")
     assert result.exit_code == 1
-    assert "needs references with punctuation and capitals" in str(result.exception)
+    assert "needs references with punctuation and capitals" in result.stderr
