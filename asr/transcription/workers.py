@@ -258,7 +258,7 @@ class Pool:
                 limit_s = max(limit_s, PIPE_S)
         elif worker.is_ready:
             limit_s = None
-        worker.fault = worker.watch.check(limit_s)
+        worker.fault = worker.fault or worker.watch.check(limit_s)  # a dying process is not stopped any more
         if worker.fault:
             worker.process.kill()
 
