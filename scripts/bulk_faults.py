@@ -252,7 +252,7 @@ def faults(arguments: argparse.Namespace, work: Path) -> None:
                 running.wait()
             resumed_s = [call(*command[3:]) for command in commands(job)]
             found = contents(open_store(job))
-            outputs = [found[f"outputs/{name}.jsonl"] for name in json.loads(planned["job.json"])["shards"]]
+            outputs = [_output(found, shard) for shard in json.loads(planned["job.json"])["shards"]]
             names = [json.loads(line)["name"] for output in outputs for line in output.splitlines()]
             is_same = found == expected and names == [row["id"] for row in rows]
             wrong += not is_same
@@ -263,6 +263,12 @@ def faults(arguments: argparse.Namespace, work: Path) -> None:
                 flush=True,
             )
         print(f"{arguments.runs} runs, {killed} workers and {interrupted} commands killed, {wrong} wrong")
+
+
+def _output(found: dict[str, bytes], shard: str) -> bytes:
+    """The output of a shard, which must be its only one."""
+    (content,) = (content for name, content in found.items() if name.startswith(f"outputs/{shard}-"))
+    return content
 
 
 def _disturbed(commands: list[list[str]], of: int, store: Store, shards: int) -> tuple[int, int, int]:

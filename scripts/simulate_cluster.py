@@ -20,6 +20,7 @@ from pathlib import Path
 
 from asr.bulk import job as jobs
 from asr.bulk.coordinator import STRAGGLING, Coordinator, Event, drive
+from asr.bulk.job import output_name
 from asr.bulk.recordings import Recording
 from asr.bulk.store import open_store
 from asr.bulk.worker import Done, Outcome
@@ -110,7 +111,7 @@ class Simulation:
     def write(self, shard: str) -> None:
         """The output, then the marker."""
         self.writes[shard] += 1
-        self.store.write({f"outputs/{shard}.jsonl": b""})
+        self.store.write({output_name(shard, ""): b""})
         self.store.write({f"done/{shard}.json": b""})
 
     def stop(self, of_copies: str) -> None:

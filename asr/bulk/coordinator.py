@@ -6,6 +6,7 @@ written the same output.
 """
 
 import bisect
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,11 @@ from asr.errors import AsrError
 
 TRIES = 3
 """How often a shard is given out before it is set aside."""
+
+OUTAGES = 10
+"""How often in a row the store may fail before the run is ended: some three minutes."""
+LONGEST_PAUSE_S = 60.0
+"""Longest time that no shard is given out after the store has failed: it begins with 1 s and doubles."""
 
 STRAGGLING = 2.0
 """How many times the median time of a shard another must take for an idle worker to be given it, too."""
@@ -34,6 +40,9 @@ class Coordinator:
         self.running: dict[str, list[float]] = {}
         """Shard -> when each of its copies was given out, in the order of the first."""
         self.tries: Counter[str] = Counter()
+        self.outages = 0
+        """How often in a row the store has failed."""
+        self.paused_until = -math.inf
         self.times_s: list[float] = []
         """How long shards took, sorted."""
 
@@ -44,6 +53,8 @@ class Coordinator:
 
     def take(self) -> str | None:
         """The next shard for a worker that is free; None if there is none at present."""
+        if self.now() < self.paused_until:
+            return None
         shard = self.waiting.popleft() if self.waiting else self._straggler()
         if shard is not None:
             self.running.setdefault(shard, []).append(self.now())
@@ -65,7 +76,11 @@ class Coordinator:
         """Take note how a worker has ended a shard; whether that is the end of it.
 
         It is not if it will be given out again, if another worker still has it, or if another was faster.
+
+        Raises:
+            AsrError: the store has failed too often in a row.
         """
+        self._note_outage(outcome)
         shard = outcome.shard
         if shard not in self.running:
             return False
@@ -81,6 +96,19 @@ class Coordinator:
             self.waiting.append(shard)
             return False
         return True
+
+    def _note_outage(self, outcome: Outcome) -> None:
+        """Pause, for a store that fails would else use up the tries of all shards at once."""
+        if not outcome.is_outage:
+            self.outages = 0
+            return
+        self.outages += 1
+        if self.outages == OUTAGES:
+            raise AsrError(
+                f"The job's files could not be read or written {OUTAGES} times in a row ({outcome.reason}): run the "
+                "job again once they can; what is done stays done."
+            )
+        self.paused_until = self.now() + min(LONGEST_PAUSE_S, 2.0 ** (self.outages - 1))
 
 
 Handle = Any
@@ -118,7 +146,8 @@ def drive(coordinator: Coordinator, cluster: Cluster, count: int) -> Iterator[Ou
     """Let `count` workers do all shards; yield the outcome of each that is done, or has no more tries.
 
     Raises:
-        AsrError: workers end before they have loaded the model, as often as there should be workers and thrice more.
+        AsrError: workers end before they have loaded the model, as often as there should be workers and thrice more,
+            or the store fails too often.
     """
     free: list[Handle] = []
     stillborn = 0

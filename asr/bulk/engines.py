@@ -1,5 +1,6 @@
 """Engines: this machine's processes, or the workers of a Ray cluster."""
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def on_this_machine(url: str, shards: Sequence[str], machine: Machine) -> Iterat
     """Transcribe shards in processes on this machine; yield the outcome of each.
 
     Raises:
-        AsrError: the job or its model cannot be opened.
+        AsrError: the job or its model cannot be opened, or its files cannot be read or written for minutes.
         OSError: the reason why a shard is set aside cannot be written.
     """
     coordinator = Coordinator(shards)
@@ -28,8 +29,11 @@ def on_this_machine(url: str, shards: Sequence[str], machine: Machine) -> Iterat
 
 def _given(coordinator: Coordinator) -> Iterator[str]:
     """The shards that wait."""
-    while coordinator.waiting and (shard := coordinator.take()) is not None:
-        yield shard
+    while coordinator.waiting:
+        if (shard := coordinator.take()) is not None:
+            yield shard
+        else:  # paused, for the store has failed
+            time.sleep(max(0.0, coordinator.paused_until - coordinator.now()))
 
 
 def on_ray(url: str, shards: Sequence[str], machine: Machine, workers: int | None) -> Iterator[Outcome]:
@@ -37,7 +41,8 @@ def on_ray(url: str, shards: Sequence[str], machine: Machine, workers: int | Non
 
     Raises:
         MissingExtra: Ray is not installed.
-        AsrError: there is no cluster, or its workers cannot open the job.
+        AsrError: there is no cluster, its workers cannot open the job, or its files cannot be read or written for
+            minutes.
         OSError: the reason why a shard is set aside cannot be written.
     """
     from asr.bulk.ray_cluster import RayCluster

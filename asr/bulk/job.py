@@ -167,9 +167,15 @@ def read_shard(store: Store, job: Job, name: str) -> list[Recording]:
     return [Recording(**json.loads(line)) for line in content.splitlines()]
 
 
+def output_name(shard: str, sha256: str) -> str:
+    """The file of a shard's output, by its content: no worker overwrites what another's marker is about."""
+    return f"outputs/{shard}-{sha256[:DIGITS]}.jsonl"
+
+
 def done(store: Store) -> set[str]:
     """Names of the shards that are done: those with an output and a marker."""
-    return _stems(store.names("outputs"), ".jsonl") & _stems(store.names("done"), ".json")
+    outputs = _stems(store.names("outputs"), ".jsonl")
+    return {name.partition("-")[0] for name in outputs} & _stems(store.names("done"), ".json")
 
 
 def aside(store: Store) -> set[str]:

@@ -15,6 +15,8 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtra("`asr bulk run --engine ray`", "bulk", error.name or "ray") from None
 
+CLOSING_S = 5.0
+"""How long a worker may take to clean up at the end of a run."""
 WAIT_S = 1.0
 """How long to wait for something to happen, before stragglers are looked for."""
 REASON = 200
@@ -37,6 +39,10 @@ class _Actor:
         (outcome,) = self.worker.run([shard])
         return outcome
 
+    def close(self) -> None:
+        """End the processes and delete the copies of files."""
+        self.worker.close()
+
 
 class RayCluster:
     """The actors of this run in an existing cluster."""
@@ -52,6 +58,8 @@ class RayCluster:
         gpus = 1 if machine.device == "cuda" else 0
         self.kind: Any = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(_Actor)
         self.arguments = url, machine
+        self.actors: set[Any] = set()
+        """Those that have opened the job."""
         self.calls: dict[Any, tuple[Any, str | None]] = {}
         """What is being waited for -> the actor, and its shard; None while it opens the job."""
 
@@ -61,6 +69,10 @@ class RayCluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        busy = {actor for actor, _ in self.calls.values()}
+        closing = [actor.close.remote() for actor in self.actors - busy]
+        if closing:
+            ray.wait(closing, num_returns=len(closing), timeout=CLOSING_S)
         ray.shutdown()
 
     def cores(self) -> int:
@@ -94,5 +106,7 @@ class RayCluster:
         except RayError as error:
             reason = f"the worker was lost: {' '.join(str(error).split())[:REASON]}"
         else:
+            self.actors.add(actor)
             return Event(actor, outcome)
+        self.actors.discard(actor)
         return Event(actor, Outcome(shard, None, reason) if shard else None, lost=reason)

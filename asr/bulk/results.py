@@ -86,17 +86,27 @@ def outputs(store: Store, status: Status, progress: Progress = silent) -> Iterat
     """Yield the output of each shard that is done, in the order of the plan.
 
     Raises:
-        DataError: an output is not the one that its marker was written for.
+        DataError: the output that a marker was written for is missing, changed or damaged.
         OSError: an output cannot be read.
     """
-    contents = map_ordered(lambda name: store.read(f"outputs/{name}.jsonl"), list(status.done), CONNECTIONS)
-    for number, (content, (name, done)) in enumerate(zip(contents, status.done.items(), strict=True), start=1):
-        if hashlib.sha256(content).hexdigest() != done.sha256:
+    names = [jobs.output_name(shard, done.sha256) for shard, done in status.done.items()]
+    contents = map_ordered(lambda name: _output(store, name), names, CONNECTIONS)
+    for number, (content, (shard, done)) in enumerate(zip(contents, status.done.items(), strict=True), start=1):
+        if content is None or hashlib.sha256(content).hexdigest() != done.sha256:
             raise DataError(
-                f"The file outputs/{name}.jsonl of the job was changed or damaged: delete it and run the job again."
+                f"The file {names[number - 1]} of the job is missing, changed or damaged: delete done/{shard}.json and "
+                "run the job again."
             )
         yield content
         progress("merging", number, len(status.done))
+
+
+def _output(store: Store, name: str) -> bytes | None:
+    """An output; None if there is none."""
+    try:
+        return store.read(name)
+    except FileNotFoundError:
+        return None
 
 
 def to_formats(contents: Iterable[bytes], out: Store, formats: Sequence[str], layout: Layout = STANDARD) -> None:

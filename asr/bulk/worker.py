@@ -46,6 +46,7 @@ class Done:
     """What the marker of a shard says of its output."""
 
     sha256: str
+    """Digest of the output, whose name has its first digits."""
     recordings: int
     audio_s: float
     failures: Sequence[Mapping[str, str]]
@@ -61,6 +62,8 @@ class Outcome:
     """None if it has no output."""
     reason: str = ""
     """Why it has none."""
+    is_outage: bool = False
+    """Whether that is because the store could not be read or written, which may pass."""
 
 
 @dataclass
@@ -104,6 +107,10 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes and delete the copies of files."""
         self.pool.close()
         self.scratch.cleanup()
 
@@ -159,7 +166,7 @@ class Worker:
                     shard.paths[url] = str(path)
         except (AsrError, OSError) as error:
             shutil.rmtree(Path(self.scratch.name) / name, ignore_errors=True)
-            return Outcome(name, None, _sentence(error))
+            return _failure(name, error)
         for position, one in enumerate(found):
             if one.source in missing:
                 shard.results[position] = AudioError(f"'{one.source}' does not exist: give the URL of an audio file.")
@@ -177,10 +184,10 @@ class Worker:
             failures=[{"source": one.source, "error": str(result)} for one, result in pairs if _failed(result)],
         )
         try:
-            self.store.write({f"outputs/{shard.name}.jsonl": content})
+            self.store.write({jobs.output_name(shard.name, done.sha256): content})
             self.store.write({f"done/{shard.name}.json": json.dumps(asdict(done)).encode() + b"\n"})
         except OSError as error:
-            return Outcome(shard.name, None, _sentence(error))
+            return _failure(shard.name, error)
         finally:
             shutil.rmtree(shard.folder, ignore_errors=True)
         return Outcome(shard.name, done)
@@ -216,5 +223,7 @@ def _fetch(job: tuple[str, Path]) -> tuple[str, Path | None]:
     return url, path
 
 
-def _sentence(error: Exception) -> str:
-    return str(error) if isinstance(error, AsrError) else f"{type(error).__name__}: {' '.join(str(error).split())}"
+def _failure(shard: str, error: AsrError | OSError) -> Outcome:
+    if isinstance(error, AsrError):
+        return Outcome(shard, None, str(error))
+    return Outcome(shard, None, f"{type(error).__name__}: {' '.join(str(error).split())}", is_outage=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from asr.bulk.coordinator import STRAGGLING, TRIES, Coordinator, Event, drive
+from asr.bulk.coordinator import LONGEST_PAUSE_S, STRAGGLING, TRIES, Coordinator, Event, drive
 from asr.bulk.worker import Done, Outcome
 from asr.errors import AsrError
 
@@ -45,6 +45,41 @@ def test_a_shard_that_fails_is_given_out_again_after_the_others_until_its_tries_
         assert ended == (shard == "b" or given.count("a") == TRIES)
     assert given == ["a", "b", *["a"] * (TRIES - 1)]
     assert coordinator.is_finished
+
+
+def outage(shard: str) -> Outcome:
+    return Outcome(shard, None, "ConnectionError: refused", is_outage=True)
+
+
+def test_an_outage_of_the_store_is_waited_for() -> None:
+    clock = Clock()
+    coordinator = Coordinator([str(number) for number in range(100)], clock)
+    for pause_s in (1, 2, 4):
+        shard = coordinator.take()
+        assert shard is not None
+        assert not coordinator.end(outage(shard))
+        clock.now_s += pause_s - 0.1
+        assert coordinator.take() is None
+        clock.now_s += 0.1
+    assert coordinator.end(done(str(coordinator.take())))
+    assert not coordinator.end(outage(str(coordinator.take())))
+    clock.now_s += 1
+    assert not coordinator.end(failed(str(coordinator.take())))
+    assert coordinator.take() is not None
+
+
+def test_a_store_that_stays_away_ends_the_run() -> None:
+    clock = Clock()
+    coordinator = Coordinator([str(number) for number in range(100)], clock)
+    with pytest.raises(AsrError, match=r"10 times in a row \(ConnectionError: refused\): run the job again"):
+        while True:
+            shard = coordinator.take()
+            if shard is None:
+                clock.now_s += 1
+            else:
+                coordinator.end(outage(shard))
+    assert clock.now_s == 1 + 2 + 4 + 8 + 16 + 32 + 3 * LONGEST_PAUSE_S
+    assert max(coordinator.tries.values()) == 1
 
 
 @pytest.fixture

@@ -91,5 +91,5 @@ def test_jobs_that_cannot_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_shard_is_done_with_its_output_and_its_marker(tmp_path: Path) -> None:
     store = LocalStore(str(tmp_path))
-    store.write({"outputs/a.jsonl": b"", "outputs/b.jsonl": b"", "done/b.json": b"", "done/c.json": b""})
+    store.write({"outputs/a-1.jsonl": b"", "outputs/b-2.jsonl": b"", "done/b.json": b"", "done/c.json": b""})
     assert jobs.done(store) == {"b"}

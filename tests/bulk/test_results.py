@@ -26,7 +26,7 @@ def test_the_status_counts_what_is_done_aside_and_left(job: LocalStore) -> None:
     assert (found.shards, found.recordings, list(found.done), found.left) == (2, 4, list(planned.shards), 0)
     assert found.is_complete
     first, second = planned.shards
-    (job.folder / "outputs" / f"{first}.jsonl").unlink()
+    (job.folder / jobs.output_name(first, found.done[first].sha256)).unlink()
     jobs.set_aside(job, first, "it fails")
     jobs.set_aside(job, second, "it was done after all")
     found = results.status(job, planned)
@@ -37,10 +37,16 @@ def test_the_status_counts_what_is_done_aside_and_left(job: LocalStore) -> None:
 def test_merging_checks_what_it_reads(job: LocalStore) -> None:
     planned = jobs.load(job)
     found = results.status(job, planned)
-    path = job.folder / "outputs" / f"{planned.shards[1]}.jsonl"
+    name = jobs.output_name(planned.shards[1], found.done[planned.shards[1]].sha256)
+    path = job.folder / name
+    assert b"".join(results.outputs(job, found)).endswith(path.read_bytes())
+    job.write({jobs.output_name(planned.shards[1], "0" * 64): b"of a worker that had other bytes and no marker"})
     assert b"".join(results.outputs(job, found)).endswith(path.read_bytes())
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(DataError, match=f"outputs/{planned.shards[1]}.jsonl of the job was changed or damaged"):
+    with pytest.raises(DataError, match=f"{name} of the job is missing, changed or damaged"):
+        list(results.outputs(job, found))
+    path.unlink()
+    with pytest.raises(DataError, match=f"{name} of the job is missing, changed or damaged"):
         list(results.outputs(job, found))
     (job.folder / "done" / f"{planned.shards[0]}.json").write_text("{")
     with pytest.raises(DataError, match=f"done/{planned.shards[0]}.json of the job is damaged"):

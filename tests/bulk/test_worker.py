@@ -22,7 +22,8 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lines(folder: Path, shard: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "outputs" / f"{shard}.jsonl").read_bytes().splitlines()]
+    (path,) = (folder / "outputs").glob(f"{shard}-*.jsonl")
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
 def test_outputs_are_in_order_though_results_are_not(tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_outputs_are_in_order_though_results_are_not(tmp_path: Path) -> None:
     ]
     for shard, done in outcomes.items():
         assert done is not None
-        output = (tmp_path / "outputs" / f"{shard}.jsonl").read_bytes()
+        output = (tmp_path / jobs.output_name(shard, done.sha256)).read_bytes()
         assert (done.sha256, done.audio_s) == (hashlib.sha256(output).hexdigest(), 2.5 * done.recordings)
         assert json.loads((tmp_path / "done" / f"{shard}.json").read_bytes())["sha256"] == done.sha256
 
@@ -68,16 +69,16 @@ def test_the_marker_comes_after_the_output_and_not_without_it(tmp_path: Path, mo
 
     def write(self: LocalStore, files: dict[str, bytes]) -> None:
         (name,) = files
-        if name == f"outputs/{job.shards[0]}.jsonl":
+        if name.startswith(f"outputs/{job.shards[0]}"):
             raise OSError(28, "No space left on device")
         written.append(name)
 
     monkeypatch.setattr(LocalStore, "write", write)
     with Worker(str(tmp_path), Machine()) as worker:
         first, second = sorted(worker.run(job.shards), key=lambda outcome: job.shards.index(outcome.shard))
-    assert first == Outcome(job.shards[0], None, "OSError: [Errno 28] No space left on device")
+    assert first == Outcome(job.shards[0], None, "OSError: [Errno 28] No space left on device", is_outage=True)
     assert second.done is not None
-    assert written == [f"outputs/{job.shards[1]}.jsonl", f"done/{job.shards[1]}.json"]
+    assert written == [jobs.output_name(job.shards[1], second.done.sha256), f"done/{job.shards[1]}.json"]
 
 
 def test_a_shard_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -109,14 +110,14 @@ def test_recordings_in_a_store_are_copied_and_named_by_their_url(tmp_path: Path)
         (outcome,) = worker.run(job.shards)
         assert [path for path in scratch.iterdir() if path.is_dir()] == []
     assert not scratch.exists()
-    output = open_store(f"{root}/job").read(f"outputs/{job.shards[0]}.jsonl")
+    assert outcome.done is not None
+    output = open_store(f"{root}/job").read(jobs.output_name(job.shards[0], outcome.done.sha256))
     found = [json.loads(line) for line in output.splitlines()]
     assert [(line["name"], line["source"]) for line in found] == [(one.name, one.source) for one in recordings]
     assert [line["words"][0]["text"] for line in found if "words" in line] == ["spoken", "spoken", "here"]
     assert [line["words"][0]["start_s"] for line in found if "words" in line] == [0.25, 0.5, 0.0]
     for line in (found[2], *found[4:]):
         assert line["error"] == f"'{line['source']}' does not exist: give the URL of an audio file."
-    assert outcome.done is not None
 
 
 def test_a_shard_of_missing_recordings_is_done(tmp_path: Path) -> None:
@@ -141,4 +142,4 @@ def test_a_store_that_fails_is_no_fault_of_the_recordings(tmp_path: Path, monkey
     monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "get_file", refuse)
     with Worker(str(tmp_path), Machine()) as worker:
         (outcome,) = worker.run(job.shards)
-    assert outcome == Outcome(job.shards[0], None, "ConnectionResetError: connection reset")
+    assert outcome == Outcome(job.shards[0], None, "ConnectionResetError: connection reset", is_outage=True)

@@ -78,8 +78,9 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def client(server: Server) -> openai.OpenAI:
-    return server.client()
+def client(server: Server) -> Iterator[openai.OpenAI]:
+    with server.client() as client:
+        yield client
 
 
 def noise(seconds: float) -> bytes:
@@ -180,7 +181,8 @@ def post(server: Server, body: bytes, length: int) -> bytes:
         head = "POST /v1/audio/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         connection.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode() + body)
         connection.settimeout(60)
-        return connection.recv(10_000)
+        with connection.makefile("rb") as answer:
+            return answer.read()
 
 
 def test_a_slow_upload_is_ended(server: Server) -> None:
@@ -324,9 +326,10 @@ def test_abandoned_streams_make_room_for_others(server: Server) -> None:
 def test_keys_and_origins_are_checked() -> None:
     server = Server(access=app.Access(api_key="secret", origins=["https://friend.example"]))
     try:
-        with pytest.raises(openai.AuthenticationError, match="missing or wrong"):
-            server.client("guess").models.list()
-        assert [model.id for model in server.client("secret").models.list()] == ["an4"]
+        with server.client("guess") as guess, pytest.raises(openai.AuthenticationError, match="missing or wrong"):
+            guess.models.list()
+        with server.client("secret") as friend:
+            assert [model.id for model in friend.models.list()] == ["an4"]
         assert "ok" in get(server, "/health")
         url = f"ws://127.0.0.1:{server.port}/v1/audio/live"
         with pytest.raises(InvalidStatus, match="403"), connect(url):
@@ -355,16 +358,14 @@ def test_sigterm_finishes_the_work_in_flight() -> None:
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         url = process.stderr.readline().split()[2].rstrip(";")
-        client = openai.OpenAI(api_key="none", base_url=f"{url}/v1", max_retries=0)
         results: list[str] = []
         content = noise(140)
-        thread = threading.Thread(target=lambda: results.append(transcribe(client, ("noise.wav", content)).text))
-        thread.start()
-        until(
-            lambda: "asr_jobs_waiting 1.0" in read(f"{url}/metrics") or "asr_jobs_running 1.0" in read(f"{url}/metrics")
-        )
-        process.send_signal(signal.SIGTERM)
-        thread.join()
+        with openai.OpenAI(api_key="none", base_url=f"{url}/v1", max_retries=0) as client:
+            thread = threading.Thread(target=lambda: results.append(transcribe(client, ("noise.wav", content)).text))
+            thread.start()
+            until(lambda: any(f"asr_jobs_{what} 1.0" in read(f"{url}/metrics") for what in ("waiting", "running")))
+            process.send_signal(signal.SIGTERM)
+            thread.join()
         assert len(results) == 1
         assert process.wait() == -signal.SIGTERM
         log = process.stderr.read()
