@@ -310,13 +310,14 @@ def test_wrong_messages_are_answered(server: Server, message: str | None, reason
 
 def test_abandoned_streams_make_room_for_others(server: Server) -> None:
     url = f"ws://127.0.0.1:{server.port}/v1/audio/live"
-    for _ in range(10):
-        with connect(url) as client:
-            client.send(bytes(3200))
-            client.socket.shutdown(socket.SHUT_RDWR)
     live = next(
         route for route in server.app.routes if getattr(route, "path", "") == "/v1/audio/live"
     ).endpoint.__self__  # type: ignore[attr-defined]
+    for _ in range(10):
+        until(lambda: live.open < 2)
+        with connect(url) as client:
+            client.send(bytes(3200))
+            client.socket.shutdown(socket.SHUT_RDWR)
     until(lambda: live.open == 0)
     with connect(url), connect(url), connect(url) as third:
         assert "2 live streams are open" in json.loads(third.recv())["error"]["message"]
