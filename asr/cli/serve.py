@@ -134,6 +134,7 @@ def serve(
     )
     server = uvicorn.Server(config)
     listening = config.bind_socket()
+    listening.listen(config.backlog)  # who reads the next line can connect, and is answered once all has started
     address = f"[{host}]" if ":" in host else host
     click.echo(f"Serving at http://{address}:{listening.getsockname()[1]}; Ctrl-C ends.", err=True)
     server.run(sockets=[listening])

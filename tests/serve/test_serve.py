@@ -358,18 +358,24 @@ def test_sigterm_finishes_the_work_in_flight() -> None:
     command = [sys.executable, "-m", "asr", "serve", "--port", "0", "-m", "an4", "--workers", "1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        url = process.stderr.readline().split()[2].rstrip(";")
-        results: list[str] = []
-        content = noise(140)
-        with openai.OpenAI(api_key="none", base_url=f"{url}/v1", max_retries=0) as client:
-            thread = threading.Thread(target=lambda: results.append(transcribe(client, ("noise.wav", content)).text))
-            thread.start()
-            until(lambda: any(f"asr_jobs_{what} 1.0" in read(f"{url}/metrics") for what in ("waiting", "running")))
-            process.send_signal(signal.SIGTERM)
-            thread.join()
-        assert len(results) == 1
-        assert process.wait() == -signal.SIGTERM
-        log = process.stderr.read()
+        try:
+            url = process.stderr.readline().split()[2].rstrip(";")
+            socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))).close()
+            results: list[str] = []
+            content = noise(140)
+            with openai.OpenAI(api_key="none", base_url=f"{url}/v1", max_retries=0) as client:
+                thread = threading.Thread(
+                    target=lambda: results.append(transcribe(client, ("noise.wav", content)).text)
+                )
+                thread.start()
+                until(lambda: any(f"asr_jobs_{what} 1.0" in read(f"{url}/metrics") for what in ("waiting", "running")))
+                process.send_signal(signal.SIGTERM)
+                thread.join()
+            assert len(results) == 1
+            assert process.wait() == -signal.SIGTERM
+            log = process.stderr.read()
+        finally:
+            process.kill()
     assert '"status": 200' in log
     assert "Traceback" not in log
 
