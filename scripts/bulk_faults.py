@@ -67,7 +67,10 @@ def ray_cluster(work: Path) -> Iterator[int]:
     ENVIRONMENT["RAY_ADDRESS"] = "127.0.0.1:6390"
     try:
         deadline = time.monotonic() + 120
-        while subprocess.run([ray, "status"], env=ENVIRONMENT, capture_output=True, check=False).returncode:
+        with_token = {"RAY_AUTH_MODE": "token"} if (Path.home() / ".ray" / "auth_token").exists() else {}
+        while subprocess.run(
+            [ray, "status"], env=ENVIRONMENT | with_token, capture_output=True, check=False
+        ).returncode:
             if time.monotonic() > deadline:
                 sys.exit("The Ray cluster has not started.")
             time.sleep(1)

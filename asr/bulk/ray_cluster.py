@@ -1,13 +1,19 @@
 """Workers as actors of a Ray cluster: each is a process with one core, or one GPU, and loads the model once."""
 
 import logging
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
 from asr.bulk.coordinator import Event
 from asr.bulk.worker import Machine, Outcome, Worker
 from asr.errors import AsrError, MissingExtra
+
+TOKEN = Path.home() / ".ray" / "auth_token"
+if TOKEN.exists():  # `ray start` then asks for it, and Ray does not look at it when it joins a cluster
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 try:
     import ray
@@ -53,7 +59,8 @@ class RayCluster:
             ray.init(address="auto", log_to_driver=False, logging_level=logging.ERROR)
         except ConnectionError as error:
             raise AsrError(
-                "There is no Ray cluster: start one with `ray start --head`, or give its address in RAY_ADDRESS."
+                "No Ray cluster answers: start one with `ray start --head`, or give its address in RAY_ADDRESS; the "
+                f"machines of a cluster with a token need it in {TOKEN}."
             ) from error
         gpus = 1 if machine.device == "cuda" else 0
         self.kind: Any = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(_Actor)
