@@ -5,7 +5,7 @@
     python scripts/live.py delay MODEL MANIFEST... [--minutes 10] [--silence-minutes 0] [--speed 1]
 
 `wer` transcribes each utterance as a file and live, and compares the word error rates. It also cuts each utterance
-right after its last word, and counts the last words that live recognition loses and the file does not.
+right after its last word, and counts the last words that live recognition loses, or hears otherwise than in the file.
 
 `delay` joins utterances, with pauses of 0.3 s, and plays them to `asr listen - --json`, at `--speed` times real time.
 The delay of a word is the time from its end, as aligned with the transcript in the file, until the line with the final
@@ -47,7 +47,7 @@ def wer(transcriber: asr.Transcriber, paths: list[Path]) -> None:
     description = transcriber.model.description
     read = reader(description.sample_rate)
     pooled: list[tuple[Utterance, str, str]] = []
-    cut = lost = 0
+    cut = lost = other = 0
     for path in paths:
         results = []
         for utterance in manifest.read(path):
@@ -58,11 +58,15 @@ def wer(transcriber: asr.Transcriber, paths: list[Path]) -> None:
                 end = round((whole.words[-1].end_s + 0.05) * description.sample_rate)
                 short = transcriber.transcribe(waveform[:end]).text.split()
                 cut += 1
-                lost += bool(short) and live_text(transcriber, waveform[:end]).split()[-1:] != short[-1:]
+                live = live_text(transcriber, waveform[:end]).split()
+                differs = bool(short) and live[-1:] != short[-1:]
+                is_lost = differs and live[-1:] == short[-2:-1]
+                lost += is_lost
+                other += differs and not is_lost
         report(str(path), results, description.tokenizer.normalise)
         pooled += results
     report("all", pooled, description.tokenizer.normalise)
-    print(f"Cut after the last word: {cut} utterances; the last word differs from the file's in {lost}.")
+    print(f"Cut after the last word: {cut} utterances; the last word is lost in {lost}, and another one in {other}.")
 
 
 def report(name: str, results: list, normalise) -> None:
