@@ -13,6 +13,7 @@ from asr.bulk.store import open_store
 from asr.cli import main
 from asr.decoding.options import DecodingOptions
 from asr.errors import AsrError, AudioError
+from asr.files import TEMPORARY
 from asr.readable.options import WritingOptions
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
@@ -85,5 +86,6 @@ def plan(job: object, inputs: Sequence[object] = (EXAMPLES,), *options: object) 
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files in a folder."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """All files in a folder, but what a process that was just killed was writing: that is deleted a while later."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not TEMPORARY.fullmatch(path.name)]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
