@@ -67,7 +67,8 @@ def test_two_processes_or_two_accumulated_batches_give_the_weights_of_one(
     train(1, tmp_path / "accumulated", [*options, "data.batch_duration_s=5", "training.accumulate=2"])
     assert float(load_file(tmp_path / "one" / "state.safetensors")["optimiser.0.step"]) >= 20
     for name in ("two", "accumulated"):
-        assert distance(tmp_path / "one", tmp_path / name) < 2e-5  # products of other sizes round differently
+        # Products of other sizes round differently, on some processors up to 2.4e-5; a step at this rate moves 1e-2.
+        assert distance(tmp_path / "one", tmp_path / name) < 5e-5
         assert evaluations(tmp_path / name) == evaluations(tmp_path / "one")
 
 
