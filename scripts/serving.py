@@ -1,6 +1,5 @@
 """An `asr serve` of our own and requests to it, for the scripts that load and disturb it (Linux)."""
 
-import json
 import os
 import re
 import signal
@@ -83,8 +82,3 @@ def upload(content: bytes, *, length: int | None = None) -> bytes:
         f"Content-Length: {len(body) if length is None else length}\r\n\r\n"
     )
     return head.encode() + body
-
-
-def requests_logged(server: Server) -> list[dict]:
-    """The lines of JSON of the server's log."""
-    return [json.loads(line) for line in server.log[1:] if line.startswith("{")]

@@ -102,6 +102,8 @@ class Coordinator:
         if not outcome.is_outage:
             self.outages = 0
             return
+        if self.now() < self.paused_until:
+            return  # the same outage, which another worker has met
         self.outages += 1
         if self.outages == OUTAGES:
             raise AsrError(

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -95,7 +96,9 @@ class RayCluster:
 
     def wait(self) -> Sequence[Event]:
         """Raises AsrError if a worker cannot open the job."""
-        calls = list(self.calls)
+        if not (calls := list(self.calls)):  # no shard is given out while the store fails
+            time.sleep(WAIT_S)
+            return []
         ready, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
         if not ready:
             ready, _ = ray.wait(calls, num_returns=1, timeout=WAIT_S)

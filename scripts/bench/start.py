@@ -14,8 +14,8 @@ import click
 import measure
 
 UTTERANCES = 281_241
-SHARE_OF_FILES = 3
-"""Each recording stands for as many utterances as needed; its length is varied by up to this share of it in percent."""
+LENGTHS = 3
+"""Utterances of one recording have so many lengths, a hundredth of the recording apart."""
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 RECIPE = """\
@@ -33,7 +33,7 @@ def big_manifest(small: Path, path: Path, count: int) -> None:
             row = dict(rows[number % len(rows)])
             row["id"] = f"{number // len(rows)}-{row['id']}"
             row["audio_filepath"] = str(small.parent.resolve() / row["audio_filepath"])
-            row["duration"] *= 1 - (number // len(rows) % SHARE_OF_FILES) / 100
+            row["duration"] *= 1 - (number // len(rows) % LENGTHS) / 100
             file.write(json.dumps(row) + "\n")
 
 

@@ -58,6 +58,7 @@ def test_an_outage_of_the_store_is_waited_for() -> None:
         shard = coordinator.take()
         assert shard is not None
         assert not coordinator.end(outage(shard))
+        assert not coordinator.end(outage("one that another worker had at that time"))
         clock.now_s += pause_s - 0.1
         assert coordinator.take() is None
         clock.now_s += 0.1
