@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from asr.cells import GATES, PEEPHOLES, CellKind
+from asr.network.kernels import products
 from asr.network.kernels.pointwise import KERNELS
 
 Weights = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
@@ -67,19 +68,11 @@ def _forward(
     gates = x.new_empty(frames, rows, _saved_size(kind) * hidden, dtype=exact)
     h, c = (x.new_empty(frames + 1, rows, hidden, dtype=exact) for _ in "hc")
     h[0], c[0] = h0, c0
-    recurrent = w_h.to(low).t()
-    r = a.new_empty(rows, a.shape[2])
-    r_low, h_low = r.to(low), h[0].to(low)
+    multiply, r = products.by(w_h.to(low).t(), h)
     kernel = KERNELS[kind][0]
     arrays = [tensor.detach().numpy() for tensor in (a, r, b_h, gates, c, h, p)]
-    outputs = h.unbind(0)
     for t in range(frames):
-        if low is exact:
-            torch.mm(outputs[t], recurrent, out=r)
-        else:
-            h_low.copy_(outputs[t])
-            torch.mm(h_low, recurrent, out=r_low)
-            r.copy_(r_low)
+        multiply(t)
         kernel(t, *arrays)
     return h[1:].to(low), (h if kind == "gru" else c)[-1].clone(), (h, c, gates)
 
@@ -104,22 +97,13 @@ def _backward(
     dy = dy.to(exact).contiguous()
     da = gates.new_empty(frames, rows, len(GATES[kind]) * hidden)
     db = torch.empty_like(da) if kind == "gru" else da
-    dr, carry = (dy.new_zeros(rows, hidden) for _ in range(2))
-    recurrent = w_h.to(low)
-    dr_low, db_low = dr.to(low), db[0].to(low)
+    multiply, dr = products.by(w_h.to(low), db)
+    carry = dy.new_zeros(rows, hidden)
     kernel = KERNELS[kind][1]
     arrays = [tensor.detach().numpy() for tensor in (dy, dr, carry, gates, c, h, p, da, db)]
-    steps = db.unbind(0)
     for t in range(frames - 1, -1, -1):
         kernel(t, *arrays)
-        if not t:
-            break
-        if low is exact:
-            torch.mm(steps[t], recurrent, out=dr)
-        else:
-            db_low.copy_(steps[t])
-            torch.mm(db_low, recurrent, out=dr_low)
-            dr.copy_(dr_low)
+        multiply(t)
 
     da, db = da.flatten(0, 1), db.flatten(0, 1)
     da_low, db_low = da.to(low), db.to(low)
