@@ -28,6 +28,7 @@ from playwright.sync_api import sync_playwright
 import asr
 from asr import models
 from asr.data import manifest
+from asr.decoding.decoder import letters_of
 from asr.decoding.greedy import greedy
 from asr.decoding.tokens_to_words import to_words
 from asr.evaluation.recognition import reader
@@ -37,12 +38,14 @@ from asr.scoring.wer import score
 
 BEGIN = """async () => {
     const { Device } = await import("/page/device.js");
+    const { Tokenizer } = await import("/page/ctc.js");
     const { open } = await import("/page/session.js");
     window.settings = await (await fetch("/page/settings.json")).json();
     const started = performance.now();
     window.device = await Device.load(settings, null, () => {});
     const ready = performance.now();
-    window.run = await open(new Uint8Array(await (await fetch("/page/model.onnx")).arrayBuffer()));
+    const model = new Uint8Array(await (await fetch("/page/model.onnx")).arrayBuffer());
+    window.run = await open(model, new Tokenizer(settings.tokenizer).size);
     window.bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     return (ready - started) / 1000;
 }"""
@@ -98,7 +101,7 @@ def main() -> None:
 
 def compare(page: Any, url: str, given: argparse.Namespace) -> None:
     model = OnnxModel(models.find(given.model), threads=1)
-    rate = model.description.sample_rate
+    rate, tokenizer = model.description.sample_rate, model.description.tokenizer
     utterances = list(manifest.read(given.manifest))
     utterances = utterances[:: max(1, len(utterances) // given.clips)][: given.clips]
     read = reader(rate)
@@ -126,9 +129,9 @@ def compare(page: Any, url: str, given: argparse.Namespace) -> None:
         (rows,) = model.log_probs([clip])
         native_s += time.perf_counter() - begin
         seconds += found["seconds"]
-        log_probs.add(np.array(found["rows"], np.float32), rows, model)
+        log_probs.add(np.array(found["rows"], np.float32), letters_of(rows, tokenizer), model)
         (again,) = model.log_probs([clip * np.float32(1.0000001)])
-        changed.add(again, rows, model)
+        changed.add(letters_of(again, tokenizer), letters_of(rows, tokenizer), model)
         file = wav(clip, rate)
         found = page.evaluate(TRANSCRIBE, encoded(file))
         file_s += found["seconds"]
@@ -142,7 +145,7 @@ def compare(page: Any, url: str, given: argparse.Namespace) -> None:
     print(f"The same samples: {log_probs}")
     print(f"The model here, after the change of the samples: {changed}")
     print(f"The files: {files}")
-    references = [model.description.tokenizer.normalise(utterance.text) for utterance in utterances]
+    references = [tokenizer.normalise(utterance.text) for utterance in utterances]
     for name, place in (("in the browser", 0), ("here", 1)):
         rate = score(references, [" ".join(texts[place]) for texts in files.texts]).words.rate or 0.0
         print(f"WER {name}: {100 * rate:.1f} %")

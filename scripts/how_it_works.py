@@ -18,6 +18,7 @@ from matplotlib import pyplot as plt
 
 from asr import models
 from asr.decoding.beam.search import BeamSearch
+from asr.decoding.phone_search import PhoneSearch
 from asr.inspect import inspection
 from asr.inspect.inspection import Inspection
 from asr.readable.options import WritingOptions
@@ -86,9 +87,17 @@ def letters(found: Inspection) -> None:
     save(figure, "letters")
 
 
-def beam(found: Inspection, transcriber: Transcriber) -> None:
+def letters_search(transcriber: Transcriber) -> BeamSearch:
+    """The search over letters; the model's own one may be over phones."""
     search = transcriber.decoder.search
+    if isinstance(search, PhoneSearch):
+        return search.by_letters
     assert isinstance(search, BeamSearch)
+    return search
+
+
+def beam(found: Inspection, transcriber: Transcriber) -> None:
+    search = letters_search(transcriber)
     best = search.decode(found.log_probs, n_best=6)
     texts = [hypothesis.text for hypothesis in best]
     figure, axis = plt.subplots(figsize=(WIDTH, 2.4))
@@ -131,7 +140,7 @@ def main() -> None:
     for draw in drawings:
         draw(found)
     beam(found, transcriber)
-    stream = transcriber.decoder.search.start()
+    stream = letters_search(transcriber).start()
     tokenizer = transcriber.model.description.tokenizer
     for begin in range(0, len(found.log_probs), 10):
         stream.feed(found.log_probs[begin : begin + 10])

@@ -20,6 +20,7 @@ LAYERS = (
     {"recipe", "scoring", "data", "models"},
     {"readable"},
     {"lm", "network"},
+    {"pronunciation"},
     {"decoding"},
     {"transcription"},
     {"bulk", "evaluation", "inspect", "serve"},

@@ -1,7 +1,7 @@
 """`asr tune`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,8 +9,12 @@ from asr.cli import options
 from asr.cli.progress import bar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from asr.decoding.build import SearchModel
+    from asr.evaluation.tuning import DevSet, Tuned
     from asr.models.description import AcousticDescription
+    from asr.pronunciation.lexicon import Lexicon
 
 
 @click.command()
@@ -40,6 +44,14 @@ if TYPE_CHECKING:
     help="Embed the n-gram model (packed as with `asr lm pack --small`) in the model file.",
 )
 @click.option(
+    "--pronunciations",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Embed pronunciations of the language model's words, too, for a model with a head over phones. FILE is a "
+    "dictionary in the format of CMUdict, or a model that holds pronunciations. Words that it lacks are pronounced by "
+    "the rules found in it.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -67,6 +79,7 @@ def tune(
     rescore: Path | None,
     beam: int | None,
     include_lm: bool,
+    pronunciations: Path | None,
     min_confidence: float | None,
     output: Path | None,
     picture: Path | None,
@@ -80,6 +93,8 @@ def tune(
     the temperature that calibrates the word confidence is fitted. `asr transcribe --lm FILE` uses these settings; with
     --include-lm, `asr transcribe` uses them without --lm.
 
+    A model with a head over phones searches for words by their pronunciations if it holds them (--pronunciations).
+
     Without --lm, a model with an embedded language model is tuned for that one; for other models, only the temperature
     for greedy decoding is fitted.
 
@@ -87,6 +102,7 @@ def tune(
     Example:
       asr tune my.onnx data/mine/dev.jsonl --lm lm.bin --include-lm
     """
+    import base64
     from dataclasses import replace
 
     from asr import models
@@ -95,6 +111,7 @@ def tune(
     from asr.evaluation import tuning
     from asr.models import rewrite
     from asr.models.session import OnnxModel
+    from asr.pronunciation import sources
     from asr.report import tuning as tables
 
     options.check_output(output)
@@ -103,44 +120,85 @@ def tune(
         raise click.UsageError(f"{model!r} is a shipped model and is not overwritten: write the tuned copy with -o.")
     path = models.find(model)
     loaded = OnnxModel(path, threads=1)
-    first_pass_lm, embedded_lm = _language_model(loaded.description, lm, include_lm)
-    rescorer = build.open_for_rescoring(loaded.description, rescore) if rescore is not None else None
+    description = loaded.description
+    first_pass_lm, embedded_lm = _language_model(description, lm, include_lm)
+    lexicon = sources.embedded(description) if lm is None else None
+    if pronunciations is not None:
+        lexicon = _lexicon(description, first_pass_lm if include_lm else None, pronunciations)
+    rescorer = build.open_for_rescoring(description, rescore) if rescore is not None else None
     if first_pass_lm is None and picture is not None:
         raise click.UsageError("--picture draws the weights of a language model and needs one: give it with --lm.")
-    if first_pass_lm is None and rescorer is None:
-        width = 0
-        if beam is not None:
-            raise click.UsageError("--beam needs a language model: give it with --lm or --rescore.")
-    else:
-        width = beam or build.default_width(first_pass_lm)
+    if first_pass_lm is None and rescorer is None and beam is not None:
+        raise click.UsageError("--beam needs a language model: give it with --lm or --rescore.")
+    has_lm = first_pass_lm is not None or rescorer is not None
+    width = (beam or build.default_width(first_pass_lm)) if has_lm else 0
     with bar() as progress:
         utterances = [utterance for path in manifests for utterance in manifest.read(path)]
         dev_set = tuning.run_model(loaded, utterances, progress)
-        tuned = tuning.tune(dev_set, width=width, lm=first_pass_lm, rescorer=rescorer, progress=progress)
+        tuned = tuning.tune(
+            dev_set, width=width, lm=first_pass_lm, lexicon=lexicon, rescorer=rescorer, progress=progress
+        )
 
     click.echo(tables.table(tuned.stages))
     if tuned.trials:
         click.echo(tables.grid_of(tuned))
     click.echo(tables.confidence(tuned))
-    if min_confidence is None:
-        min_confidence = loaded.description.decoding.min_confidence
-    if min_confidence:
-        num_skipped, num_correct = tuning.skipped(dev_set, tuned, min_confidence)
-        click.echo(
-            f"A minimum confidence of {min_confidence:g} skips {num_skipped} of {len(dev_set.utterances)} utterances, "
-            f"which loses {num_correct} correct words."
-        )
-    names = {"manifests": [str(path) for path in manifests], "lm": lm and str(lm), "rescore": rescore and str(rescore)}
-    rates = {stage.name: stage.score.words.rate for stage in tuned.stages}
-    settings = replace(tuned.settings, min_confidence=min_confidence, tuned=names | {"dev_wer": rates})
+    min_confidence = description.decoding.min_confidence if min_confidence is None else min_confidence
+    _say_skipped(dev_set, tuned, min_confidence)
+    used = {"lm": lm, "rescore": rescore, "pronunciations": pronunciations}
+    settings = replace(tuned.settings, min_confidence=min_confidence, tuned=_how(tuned, manifests, used))
     target = output or path
-    rewrite.rewrite(
-        path, target, replace(loaded.description, decoding=settings, language_model=embedded_lm).to_metadata()
-    )
+    embedded_lexicon = "" if lexicon is None else base64.b64encode(lexicon.to_bytes()).decode()
+    described = replace(description, decoding=settings, language_model=embedded_lm, lexicon=embedded_lexicon)
+    rewrite.rewrite(path, target, described.to_metadata())
     click.echo(f"Wrote {target} ({target.stat().st_size / 1e6:.1f} MB).")
     if picture is not None:
         tables.draw(tuned, picture)
         click.echo(f"Wrote {picture}.")
+
+
+def _say_skipped(dev_set: "DevSet", tuned: "Tuned", min_confidence: float) -> None:
+    from asr.evaluation import tuning
+
+    if not min_confidence:
+        return
+    num_skipped, num_correct = tuning.skipped(dev_set, tuned, min_confidence)
+    click.echo(
+        f"A minimum confidence of {min_confidence:g} skips {num_skipped} of {len(dev_set.utterances)} utterances, "
+        f"which loses {num_correct} correct words."
+    )
+
+
+def _how(tuned: "Tuned", manifests: "Sequence[Path]", used: "Mapping[str, Path | None]") -> dict[str, Any]:
+    """What the model file says of its tuning."""
+    rates = {stage.name: stage.score.words.rate for stage in tuned.stages}
+    files = {name: path and str(path) for name, path in used.items()}
+    return {"manifests": list(map(str, manifests)), **files, "dev_wer": rates}
+
+
+def _lexicon(description: "AcousticDescription", lm: "SearchModel | None", path: Path) -> "Lexicon":
+    """The pronunciations of the words of a language model to embed.
+
+    Raises:
+        DataError: the dictionary cannot be read, or has phones that the model does not have.
+    """
+    from asr.errors import DataError
+    from asr.pronunciation import letters_to_sounds, sources
+    from asr.pronunciation.lexicon import Lexicon
+
+    if lm is None or lm.unit != "word" or not description.phones:
+        raise click.UsageError(
+            "--pronunciations needs a model with a head over phones and a language model that is embedded: give --lm "
+            "and --include-lm, and a model whose recipe has `model.phones`."
+        )
+    known = sources.load(path)
+    if others := set(known.phones) - set(description.phones):
+        raise DataError(
+            f"The pronunciations '{path}' have phones that the model does not have ({', '.join(sorted(others))}): give "
+            "the dictionary that it was trained with."
+        )
+    found = Lexicon.of_words(lm.words, known, letters_to_sounds.train(known.words))
+    return Lexicon(description.phones, found.words)
 
 
 def _language_model(

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from asr.decoding.beam.options import BeamOptions
 from asr.decoding.beam.search import BeamSearch
 from asr.decoding.decoder import Decoder
 from asr.decoding.fusion import FusionSearch
 from asr.decoding.greedy import GreedySearch
 from asr.decoding.options import DecodingOptions
+from asr.decoding.phone_search import PhoneSearch
 from asr.decoding.protocol import Search
 from asr.decoding.rescoring import RescoredSearch
 from asr.errors import AsrError, ModelError
@@ -22,6 +25,8 @@ from asr.lm.ngram import Ngram
 from asr.lm.protocol import LanguageModel, Unit
 from asr.models.decoding_settings import Rescoring, Settings
 from asr.models.description import AcousticDescription
+from asr.pronunciation import sources
+from asr.pronunciation.lexicon import Lexicon
 
 DEFAULT_WIDTH: Mapping[Unit, int] = {"word": 100, "token": 16}
 """Default beam width by the unit that the language model predicts, if none was given or tuned; smaller for tokens,
@@ -29,6 +34,8 @@ because the LSTM runs on every prefix. Without a language model, that for words.
 UNTUNED = Rescoring(weight=0.5, lm_weight=0.25, word_bonus=1.0)
 """Used when a model that was not tuned for rescoring is given a second language model."""
 
+BY_PHONES = "words found by their phones"
+"""What the description of a `PhoneSearch` adds to that of its language model."""
 SearchModel = Ngram | OnnxLanguageModel
 """The language models that a search supports, distinguished by `unit`."""
 
@@ -70,8 +77,13 @@ def _beam_decoder(description: AcousticDescription, width: int, options: Decodin
     else:
         weights = f"weight {settings.lm_weight:g}, word bonus {settings.word_bonus:g}"
         about.append(f"{name} ({lm.kind}, {weights})")
+    lexicon = None
+    if options.rescore is None and options.lm is None and not options.no_lm and not options.hot_words:
+        lexicon = sources.embedded(description)
+    if lexicon is not None:
+        about.append(BY_PHONES)
     if options.rescore is None:
-        search = make_search(description, settings, width, lm, options.hot_words)
+        search = make_search(description, settings, width, lm, hot_words=options.hot_words, lexicon=lexicon)
     else:
         first_pass = beam_search(description, settings, width, words_only(lm), options.hot_words)
         rescoring = settings.rescoring or UNTUNED
@@ -93,6 +105,9 @@ def with_hot_words(decoder: Decoder, description: AcousticDescription, hot_words
         return decoder
     if isinstance(decoder.search, BeamSearch):
         return replace(decoder, search=decoder.search.with_hot_words(hot_words))
+    if isinstance(decoder.search, PhoneSearch):
+        about = decoder.about.replace(f", {BY_PHONES}", "")
+        return replace(decoder, search=decoder.search.by_letters.with_hot_words(hot_words), about=about)
     if isinstance(decoder.search, GreedySearch):
         return replace(decoder, search=hot_word_search(description, hot_words))
     raise AsrError("Hot words cannot be combined with an LSTM language model (lm, rescore): give one of the two.")
@@ -113,9 +128,11 @@ def make_search(
     settings: Settings,
     width: int,
     lm: SearchModel | None,
+    *,
     hot_words: Mapping[str, float] | None = None,
+    lexicon: Lexicon | None = None,
 ) -> Search:
-    """Build the search that the settings describe.
+    """Build the search that the settings describe, with a lexicon and an n-gram model one over phones.
 
     Raises:
         AsrError: hot words are combined with an LSTM; also whatever `BeamSearch` raises.
@@ -126,7 +143,14 @@ def make_search(
         return FusionSearch(
             description.tokenizer, lm, width=width, lm_weight=settings.lm_weight, word_bonus=settings.word_bonus
         )
-    return beam_search(description, settings, width, lm, hot_words)
+    by_letters = beam_search(description, settings, width, lm, hot_words)
+    if lexicon is None or lm is None:
+        return by_letters
+    log_prior = np.array(settings.log_prior[description.tokenizer.size :])
+    by_phones = BeamSearch(
+        description.tokenizer, by_letters.options, ngram=lm, pronunciations=lexicon, log_prior=log_prior
+    )
+    return PhoneSearch(by_phones, by_letters)
 
 
 def beam_search(
@@ -138,7 +162,8 @@ def beam_search(
 ) -> BeamSearch:
     """Build the search that the settings describe, with an n-gram model or none. Raises whatever `BeamSearch` does."""
     options = BeamOptions(width=width, lm_weight=settings.lm_weight, word_bonus=settings.word_bonus)
-    return BeamSearch(description.tokenizer, options, ngram=ngram, hot_words=hot_words)
+    log_prior = np.array(settings.log_prior[: description.tokenizer.size]) if ngram is not None else np.zeros(0)
+    return BeamSearch(description.tokenizer, options, ngram=ngram, hot_words=hot_words, log_prior=log_prior)
 
 
 def words_only(lm: SearchModel | None) -> Ngram | None:

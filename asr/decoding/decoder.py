@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asr.decoding.greedy import GREEDY, greedy
+from asr.decoding.phone_search import PhoneSearch
 from asr.decoding.protocol import Search, Token, decode
 from asr.decoding.tokens_to_words import to_words
 from asr.text import BLANK, Tokenizer
@@ -30,7 +31,7 @@ class Decoder:
     """A notice for the user, such as that weights were not tuned; may be empty."""
 
     def __call__(self, log_probs: np.ndarray, tokenizer: Tokenizer, limit: int = LIMIT) -> list[Token]:
-        """Decode a recording. Shape: log_probs (T, V), natural logarithm."""
+        """Decode a recording. Shape: log_probs (T, V), with a head over phones (T, V + P), natural logarithm."""
         return [token for tokens in self.stream([log_probs], tokenizer, limit) for token in tokens]
 
     def stream(self, chunks: Iterable[np.ndarray], tokenizer: Tokenizer, limit: int = LIMIT) -> Iterator[list[Token]]:
@@ -38,7 +39,7 @@ class Decoder:
 
         The segments, and thus the tokens, do not depend on how the log-probs are cut into chunks.
 
-        Shape: chunks (T_i, V), natural logarithm
+        Shape: chunks (T_i, V), with a head over phones (T_i, V + P), natural logarithm
 
         Args:
             chunks: the log-probs, in order.
@@ -46,10 +47,21 @@ class Decoder:
             limit: maximum number of frames of a segment; segments are cut between words.
         """
         for first, log_probs in segments(chunks, tokenizer, limit):
-            tokens = tempered(decode(self.search, log_probs), log_probs, self.temperature)
+            tokens = decode(self.search, searched(self.search, log_probs, tokenizer))
+            tokens = tempered(tokens, letters_of(log_probs, tokenizer), self.temperature)
             if self.min_confidence and mean_confidence(tokens, tokenizer) < self.min_confidence:
                 tokens = []
             yield [replace(token, start=token.start + first, end=token.end + first) for token in tokens]
+
+
+def letters_of(log_probs: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
+    """The log-probs of the tokenizer's tokens, without those of phones. Shape: (T, V) or (T, V + P) -> (T, V)"""
+    return log_probs[:, : tokenizer.size]
+
+
+def searched(search: Search, log_probs: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
+    """The columns that a search reads: all, or those of the letters. Shape: (T, V + P) -> (T, V + P) or (T, V)"""
+    return log_probs if isinstance(search, PhoneSearch) else letters_of(log_probs, tokenizer)
 
 
 def mean_confidence(tokens: Sequence[Token], tokenizer: Tokenizer) -> float:
@@ -90,7 +102,7 @@ def segments(chunks: Iterable[np.ndarray], tokenizer: Tokenizer, limit: int) -> 
 
 def _cut_frame(log_probs: np.ndarray, tokenizer: Tokenizer, low: int) -> int:
     """The best frame to cut at, from `low` on. Shape: log_probs (T, V)"""
-    tokens = greedy(log_probs)
+    tokens = greedy(letters_of(log_probs, tokenizer))
     spans = tokenizer.words([token.number for token in tokens])
     starts, ends = [tokens[first].start for first, _ in spans], [tokens[last - 1].end for _, last in spans]
     pauses = [

@@ -1,5 +1,6 @@
 """CTC forced alignment: finds the frames of each token of a known text."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -98,7 +99,7 @@ def _states(log_probs: np.ndarray, tokens: Sequence[int], spans: Sequence[tuple[
     from asr.decoding import viterbi
 
     numbers = np.array(tokens, np.int64)
-    needed = len(numbers) + int((numbers[1:] == numbers[:-1]).sum())
+    needed = frames_needed(tokens)
     if len(log_probs) < needed:
         raise DataError(
             f"The audio has {len(log_probs)} frames, but the text needs {needed}, one for each token and one between "
@@ -118,6 +119,11 @@ def _states(log_probs: np.ndarray, tokens: Sequence[int], spans: Sequence[tuple[
     log_probs = np.ascontiguousarray(log_probs, np.float32)
     likeliest = np.delete(log_probs, BLANK, axis=1).max(axis=1, initial=-np.inf)
     return viterbi.best_path(log_probs, likeliest.astype(np.float64), text, block)
+
+
+def frames_needed(tokens: Sequence[int]) -> int:
+    """The fewest frames that can carry tokens: one each, and a blank between two equal ones."""
+    return len(tokens) + sum(one == other for one, other in itertools.pairwise(tokens))
 
 
 def _labels(states: np.ndarray, tokens: Sequence[int]) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from asr.decoding.decoder import Decoder, tempered
+from asr.decoding.decoder import Decoder, letters_of, searched, tempered
 from asr.decoding.protocol import Token
 from asr.decoding.tokens_to_words import to_words
 from asr.errors import AsrError
@@ -129,7 +129,7 @@ class LiveDecoder:
         self._confidence, self._num_words = 0.0, 0
 
     def _add(self, log_probs: np.ndarray) -> None:
-        self._search.feed(log_probs)
+        self._search.feed(searched(self._decoder.search, log_probs, self._tokenizer))
         self._chunks.append(log_probs)
         self._num_frames += len(log_probs)
 
@@ -185,7 +185,7 @@ class LiveDecoder:
         """Tokens as words with times of the stream, after the last final one."""
         if not tokens:
             return ()
-        log_probs = np.concatenate(self._chunks)
+        log_probs = letters_of(np.concatenate(self._chunks), self._tokenizer)
         tokens = tempered(tokens, log_probs, self._decoder.temperature)
         moved = [replace(token, start=token.start + self._offset, end=token.end + self._offset) for token in tokens]
         limit_s = self.time_s if duration_s is None else duration_s

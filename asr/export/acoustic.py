@@ -24,20 +24,24 @@ def build_graph(network: AcousticModel, metadata: Mapping[str, str]) -> onnx.Mod
 
     Shape:
         waveform (B, S) float32, lengths (B,) int64 in samples
-        -> log_probs (B, T, V) float32, output_lengths (B,) int64 in frames
+        -> log_probs (B, T, V + P) float32, output_lengths (B,) int64 in frames; P is 0 without a head over phones
     """
     g = Graph()
     x, lengths = _features(g, network.features, "waveform", "lengths")
     x, lengths = _frontend(g, network.frontend, x, lengths)
     x_TBD = context_layers(g, network.context, g.op("Transpose", x, perm=[1, 0, 2]), lengths)
-    logits = linear(g, network.head, x_TBD, "head")
-    log_probs = g.op("LogSoftmax", logits, axis=2)
+    log_probs = g.op("LogSoftmax", linear(g, network.head, x_TBD, "head"), axis=2)
+    columns = network.head.out_features
+    if network.phone_head is not None:
+        of_phones = g.op("LogSoftmax", linear(g, network.phone_head, x_TBD, "phone_head"), axis=2)
+        log_probs = g.op("Concat", log_probs, of_phones, axis=2)
+        columns += network.phone_head.out_features
     g.op("Transpose", log_probs, perm=[1, 0, 2], output="log_probs")
     g.op("Identity", lengths, output="output_lengths")
     return g.model(
         inputs={"waveform": (FLOAT, ["batch", "samples"]), "lengths": (INT64, ["batch"])},
         outputs={
-            "log_probs": (FLOAT, ["batch", "frames", network.head.out_features]),
+            "log_probs": (FLOAT, ["batch", "frames", columns]),
             "output_lengths": (INT64, ["batch"]),
         },
         metadata=metadata,

@@ -54,7 +54,7 @@ class Inspection:
     waveform: np.ndarray
     trace: Trace
     log_probs: np.ndarray
-    """Of onnxruntime. Shape: (T, V)"""
+    """Of the tokens, from onnxruntime. Shape: (T, V)"""
     difference: float
     """Root mean square difference between these and those of `trace`."""
     letters: list[Letter]
@@ -126,7 +126,7 @@ def inspect(path: Path, transcriber: Transcriber, waveform: np.ndarray, progress
     loaded = network.load(path)
     words = transcriber.transcribe(waveform).spoken
     levelled, _ = Leveller(DEFAULT, description.sample_rate)(waveform)
-    (log_probs,) = model.log_probs([levelled])
+    log_probs = model.log_probs([levelled])[0][:, : tokenizer.size]
     trace = network.run(loaded, levelled)
     difference = _difference(path, description, trace.log_probs, log_probs)
 

@@ -140,7 +140,7 @@ class Trace:
     norms: list[Kept]
     """Of each recurrent layer."""
     log_probs: np.ndarray
-    """Shape: (T, V)"""
+    """Of the tokens; a head over phones is ignored. Shape: (T, V)"""
 
 
 def load(path: Path) -> Network:

@@ -43,6 +43,9 @@ class Settings:
     min_confidence: float = 0.0
     """Stretches of speech in which the mean word confidence is lower are dropped as music, noise, or a language that
     the model does not know. 0 keeps everything."""
+    log_prior: tuple[float, ...] = ()
+    """Is subtracted from the log-probs before a search with a language model: one number for each of their columns, or
+    none. In proportion to how often the model says each token on the dev set."""
     lm_size: tuple[int, ...] = ()
     """Size of the language model used in tuning: number of n-grams per order, or of LSTM parameters."""
     tuned: Mapping[str, Any] = field(default_factory=dict)
@@ -59,6 +62,7 @@ class Settings:
         try:
             rescoring = fields.pop("rescoring", None)
             fields["lm_size"] = tuple(fields.get("lm_size", ()))
+            fields["log_prior"] = tuple(fields.get("log_prior", ()))
             settings = Settings(**fields, rescoring=Rescoring(**rescoring) if rescoring else None)
             checks.integer(settings.beam, "beam", 0, MAX_BEAM)
             checks.real(settings.temperature, "temperature", 1e-3, 1e3)
@@ -67,6 +71,8 @@ class Settings:
                 checks.real(getattr(settings, key), key, -1e6, 1e6)
             for key, value in (rescoring or {}).items():
                 checks.real(value, key, -1e6, 1e6)
+            for value in settings.log_prior:
+                checks.real(value, "log_prior", -1e3, 1e3)
             for count in settings.lm_size:
                 checks.integer(count, "lm_size", 0, 10**12)
         except (TypeError, ValueError) as error:

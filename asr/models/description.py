@@ -14,8 +14,13 @@ from asr.text import Tokenizer, tokenizer_from_json
 MAX_DIGITS = 9
 """Of a format version."""
 
-FORMAT_VERSION = 2
-"""Incremented when older versions of asr could no longer run newer files correctly."""
+FORMAT_VERSION = 3
+"""Newest format. It is incremented when older versions of asr could no longer run newer files correctly."""
+FORMAT_VERSION_WITHOUT_PHONES = 2
+"""Format of files without a head over phones, which older versions can run."""
+MAX_PHONES = 1000
+BLANK_AND_BOUNDARY = 2
+"""Columns of the log-probs before those of the phones: the blank, and the boundary between two words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,7 @@ class ModelDescription:
     def to_metadata(self) -> dict[str, str]:
         """Convert to the strings that ONNX and safetensors files store."""
         return {
-            "format_version": str(FORMAT_VERSION),
+            "format_version": str(FORMAT_VERSION_WITHOUT_PHONES),
             "kind": self.kind,
             "name": self.name,
             "tokenizer": self.tokenizer.to_json(),
@@ -78,24 +83,38 @@ class AcousticDescription(ModelDescription):
     frame_shift_s: float
     """Time in seconds between rows of log-probs."""
 
+    phones: tuple[str, ...] = ()
+    """Names of the phones of a second head; empty for none."""
     precision: str = "float"
     """Precision of the weights: "float", or "int8" (`asr export --int8`)."""
     decoding: Settings = field(default_factory=Settings)
     """Default settings for decoding its log-probs."""
     language_model: str = field(default="", repr=False)
     """The packed n-gram model to use with `decoding`, in base64; empty for none."""
+    lexicon: str = field(default="", repr=False)
+    """The packed pronunciations of its words, for a search over phones, in base64; empty for none."""
 
     kind: ClassVar[str] = "acoustic model"
+
+    @property
+    def columns(self) -> int:
+        """Columns of the log-probs: the tokens, and with phones then their blank, the word boundary and the phones."""
+        return self.tokenizer.size + (len(self.phones) + BLANK_AND_BOUNDARY if self.phones else 0)
 
     def to_metadata(self) -> dict[str, str]:
         """Convert to the strings that ONNX and safetensors files store."""
         fields = {"sample_rate": str(self.sample_rate), "frame_shift_s": repr(self.frame_shift_s)}
+        if self.phones:
+            fields["format_version"] = str(FORMAT_VERSION)
+            fields["phones"] = json.dumps(self.phones, ensure_ascii=False)
         if self.precision != "float":
             fields["precision"] = self.precision
         if self.decoding != Settings():
             fields["decoding"] = json.dumps(self.decoding.to_dict(), ensure_ascii=False)
         if self.language_model:
             fields["language_model"] = self.language_model
+        if self.lexicon:
+            fields["lexicon"] = self.lexicon
         return super().to_metadata() | fields
 
 
@@ -105,21 +124,41 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> AcousticDescriptio
     try:
         sample_rate = checks.integer(metadata["sample_rate"], "sample_rate", MIN_RATE, MAX_RATE)
         frame_shift_s = checks.real(metadata["frame_shift_s"], "frame_shift_s", 0.001, 1.0)
+        phones = _phones(metadata["phones"]) if "phones" in metadata else ()
         precision = checks.string(metadata.get("precision", "float"), "precision", 100)
         decoding = Settings.from_dict(checks.parse_object(metadata.get("decoding", "{}"), "decoding"))
     except (KeyError, ValueError, AsrError) as error:
         raise ModelError(f"Model {where} has damaged metadata ({checks.reason_of(error)}): export it again.") from None
-    language_model = metadata.get("language_model", "")
-    if not language_model.isascii():
+    language_model, lexicon = metadata.get("language_model", ""), metadata.get("lexicon", "")
+    if not (language_model + lexicon).isascii():
         raise ModelError(f"Model {where} has a damaged language model, which is not base64: tune it again.")
-    return AcousticDescription(
+    description = AcousticDescription(
         **common,
         sample_rate=sample_rate,
         frame_shift_s=frame_shift_s,
+        phones=phones,
         precision=precision,
         decoding=decoding,
         language_model=language_model,
+        lexicon=lexicon,
     )
+    if len(decoding.log_prior) not in {0, description.columns}:
+        raise ModelError(
+            f"Model {where} has a prior of {len(decoding.log_prior)} columns instead of {description.columns}: tune it "
+            "again."
+        )
+    return description
+
+
+def _phones(text: str) -> tuple[str, ...]:
+    """Parse the names of the phones. Raises ValueError."""
+    names = checks.parse_json(text)
+    if not isinstance(names, list) or not 1 < len(names) <= MAX_PHONES:
+        raise ValueError(f"`phones` is not a list of 2 to {MAX_PHONES:,} names")
+    phones = tuple(map(checks.token, names))
+    if len(set(phones)) < len(phones) or any(name.split() != [name] for name in phones):
+        raise ValueError("`phones` must be different names without white space")
+    return phones
 
 
 def language_from_metadata(metadata: Mapping[str, str], where: str) -> LanguageDescription:

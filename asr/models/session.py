@@ -25,7 +25,10 @@ class LogProbModel(Protocol):
     description: AcousticDescription
 
     def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Compute natural-log token probabilities of a batch of waveforms. Shape: B times (S_b,) -> B times (T_b, V)"""
+        """Compute natural-log probabilities of a batch of waveforms: of the tokens, then of the phones, if any.
+
+        Shape: B times (S_b,) -> B times (T_b, C) with C = `description.columns`
+        """
         ...
 
 
@@ -102,15 +105,20 @@ class OnnxModel:
 
         outputs = {output.name: output.shape for output in self._session.get_outputs()}
         inputs = {node.name for node in self._session.get_inputs()}
-        tokens = self.description.tokenizer.size
         self._path = path
         if inputs != {"waveform", "lengths"}:
             raise ModelError(f"Model '{path}' does not have the inputs `waveform` and `lengths`: export it again.")
-        if "output_lengths" not in outputs or outputs.get("log_probs", [0])[-1] != tokens:
-            raise ModelError(f"Model '{path}' has no output log_probs for its {tokens} tokens: export it again.")
+        if "output_lengths" not in outputs or outputs.get("log_probs", [0])[-1] != self.description.columns:
+            columns = f"{self.description.tokenizer.size} tokens"
+            if self.description.phones:
+                columns += f" and {len(self.description.phones)} phones"
+            raise ModelError(f"Model '{path}' has no output log_probs for its {columns}: export it again.")
 
     def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Compute natural-log token probabilities of a batch of waveforms. Shape: B times (S_b,) -> B times (T_b, V)"""
+        """Compute natural-log probabilities of a batch of waveforms: of the tokens, then of the phones, if any.
+
+        Shape: B times (S_b,) -> B times (T_b, C) with C = `description.columns`
+        """
         lengths = np.array([len(waveform) for waveform in waveforms], dtype=np.int64)
         padded = np.zeros((len(waveforms), lengths.max()), dtype=np.float32)
         for row, waveform in zip(padded, waveforms, strict=True):
@@ -129,7 +137,7 @@ class OnnxModel:
     def _check(self, log_probs: np.ndarray, frames: np.ndarray, batch: int) -> None:
         """Raise ModelError for outputs that no exported model gives."""
         is_right = log_probs.ndim == 3 and len(log_probs) == batch
-        is_right = is_right and log_probs.shape[2] == self.description.tokenizer.size
+        is_right = is_right and log_probs.shape[2] == self.description.columns
         is_right = is_right and frames.shape == (batch,) and frames.min() >= 0 and frames.max() <= log_probs.shape[1]
         if not is_right:
             raise ModelError(

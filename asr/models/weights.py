@@ -63,8 +63,10 @@ def network_weights(graph: Graph) -> dict[str, np.ndarray]:
             of_direction = {name: parts[name][number] for name in "WRBP" if name in parts}
             for name, array in onnx_cells.cell_weights(kind, of_direction).items():
                 put(f"{layer}{direction}.{name}", array)
-    put("head.weight", constants["head.weight"].T)
-    put("head.bias", constants["head.bias"])
+    for head in ("head", "phone_head"):
+        if head == "head" or f"{head}.weight" in constants:
+            put(f"{head}.weight", constants[f"{head}.weight"].T)
+            put(f"{head}.bias", constants[f"{head}.bias"])
     return weights
 
 

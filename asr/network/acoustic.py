@@ -1,8 +1,12 @@
-"""The complete acoustic model: waveform -> log-mel -> CNN -> BiLSTM stack -> fully connected CTC head -> log-probs."""
+"""The complete acoustic model: waveform -> log-mel -> CNN -> BiLSTM stack -> fully connected CTC head -> log-probs.
+
+A second CTC head over phones is optional; it reads the same layer.
+"""
 
 import torch
 from torch import Tensor, nn
 
+from asr.models.description import BLANK_AND_BOUNDARY
 from asr.network.dropout import Dropout
 from asr.network.features import Features
 from asr.network.frontend import Frontend
@@ -27,6 +31,8 @@ class AcousticModel(nn.Module):
         self.context = Context(config.context, self.frontend.output_size)
         self.dropout = Dropout(config.context.dropout)
         self.head = nn.Linear(self.context.output_size, num_tokens)
+        num_phones = len(config.phones) + BLANK_AND_BOUNDARY
+        self.phone_head = nn.Linear(self.context.output_size, num_phones) if config.phones else None
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
         """Compute numbers of output frames from numbers of samples. Shape: (B,) -> (B,)"""
@@ -41,11 +47,25 @@ class AcousticModel(nn.Module):
         """Compute log-probabilities of the tokens, of which 0 is the blank. Shape: (T, B, 2H) -> (B, T, V)"""
         return log_softmax(self.head(self.dropout(x))).transpose(0, 1)
 
+    def classify_phones(self, x: Tensor) -> Tensor:
+        """Compute log-probabilities of the phones, if there are any: 0 is the blank, 1 the boundary between two words.
+
+        Shape: (T, B, 2H) -> (B, T, P) with P = len(config.phones) + 2
+        """
+        assert self.phone_head is not None
+        return log_softmax(self.phone_head(self.dropout(x))).transpose(0, 1)
+
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute log-probabilities of the tokens from waveforms.
+        """Compute log-probabilities of the tokens from waveforms, with those of the phones as further columns.
+
+        The tokens and the phones are two distributions: the probabilities of each sum to one.
 
         Shape:
-            waveform (B, S) in -1..1, lengths (B,) in samples -> (B, T, V), (B,) in output frames
+            waveform (B, S) in -1..1, lengths (B,) in samples -> (B, T, V + P), (B,) in output frames; P is 0 without
+            a head over phones
         """
         layers, frames = self.encode(*self.features(waveform, lengths))
-        return self.classify(layers[-1]), frames
+        log_probs = self.classify(layers[-1])
+        if self.phone_head is not None:
+            log_probs = torch.cat([log_probs, self.classify_phones(layers[-1])], dim=2)
+        return log_probs, frames

@@ -21,7 +21,10 @@ class TorchModel:
 
     @torch.no_grad()
     def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Compute natural-log token probabilities of a batch of waveforms. Shape: B times (S_b,) -> B times (T_b, V)"""
+        """Compute natural-log probabilities of a batch of waveforms: of the tokens, then of the phones, if any.
+
+        Shape: B times (S_b,) -> B times (T_b, C) with C = `description.columns`
+        """
         device = self.network.head.weight.device
         waveform, lengths = pad([torch.from_numpy(w) for w in waveforms])
         was_training = self.network.training

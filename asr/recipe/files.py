@@ -41,11 +41,19 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> AnyRecipe:
         return language_recipe_from_tree(tree, f"'{path}'")
     if "punctuation" in tree:
         return punctuation_recipe_from_tree(tree, f"'{path}'")
-    return recipe_from_tree(tree, f"'{path}'")
+    return _checked(tree, f"'{path}'", Recipe)
 
 
 def recipe_from_tree(tree: Any, where: str) -> Recipe:
-    """Check a nested dict, as read from YAML or from a checkpoint, against an acoustic model's recipe's types."""
+    """Check a nested dict, as stored in a model, against an acoustic model's recipe's types.
+
+    In older versions, a head over phones was part of the training only: the model does not contain it, so
+    `objective.phone_layer` and its dictionary are dropped.
+    """
+    objective = tree.get("objective") if isinstance(tree, dict) else None
+    if isinstance(objective, dict) and objective.get("phone_layer"):
+        kept = {key: value for key, value in objective.items() if key not in ("phone_layer", "pronunciations")}
+        tree = tree | {"objective": kept}
     return _checked(tree, where, Recipe)
 
 

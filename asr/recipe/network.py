@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from asr.cells import CellKind
 from asr.recipe.section import Section
@@ -88,6 +88,19 @@ class ModelConfig(Section):
     features: FeaturesConfig = FeaturesConfig()
     frontend: FrontendConfig = FrontendConfig()
     context: ContextConfig = ContextConfig()
+    phones: tuple[str, ...] = ()
+    """Names of the phones of a second head, which lets the search find words by their pronunciations; empty: none."""
+
+    @field_validator("phones")
+    @classmethod
+    def _names_of_phones(cls, phones: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in phones if name.split() != [name]]:
+            raise ValueError(f"`model.phones` must be names without white space, not {wrong[0]!r}")
+        if twice := [name for index, name in enumerate(phones) if name in phones[:index]]:
+            raise ValueError(f"`model.phones` must be different names, but {twice[0]!r} occurs twice")
+        if len(phones) == 1:
+            raise ValueError(f"`model.phones` (={list(phones)}) must be at least two names, or empty for no such head")
+        return phones
 
     @property
     def frame_shift_s(self) -> float:

@@ -38,7 +38,7 @@ class Recipe(Section):
     """Initial weights, order of batches, augmentation and dropout all follow from it."""
     init: Path | None = None
     """A run folder, checkpoint or exported .onnx file to start from instead of random weights; it must have the same
-    network, and where its tokens differ, the output layer is re-initialised."""
+    network, and where its tokens or phones differ, their output layer is re-initialised."""
     data: DataConfig
     text: TextConfig = TextConfig()
     model: ModelConfig = ModelConfig()
@@ -56,11 +56,14 @@ class Recipe(Section):
                 f"`objective.intermediate` (={list(self.objective.intermediate)}) must name layers from 1 to "
                 f"{layers - 1}, below the last of `model.context.layers` (={layers})"
             )
-        if self.objective.phone_layer > layers:
-            raise ValueError(
-                f"`objective.phone_layer` (={self.objective.phone_layer}) must be at most `model.context.layers` "
-                f"(={layers})"
-            )
+        return self
+
+    @model_validator(mode="after")
+    def _phones_need_pronunciations(self) -> "Recipe":
+        if bool(self.model.phones) != (self.objective.pronunciations is not None):
+            raise ValueError("`model.phones` and `objective.pronunciations` need each other: give both or none of them")
+        if self.model.phones and self.text.subwords:
+            raise ValueError("`model.phones` goes with characters only: set `text.subwords` to 0")
         return self
 
     @field_validator("name")

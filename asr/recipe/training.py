@@ -121,23 +121,28 @@ class ObjectiveConfig(Section):
     """Recurrent layers, counted from 1, that get a CTC head of their own in training (Lee and Watanabe 2021)."""
     intermediate_weight: float = Field(default=0.3, ge=0, le=1)
     """Share of the intermediate heads, together, in the CTC loss."""
-    phone_layer: int = Field(default=0, ge=0)
-    """Recurrent layer, counted from 1, that gets a CTC head over phones in training (hierarchical CTC: Fernandez et al.
-    2007, Sanabria and Metze 2018), as one of the intermediate heads; 0: none."""
     pronunciations: Path | None = None
-    """A dictionary of words and their phones, like CMUdict, plain or compressed, for `phone_layer`. Utterances with a
-    word that it does not have do without."""
+    """A dictionary of words and their phones, like CMUdict, plain or compressed, for the head over `model.phones`.
+    Words that it lacks are pronounced by rules learnt from it; a transcript with a word that cannot be pronounced has
+    no loss over phones."""
+    phone_weight: float = Field(default=0.5, ge=0, le=1)
+    """Share of the CTC loss over phones in the whole loss, where there are `model.phones`."""
     consistency: float = Field(default=0.0, ge=0)
     """Weight of the consistency between two differently masked views of each utterance (CR-CTC, Yao et al. 2024; 0.2
     there). Above 0 every utterance is processed twice, so halve `data.batch_duration_s` for the same memory."""
 
-    @model_validator(mode="after")
-    def _phones_need_pronunciations(self) -> "ObjectiveConfig":
-        if bool(self.phone_layer) != (self.pronunciations is not None):
+    @model_validator(mode="before")
+    @classmethod
+    def _no_phone_layer(cls, tree: Any) -> Any:
+        """Accept the recipes of older versions, which write `phone_layer: 0` where they have no head over phones."""
+        if not isinstance(tree, dict) or "phone_layer" not in tree:
+            return tree
+        if tree["phone_layer"]:
             raise ValueError(
-                "`objective.phone_layer` and `objective.pronunciations` need each other: give both or none of them"
+                f"`objective.phone_layer` (={tree['phone_layer']!r}) no longer exists: name the phones of a head on "
+                "the last layer in `model.phones`"
             )
-        return self
+        return {key: value for key, value in tree.items() if key != "phone_layer"}
 
 
 class OptimiserConfig(Section):

@@ -108,8 +108,11 @@ def gallery(
 
 
 def posteriors(log_probs: np.ndarray, tokenizer: Tokenizer, frame_shift_s: float) -> Posteriors:
-    """Round the probabilities to percent and drop the small ones. Shape: log_probs (T, V)"""
-    probabilities = np.exp(log_probs)
+    """Round the tokens' probabilities to percent and drop the small ones.
+
+    Shape: log_probs (T, V) or more columns, which are ignored
+    """
+    probabilities = np.exp(log_probs[:, : tokenizer.size])
     tokens: dict[int, list[tuple[int, int]]] = {}
     for frame, token in np.argwhere(probabilities >= MIN_PROBABILITY).tolist():
         if token != BLANK:

@@ -17,6 +17,7 @@ from asr.decoding import build, decoder
 from asr.decoding.beam.search import BeamSearch
 from asr.decoding.live import Rules
 from asr.decoding.options import BOOST
+from asr.decoding.phone_search import PhoneSearch
 from asr.lm.ngram import Ngram
 from asr.models import rewrite
 from asr.pages import onnxruntime_web
@@ -152,8 +153,16 @@ class Page:
 
 def ngram_of(transcriber: Transcriber) -> Ngram | None:
     """The language model that the search in the browser uses; None for none."""
+    search = _by_letters(transcriber)
+    return None if search is None else search.ngram
+
+
+def _by_letters(transcriber: Transcriber) -> BeamSearch | None:
+    """The beam search in the browser, which is over letters; None if it decodes greedily."""
     search = transcriber.decoder.search
-    return search.ngram if isinstance(search, BeamSearch) else None
+    if isinstance(search, PhoneSearch):
+        return search.by_letters
+    return search if isinstance(search, BeamSearch) else None
 
 
 def packed(ngram: Ngram) -> Sequence[bytes | memoryview]:
@@ -170,7 +179,8 @@ def settings(transcriber: Transcriber) -> dict[str, Any]:
     """What the page has to know of the model, and of how Python runs it, so that a browser runs it alike."""
     description = transcriber.model.description
     tokenizer = json.loads(description.tokenizer.to_json())
-    search = transcriber.decoder.search
+    search = _by_letters(transcriber)
+    used = build.hot_word_search(description) if search is None else search
     return {
         "name": description.name,
         "about": transcriber.decoder.about,
@@ -179,10 +189,10 @@ def settings(transcriber: Transcriber) -> dict[str, Any]:
         "tokenizer": {key: tokenizer[key] for key in ("type", "alphabet", "pieces") if key in tokenizer},
         "temperature": transcriber.decoder.temperature,
         "min_confidence": transcriber.decoder.min_confidence,
-        "is_greedy": not isinstance(search, BeamSearch),
-        "search": asdict(
-            search.options if isinstance(search, BeamSearch) else build.hot_word_search(description).options
-        ),
+        "is_greedy": search is None,
+        "is_by_phones": isinstance(transcriber.decoder.search, PhoneSearch),
+        "search": asdict(used.options),
+        "log_prior": used.log_prior.tolist(),
         "boost": BOOST,
         "segment_frames": decoder.LIMIT,
         "files": asdict(windows.DEFAULT),

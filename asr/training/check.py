@@ -57,7 +57,7 @@ def check(recipe: Recipe, console: Console) -> Verdict:
     chosen = list(task.train_set.at(by_duration[middle : middle + UTTERANCES]))
     set_statistics(task.network.features, chosen, task.reader, recipe.seed)
     stepper = Stepper(fabric, task.objective, task.network, recipe.optimiser)
-    (batch,) = batches([chosen], task.reader, task.tokenizer, pronunciations=task.pronunciations)
+    (batch,) = batches([chosen], task.reader, task.tokenizer, phone_targets=task.phone_targets)
     steps = 0
     while True:
         score = evaluate(task.model, chosen, read=lambda utterance: task.reader(utterance).numpy())

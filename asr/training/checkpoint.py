@@ -33,6 +33,7 @@ def build(recipe: Recipe, tokenizer: Tokenizer) -> TorchModel:
         sample_rate=recipe.model.features.sample_rate,
         frame_shift_s=recipe.model.frame_shift_s,
         tokenizer=tokenizer,
+        phones=recipe.model.phones,
         about=recipe.about,
         licence=recipe.licence,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
@@ -44,7 +45,8 @@ def build(recipe: Recipe, tokenizer: Tokenizer) -> TorchModel:
 def initialise(model: TorchModel, path: Path) -> list[str]:
     """Give `model` the weights of a checkpoint of the same network, for fine-tuning.
 
-    The head is left as it is where the checkpoint's tokens differ, for its rows would mean other characters.
+    The head over tokens is left as it is where the checkpoint's tokens differ, for its rows would mean other
+    characters, and so is the head over phones where the phones differ or the checkpoint has none.
 
     Returns:
         the names of the weights that were left as they were.
@@ -54,8 +56,12 @@ def initialise(model: TorchModel, path: Path) -> list[str]:
     """
     source = load(path)
     weights = source.network.state_dict()
+    heads: list[str] = []
     if source.description.tokenizer != model.description.tokenizer:
-        weights = {name: tensor for name, tensor in weights.items() if not name.startswith("head.")}
+        heads.append("head.")
+    if source.description.phones != model.description.phones:
+        heads.append("phone_head.")
+    weights = {name: tensor for name, tensor in weights.items() if not name.startswith(tuple(heads))}
     own = model.network.state_dict()
     for name, tensor in weights.items():
         if name not in own or own[name].shape != tensor.shape:
@@ -64,7 +70,7 @@ def initialise(model: TorchModel, path: Path) -> list[str]:
                 f"Checkpoint '{path}' has another network than the recipe ({name}: {theirs} against {ours}): copy the "
                 "`model` section of its recipe, `--init` cannot change the network's shape."
             )
-    missing = [name for name in own if name not in weights and not name.startswith("head.")]
+    missing = [name for name in own if name not in weights and not name.startswith(tuple(heads))]
     if missing:
         raise ModelError(f"Checkpoint '{path}' has a smaller network than the recipe, it lacks {missing[0]}.")
     model.network.load_state_dict(own | weights)

@@ -67,8 +67,9 @@ def align_text(
     duration_s = len(waveform) / description.sample_rate
     tokens = description.tokenizer.encode(" ".join(normalised[index] for index in kept))
     spans = description.tokenizer.words(tokens)
+    log_probs = windows.log_probs(model, waveform)[:, : description.tokenizer.size]
     aligned = to_words(
-        align_words(windows.log_probs(model, waveform), tokens, spans),
+        align_words(log_probs, tokens, spans),
         description.tokenizer,
         description.frame_shift_s,
         duration_s,

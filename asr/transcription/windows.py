@@ -216,8 +216,9 @@ class Stitcher:
 def run_window(model: LogProbModel, window: Window) -> tuple[Window, np.ndarray]:
     """Run one window, or skip it if silent. Returns it with its log-probs. Shape: -> (T, V)"""
     if window.frames is not None and window.is_silent:
-        rows = np.full((window.frames, model.description.tokenizer.size), SILENT_LOG_PROB, np.float32)
-        rows[:, BLANK] = 0.0
+        tokens, columns = model.description.tokenizer.size, model.description.columns
+        rows = np.full((window.frames, columns), SILENT_LOG_PROB, np.float32)
+        rows[:, [BLANK, tokens] if columns > tokens else BLANK] = 0.0  # the blank of each head
         return window, rows
     (rows,) = model.log_probs([window.waveform])
     return window, rows[: window.frames]

@@ -19,6 +19,7 @@ from asr.decoding.beam.search import BeamSearch
 from asr.evaluation.recognition import reader
 from asr.lm import packed
 from asr.models.session import OnnxModel
+from asr.pronunciation import sources
 from asr.scoring.wer import score
 from asr.transcription import windows
 
@@ -97,8 +98,11 @@ def test_the_best_cell_of_the_grid_is_stored_in_the_file(
     read = reader(loaded.description.sample_rate)
     options = BeamOptions(width=20, lm_weight=settings.lm_weight, word_bonus=settings.word_bonus)
     ngram = packed.loads(packed.dumps(packed.load(lm)), "lm")
-    search = BeamSearch(loaded.description.tokenizer, options, ngram=ngram)
-    texts = [search.decode(windows.log_probs(loaded, read(utterance)))[0].text for utterance in utterances]
+    log_probs = [windows.log_probs(loaded, read(utterance)) for utterance in utterances]
+    prior = np.log(np.exp(np.concatenate(log_probs)).mean(axis=0))
+    assert settings.log_prior == pytest.approx(0.6 * prior, abs=1e-3)
+    search = BeamSearch(loaded.description.tokenizer, options, ngram=ngram, log_prior=np.array(settings.log_prior))
+    texts = [search.decode(rows)[0].text for rows in log_probs]
     counted = score([utterance.text for utterance in utterances], texts).words
     assert f"{100 * counted.errors / counted.reference:.2f}" == f"{best:.2f}"
 
@@ -215,3 +219,82 @@ def test_an_invalid_option_is_one_sentence(
         assert result.exit_code != 0
         assert message in result.stderr
         assert "Traceback" not in result.stderr
+
+
+@pytest.fixture(scope="module")
+def phone_model(smoke_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy model with a head over phones, which are its letters by other names."""
+    from asr.recipe.files import recipe_from_tree
+    from asr.training import checkpoint
+
+    source = checkpoint.load(smoke_model)
+    tree = dict(source.description.recipe)
+    letters = sorted(set(source.description.tokenizer.alphabet) - {" "})
+    tree["model"] = {**tree["model"], "phones": [f"{letter}-sound" for letter in letters]}
+    tree["objective"] = {"pronunciations": "toy.txt"}
+    model = checkpoint.build(recipe_from_tree(tree, "of the toy"), source.description.tokenizer)
+    tokens = source.description.tokenizer.alphabet
+    rows = [0, *(1 + tokens.index(letter) for letter in [" ", *letters])]
+    head = {f"phone_head.{name}": getattr(source.network.head, name).detach()[rows] for name in ("weight", "bias")}
+    model.network.load_state_dict(model.network.state_dict() | source.network.state_dict() | head)
+    folder = tmp_path_factory.mktemp("phones")
+    checkpoint.save(folder / "model.safetensors", model.network, model.description, made_with="", created="", scores={})
+    result = run("export", folder / "model.safetensors", folder / "model.onnx")
+    assert result.exit_code == 0, result.output
+    return folder / "model.onnx"
+
+
+def test_pronunciations_are_embedded_and_searched(
+    phone_model: Path, noisy_dev: Path, lm: Path, smoke_corpus: Path, tmp_path: Path
+) -> None:
+    dictionary, model = tmp_path / "toy.txt", tmp_path / "model.onnx"
+    texts = [u.text for part in ("train", "dev") for u in manifest.read(smoke_corpus / f"{part}.jsonl")]
+    words = sorted(set(" ".join(texts).split()))
+    spelled = [f"{word} {' '.join(f'{letter}-sound' for letter in word)}\n" for word in words[::2]]  # others by rules
+    dictionary.write_text("".join(spelled))
+
+    refused = run("tune", phone_model, noisy_dev, "--lm", lm, "--pronunciations", dictionary, "-o", model)
+    assert (refused.exit_code, "--include-lm" in refused.output) == (2, True)
+    result = run(
+        "tune", phone_model, noisy_dev, "--lm", lm, "--include-lm", "--pronunciations", dictionary, "-o", model
+    )
+    assert result.exit_code == 0, result.output
+
+    def evaluated(*options: object) -> dict[str, Any]:
+        return json.loads(run("evaluate", model, noisy_dev, "--json", *options).stdout)
+
+    by_phones, by_letters, hot = evaluated(), evaluated("--lm", lm), evaluated("--hot-word", words[0])
+    assert "words found by their phones" in by_phones["decoding"]
+    assert "phones" not in by_letters["decoding"] + hot["decoding"] + evaluated("--no-lm")["decoding"]
+    errors = [found["summary"]["words"]["errors"] for found in (by_phones, by_letters)]
+    assert errors[0] <= errors[1] * 1.1 + 1
+    description = OnnxModel(model).description
+    assert len(description.decoding.log_prior) == description.columns
+    again = run("tune", model, noisy_dev, "-o", tmp_path / "again.onnx")  # with what is embedded
+    assert again.exit_code == 0, again.output
+    assert OnnxModel(tmp_path / "again.onnx").description.lexicon == description.lexicon
+    known = sources.load(model).words  # a dictionary for other models
+    assert known[words[1]] == (tuple(f"{letter}-sound" for letter in words[1]),)
+
+
+def test_phones_that_the_model_does_not_have_are_named(
+    phone_model: Path, noisy_dev: Path, lm: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other.txt").write_text("word W ER D\n")
+    result = run(
+        "tune", phone_model, noisy_dev, "--lm", lm, "--include-lm", "--pronunciations", tmp_path / "other.txt",
+        "-o", tmp_path / "model.onnx",
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert "have phones that the model does not have (D, ER, W)" in result.output
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_pronunciations_need_a_head_over_phones(smoke_model: Path, noisy_dev: Path, lm: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_text("word W ER D\n")
+    result = run(
+        "tune", smoke_model, noisy_dev, "--lm", lm, "--include-lm", "--pronunciations", tmp_path / "other.txt",
+        "-o", tmp_path / "model.onnx",
+    )  # fmt: skip
+    assert result.exit_code == 2
+    assert "model.phones" in result.output

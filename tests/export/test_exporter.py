@@ -159,3 +159,39 @@ def test_models_with_different_numbers_of_frames_differ_infinitely(smoke_run: Pa
             return [rows[:-1] for rows in model.log_probs(waveforms)]
 
     assert exporter.largest_difference(model, Shorter(), speech) == float("inf")
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_a_head_over_phones_is_exported_and_read_back(int8: bool, smoke_corpus: Path, tmp_path: Path) -> None:
+    tree = {
+        "name": "toy",
+        "data": {"train": ["x.jsonl"], "dev": ["x.jsonl"]},
+        "model": {"frontend": {"channels": 3}, "context": {"layers": 2, "hidden": 12}, "phones": ["AA", "B", "K"]},
+        "objective": {"pronunciations": "dictionary.txt"},
+    }
+    model = random_model(recipe_from_tree(tree, "in the test"), seed=1)
+    speech = read(smoke_corpus / "dev.jsonl")[:5]
+    path = tmp_path / "toy.onnx"
+    difference = exporter.export(model, path, speech, int8=int8)
+    assert difference < (exporter.INT8_TOLERANCE if int8 else 2e-4)
+    exported = OnnxModel(path, threads=1)
+    assert exported.description.phones == ("AA", "B", "K")
+    (log_probs,) = exported.log_probs([np.zeros(16_000, np.float32)])
+    tokens = exported.description.tokenizer.size
+    assert log_probs.shape[1] == exported.description.columns == tokens + 5
+    for group in (log_probs[:, :tokens], log_probs[:, tokens:]):
+        np.testing.assert_allclose(np.exp(group).sum(axis=1), 1, atol=1e-5)
+    again = checkpoint.load(path)
+    assert again.description == model.description
+    for name in ("weight", "bias"):
+        expected = model.network.state_dict()[f"phone_head.{name}"]
+        torch.testing.assert_close(again.network.state_dict()[f"phone_head.{name}"], expected, rtol=0, atol=0)
+
+
+def test_a_file_without_the_columns_of_its_phones_is_refused(tmp_path: Path) -> None:
+    model = random_model(recipe(frontend={"channels": 3}, context={"layers": 1, "hidden": 8}), seed=1)
+    described = dataclasses.replace(model.description, phones=("AA", "B"))
+    path = tmp_path / "toy.onnx"
+    onnx.save(build_graph(model.network.eval(), described.to_metadata()), path)
+    with pytest.raises(ModelError, match="has no output log_probs for its 29 tokens and 2 phones: export it again"):
+        OnnxModel(path)

@@ -1,6 +1,6 @@
 """Small models of every kind of cell, with random weights, large enough for a wrong gate to show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -26,13 +26,16 @@ KINDS: tuple[CellKind, ...] = get_args(CellKind)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-def make(kind: CellKind) -> TorchModel:
+def make(kind: CellKind, phones: Sequence[str] = ()) -> TorchModel:
     model = {
         "features": {"bands": 23},
         "frontend": {"channels": 3},
         "context": {"cell": kind, "layers": 2, "hidden": 12},
+        "phones": phones,
     }
     tree = {"name": f"toy-{kind}", "data": {"train": ["x.jsonl"], "dev": ["x.jsonl"]}, "model": model}
+    if phones:
+        tree["objective"] = {"pronunciations": "dictionary.txt"}
     recipe = recipe_from_tree(tree, "in the test")
     built = checkpoint.build(recipe, CharTokenizer(recipe.text.alphabet))
     torch.manual_seed(3)
@@ -49,12 +52,17 @@ def toy(request: pytest.FixtureRequest) -> TorchModel:
 
 
 @pytest.fixture(scope="session")
+def toy_with_phones() -> TorchModel:
+    return make("lstm", ("AA", "B", "K"))
+
+
+@pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Callable[..., Path]:
     """Export a toy, in float or in int8."""
     folder, files = tmp_path_factory.mktemp("toys"), {}
 
     def export(model: TorchModel, *, int8: bool = False) -> Path:
-        kind = model.network.config.context.cell
+        kind = f"{model.network.config.context.cell}{len(model.description.phones)}"
         if (kind, int8) not in files:
             graph = build_graph(model.network.eval(), model.description.to_metadata())
             path = files[kind, int8] = folder / f"{kind}-{int8}.onnx"

@@ -76,3 +76,16 @@ def test_weights_that_compute_something_else_are_noticed(
     monkeypatch.setattr(network, "load", lambda _: loaded)
     with pytest.raises(ModelError, match="differs from what onnxruntime"):
         inspection.inspect(path, Transcriber(OnnxModel(path, threads=1)), speech)
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_a_model_with_phones_is_inspected_by_its_tokens(
+    toy_with_phones: TorchModel, exported: Callable[..., Path], speech: np.ndarray, int8: bool
+) -> None:
+    path = exported(toy_with_phones, int8=int8)
+    found = inspection.inspect(path, Transcriber(OnnxModel(path, threads=1)), speech)
+    tokens = found.description.tokenizer.size
+    assert found.log_probs.shape[1] == found.trace.log_probs.shape[1] == tokens
+    assert found.difference < (inspection.TOLERANCE["int8"] if int8 else 1e-5)
+    assert max(found.tokens) < tokens
+    assert len(numbers.document(found)["tokens"]) == tokens

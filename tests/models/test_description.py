@@ -38,6 +38,7 @@ descriptions = st.builds(
     ),
     about=printable,
     licence=printable,
+    phones=st.just(()) | st.lists(st.sampled_from(["AA", "B", "ə", "ts"]), min_size=2, unique=True).map(tuple),
     parameters=st.integers(0, 10**12),
     made_with=printable,
     created=printable,
@@ -87,7 +88,7 @@ def test_a_file_of_another_program_is_refused(metadata: dict[str, str]) -> None:
         from_metadata(metadata, "'x.onnx'")
 
 
-OPTIONAL = {"precision", "decoding", "language_model"}  # what `asr export --int8` and `asr tune` add
+OPTIONAL = {"phones", "precision", "decoding", "language_model", "lexicon"}  # not in every file
 
 
 @pytest.mark.parametrize(
@@ -123,6 +124,14 @@ def test_no_field_may_be_missing(field: dataclasses.Field) -> None:
         ("frame_shift_s", "nan"),
         ("frame_shift_s", "inf"),
         ("frame_shift_s", "0.0"),
+        ("phones", "AA B"),
+        ("phones", '{"AA": 1, "B": 2}'),
+        ("phones", "[]"),
+        ("phones", '["AA"]'),
+        ("phones", '["AA", 2]'),
+        ("phones", '["AA", "AA"]'),
+        ("phones", '["AA", "a b"]'),
+        ("phones", '["AA", ""]'),
         ("recipe", "3"),
         ("scores", "[]"),
     ],
@@ -180,3 +189,22 @@ def test_hostile_metadata_is_one_sentence(key: str, value: str) -> None:
         from_metadata(EXAMPLE.to_metadata() | {key: value}, "'x.onnx'")
     assert len(str(caught.value)) < 400
     assert "damaged" in str(caught.value)
+
+
+def test_only_a_file_with_phones_needs_a_new_version() -> None:
+    with_phones = dataclasses.replace(EXAMPLE, phones=("AA", "B", "K"))
+    assert (EXAMPLE.columns, with_phones.columns) == (4, 4 + 5)
+    assert EXAMPLE.to_metadata()["format_version"] == "2"
+    assert "phones" not in EXAMPLE.to_metadata()
+    assert with_phones.to_metadata() == EXAMPLE.to_metadata() | {
+        "format_version": "3",
+        "phones": '["AA", "B", "K"]',
+    }
+
+
+def test_a_prior_of_other_columns_is_refused() -> None:
+    tuned = dataclasses.replace(EXAMPLE.decoding, log_prior=(-1.0,) * EXAMPLE.columns)
+    described = dataclasses.replace(EXAMPLE, decoding=tuned)
+    assert from_metadata(described.to_metadata(), "x") == described
+    with pytest.raises(ModelError, match=f"has a prior of {EXAMPLE.columns} columns instead of {EXAMPLE.columns + 4}"):
+        from_metadata(dataclasses.replace(described, phones=("AA", "B")).to_metadata(), "x")

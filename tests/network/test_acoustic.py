@@ -126,3 +126,38 @@ def test_the_frame_shift_is_that_of_the_frames(time_reduction: int, frame_shift_
     seconds = torch.tensor([10, 20]) * model_config.features.sample_rate
     short, long = AcousticModel(model_config, TOKENS).output_lengths(seconds).tolist()
     assert (long - short) * model_config.frame_shift_s == pytest.approx(10, abs=frame_shift_s)
+
+
+PHONES = ("AA", "B", "K")
+
+
+def test_with_phones_there_are_two_distributions() -> None:
+    model = network(config(phones=PHONES)).eval()
+    waveform = batch()
+    log_probs, frames = model(waveform, LENGTHS)
+    assert log_probs.shape == (len(LENGTHS), int(frames.max()), TOKENS + len(PHONES) + 2)
+    for group in (log_probs[..., :TOKENS], log_probs[..., TOKENS:]):
+        torch.testing.assert_close(group.exp().sum(dim=2), torch.ones(group.shape[:2]), rtol=0, atol=1e-5)
+    layers, _ = model.encode(*model.features(waveform, LENGTHS))
+    assert torch.equal(model.classify(layers[-1]), log_probs[..., :TOKENS])
+    assert torch.equal(model.classify_phones(layers[-1]), log_probs[..., TOKENS:])
+
+
+def test_phones_change_nothing_about_the_tokens() -> None:
+    torch.manual_seed(0)
+    without = AcousticModel(config(), TOKENS).eval()
+    torch.manual_seed(0)
+    with_phones = AcousticModel(config(phones=PHONES), TOKENS).eval()
+    new = with_phones.state_dict().keys() - without.state_dict().keys()
+    assert new == {"phone_head.weight", "phone_head.bias"}
+    expected, _ = without(batch(), LENGTHS)
+    assert expected.shape[2] == TOKENS
+    assert torch.equal(with_phones(batch(), LENGTHS)[0][..., :TOKENS], expected)
+
+
+def test_every_parameter_gets_a_gradient_with_phones() -> None:
+    torch.manual_seed(0)
+    model = AcousticModel(config(phones=PHONES), TOKENS)
+    log_probs, _ = model(batch(), LENGTHS)
+    (log_probs * torch.randn_like(log_probs)).sum().backward()
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())

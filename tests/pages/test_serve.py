@@ -13,23 +13,27 @@ import pytest
 import soxr
 
 from asr import models
+from asr.decoding import build
 from asr.decoding.beam.options import BeamOptions
-from asr.decoding.beam.search import BeamSearch
+from asr.decoding.beam.search import NO_PRIOR, BeamSearch
 from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GREEDY
 from asr.decoding.live import LiveDecoder, Rules, Update
+from asr.decoding.phone_search import PhoneSearch
 from asr.decoding.tokens_to_words import to_words
-from asr.lm import arpa
+from asr.lm import arpa, packed
 from asr.lm.estimation import train_ngram
 from asr.lm.ngram import Ngram
+from asr.models.decoding_settings import Settings
 from asr.models.description import AcousticDescription
 from asr.pages.assemble import PAGES
+from asr.pronunciation.lexicon import Lexicon
 from asr.text import ENGLISH, CharTokenizer, SubwordTokenizer, Tokenizer
 from asr.transcript.formats import word_fields
 from asr.transcript.transcript import Transcript
 from asr.transcript.words import Word
 from asr.transcription import windows
-from asr.transcription.transcriber import open_transcriber
+from asr.transcription.transcriber import Transcriber, open_transcriber
 
 page_of_server = pytest.importorskip("asr.serve.page", reason="the extra `serve` is not installed")
 ORIGIN = "http://page.test"
@@ -209,6 +213,11 @@ BEAM = """
 """
 
 
+def random_log_prior(tokenizer: Tokenizer) -> np.ndarray:
+    """Shape: -> (V,)"""
+    return np.random.default_rng(6).uniform(-2, 0, tokenizer.size)
+
+
 def as_text(ngram: Ngram | None) -> str | None:
     return ngram and base64.b64encode(b"".join(page_of_server.packed(ngram))).decode()
 
@@ -239,6 +248,7 @@ def test_the_language_model(page: Any, ngram: Ngram) -> None:
 @pytest.mark.parametrize("width", [100, 4])
 @pytest.mark.parametrize("with_model", [True, False])
 @pytest.mark.parametrize("hot_words", [(), ("ten", "tens", "base", "ns")], ids=["cold", "hot"])
+@pytest.mark.parametrize("with_prior", [False, True])
 def test_beam_search(
     page: Any,
     settings: dict[str, Any],
@@ -247,10 +257,19 @@ def test_beam_search(
     width: int,
     with_model: bool,
     hot_words: Sequence[str],
+    with_prior: bool,
 ) -> None:
+    """A prior is used with a language model only."""
     boosts = dict.fromkeys(hot_words, 3.0)
     lm = ngram if with_model else None
-    search = BeamSearch(tokenizer, BeamOptions(width=width, lm_weight=0.7), ngram=lm, hot_words=boosts)
+    log_prior = random_log_prior(tokenizer) if with_prior else NO_PRIOR
+    search = BeamSearch(
+        tokenizer,
+        BeamOptions(width=width, lm_weight=0.7),
+        ngram=lm,
+        hot_words=boosts,
+        log_prior=log_prior if with_model else NO_PRIOR,
+    )
     utterances = [random_log_probs(size, tokenizer, seed) for seed, size in enumerate([1, 30, 30, 60, 60, 300])]
     script = f"""async ([utterances, settings, lm, hotWords]) => {{{BEAM}
         const boosted = search.withHotWords(hotWords, 3);
@@ -261,7 +280,7 @@ def test_beam_search(
             return [stream.best(), stream.agreed(5), stream.finish()];
         }});
     }}"""
-    values = changed(settings, tokenizer, search=asdict(search.options))
+    values = changed(settings, tokenizer, search=asdict(search.options), log_prior=log_prior.tolist())
     given = [[log_probs.tolist() for log_probs in utterances], values, as_text(lm), hot_words]
     for log_probs, found in zip(utterances, page.evaluate(script, given), strict=True):
         stream = search.start()
@@ -274,14 +293,16 @@ def test_beam_search(
 
 @pytest.mark.parametrize("tokenizer", SMALL, ids=["characters", "subwords"])
 @pytest.mark.parametrize("min_confidence", [0.0, 0.5])
-@pytest.mark.parametrize("beam", [True, False])
+@pytest.mark.parametrize("kind", ["greedy", "beam", "beam with a prior"])
 def test_live_decoding(
-    page: Any, settings: dict[str, Any], ngram: Ngram, tokenizer: Tokenizer, min_confidence: float, beam: bool
+    page: Any, settings: dict[str, Any], ngram: Ngram, tokenizer: Tokenizer, min_confidence: float, kind: str
 ) -> None:
     log_probs = random_log_probs(1_500, tokenizer, seed=2)
     rules = Rules(longest_s=8.0)
     description = AcousticDescription(name="toy", tokenizer=tokenizer, sample_rate=16_000, frame_shift_s=0.04)
-    search = BeamSearch(tokenizer, BeamOptions(width=20), ngram=ngram) if beam else GREEDY
+    log_prior = random_log_prior(tokenizer) if kind == "beam with a prior" else NO_PRIOR
+    beam = BeamSearch(tokenizer, BeamOptions(width=20), ngram=ngram, log_prior=log_prior)
+    search = GREEDY if kind == "greedy" else beam
     decoder = LiveDecoder(Decoder(search, temperature=1.4, min_confidence=min_confidence), description, rules)
     chunks = np.split(log_probs, 250)
     expected: list[Update] = [*(decoder.feed(chunk) for chunk in chunks[:-1]), decoder.finish(chunks[-1], 59.99)]
@@ -293,8 +314,8 @@ def test_live_decoding(
         return [...chunks.map((rows) => decoder.feed(rows)), decoder.finish(last, 59.99)];
     }}"""
     values = changed(settings, tokenizer, temperature=1.4, min_confidence=min_confidence, rules=asdict(rules))
-    values["search"] = asdict(search.options) if isinstance(search, BeamSearch) else settings["search"]
-    lm = as_text(ngram) if beam else None
+    values |= {"search": asdict(beam.options), "log_prior": log_prior.tolist()}
+    lm = None if search is GREEDY else as_text(ngram)
     found = page.evaluate(script, [[chunk.tolist() for chunk in chunks], values, lm])
     assert sum(len(update.words) for update in expected) > 15
     assert sum(bool(update.tail) for update in expected) > 10
@@ -303,6 +324,25 @@ def test_live_decoding(
         assert one["time_s"] == pytest.approx(other.time_s)
         assert_same(one["words"], other.words)
         assert_same(one["tail"], other.tail)
+
+
+def test_the_columns_of_phones_are_dropped(page: Any) -> None:
+    """Of two frames of four log-probs, and one that is not of the recording; onnxruntime-web is replaced."""
+    runtime = """
+        export const env = { wasm: {} };
+        export class Tensor { constructor(type, data, dims) { Object.assign(this, { data, dims }); } }
+        const logProbs = new Tensor("float32", Float32Array.from({ length: 12 }, (_, k) => k), [1, 3, 4]);
+        const run = async () => ({ log_probs: logProbs, output_lengths: new Tensor("int64", [2n], [1]) });
+        export const InferenceSession = { create: async () => ({ run }) };
+    """
+    page.route("**/ort.wasm.min.mjs", lambda route: route.fulfill(body=runtime, content_type="text/javascript"))
+    script = """async (columns) => {
+        const { open } = await import("/session.js");
+        const rows = await (await open(new Uint8Array(), columns))(new Float32Array(8));
+        return rows.map((row) => [...row]);
+    }"""
+    assert page.evaluate(script, 3) == [[0, 1, 2], [4, 5, 6]]
+    assert page.evaluate(script, 4) == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
 RATE = 1_000
@@ -347,6 +387,46 @@ def test_windows(page: Any, settings: dict[str, Any], windowing: windows.Windowi
     values = settings | {"sample_rate": RATE, "frame_shift_s": STEP / RATE, "num_tokens": 3}
     found = page.evaluate(script, [waveform.tolist(), values, asdict(windowing)])
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_of_a_search_over_phones_the_browser_gets_the_one_over_letters(ngram: Ngram) -> None:
+    tokenizer = SMALL[0]
+    lexicon = Lexicon(("A", "T"), {word: (("A", "T"),) for word in ngram.words if set(word) <= set("abeinst")})
+    numbers = tuple(random_log_prior(tokenizer).tolist())
+    description = AcousticDescription(
+        name="toy",
+        tokenizer=tokenizer,
+        sample_rate=16_000,
+        frame_shift_s=0.04,
+        phones=lexicon.phones,
+        decoding=Settings(beam=20, lm_weight=0.7, log_prior=(*numbers, -9.0, -8.0, -7.0, -6.0)),
+        language_model=base64.b64encode(packed.dumps(ngram)).decode(),
+        lexicon=base64.b64encode(lexicon.to_bytes()).decode(),
+    )
+    by_phones = transcriber_of(description)
+    assert isinstance(by_phones.decoder.search, PhoneSearch)
+    values = page_of_server.settings(by_phones)
+    assert values["is_by_phones"]
+    assert not values["is_greedy"]
+    assert values["log_prior"] == list(numbers)
+    assert values["search"] == asdict(BeamOptions(width=20, lm_weight=0.7))
+    found = page_of_server.ngram_of(by_phones)
+    assert found.words == ngram.words
+
+    by_letters = transcriber_of(replace(description, lexicon=""))
+    about = {"about": by_letters.decoder.about, "is_by_phones": False}
+    assert page_of_server.settings(by_letters) == values | about
+
+    greedy = transcriber_of(replace(description, language_model="", decoding=Settings(log_prior=(-1.0,) * 14)))
+    values = page_of_server.settings(greedy)
+    assert values["is_greedy"]
+    assert not values["is_by_phones"]
+    assert values["log_prior"] == []
+    assert page_of_server.ngram_of(greedy) is None
+
+
+def transcriber_of(description: AcousticDescription) -> Transcriber:
+    return Transcriber(Sampled(description), build.make(description))
 
 
 @pytest.mark.parametrize("rate", [48_000, 44_100, 22_050, 16_000, 8_000])

@@ -350,3 +350,40 @@ def test_recipes_that_would_take_the_parser_for_ever(text: str, message: str, tm
     (tmp_path / "r.yaml").write_text(text)
     with pytest.raises(RecipeError, match=message):
         load_recipe(tmp_path / "r.yaml")
+
+
+# Phones
+
+WITH_PHONES: dict[str, Any] = {"model": {"phones": ["AA", "B"]}, "objective": {"pronunciations": "cmudict.txt"}}
+
+
+def test_phones_and_pronunciations_go_together(tmp_path: Path) -> None:
+    recipe = load_recipe(recipe_file(tmp_path, MINIMAL | WITH_PHONES))
+    assert recipe.model.phones == ("AA", "B")
+    assert recipe.objective.phone_weight == 0.5
+    for section, value in WITH_PHONES.items():
+        one = recipe_file(tmp_path, MINIMAL | {section: value})
+        assert "`model.phones` and `objective.pronunciations` need each other" in refusal(one)
+
+
+@pytest.mark.parametrize(
+    ("phones", "message"),
+    [
+        ("[AA]", "at least two names"),
+        ("[AA, B, AA]", "different names, but 'AA' occurs twice"),
+        ("[AA, '']", "without white space, not ''"),
+        ("[AA, 'B C']", "without white space, not 'B C'"),
+        ("[AA, on]", "`model.phones.1` (=True) must be text"),
+    ],
+)
+def test_bad_names_of_phones_are_refused(phones: str, message: str, tmp_path: Path) -> None:
+    assert message in refusal(recipe_file(tmp_path, MINIMAL | WITH_PHONES), f"model.phones={phones}")
+
+
+def test_recipes_of_older_versions_with_a_phone_layer(tmp_path: Path) -> None:
+    """A head in training only, which the stored models do not contain."""
+    old = {"objective": {"intermediate": [], "phone_layer": 2, "pronunciations": "cmudict.txt"}}
+    assert recipe_from_tree(MINIMAL | old, "of a model") == recipe_from_tree(MINIMAL, "in the test")
+    assert "`objective.phone_layer` (=2) no longer exists" in refusal(recipe_file(tmp_path, MINIMAL | old))
+    without = {"objective": {"phone_layer": 0, "pronunciations": None}}
+    assert load_recipe(recipe_file(tmp_path, MINIMAL | without)) == recipe_from_tree(MINIMAL, "in the test")

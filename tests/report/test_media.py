@@ -94,3 +94,9 @@ def test_real_speech_has_a_picture() -> None:
     waveform = audio.load(Path(__file__).resolve().parents[2] / "examples" / "enter.wav", RATE)
     shown = picture(waveform)
     assert shown.std() > 20
+
+
+def test_posteriors_are_those_of_the_tokens_only() -> None:
+    log_probs = np.log(np.random.default_rng(0).dirichlet([1.0] * TOKENIZER.size, size=9))
+    with_phones = np.concatenate([log_probs, np.zeros((9, 5))], axis=1)
+    assert media.posteriors(with_phones, TOKENIZER, 0.04) == media.posteriors(log_probs, TOKENIZER, 0.04)

@@ -407,6 +407,17 @@ def test_the_microphone_on_this_device(page: Any) -> None:
     transcribe(page)  # the model is kept
 
 
+def test_the_page_says_that_the_browser_searches_by_letters(open_at: Open, url: str) -> None:
+    settings = json.loads(urllib.request.urlopen(f"{url}/page/settings.json").read()) | {"runs_in_browser": True}
+    page = open_at(url)
+    page.route("**/page/settings.json", lambda route: route.fulfill(json=settings))
+    for is_by_phones in (False, True):
+        settings["is_by_phones"] = is_by_phones
+        page.reload()
+        expect(page.locator("#device-about")).to_contain_text("The sound never leaves this browser")
+        assert ("finds words by their letters" in page.locator("#device-about").inner_text()) == is_by_phones
+
+
 def test_without_the_runtime_the_page_says_what_to_do(open_at: Open, url: str) -> None:
     settings = json.loads(urllib.request.urlopen(f"{url}/page/settings.json").read()) | {"runs_in_browser": False}
     page = open_at(url)

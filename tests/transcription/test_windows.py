@@ -1,6 +1,7 @@
 """A long recording gives the same result in windows as in one run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -217,3 +218,14 @@ def test_digital_silence_stays_silent() -> None:
     model = Heard()
     windows.log_probs(model, np.zeros(300, np.float32))
     np.testing.assert_array_equal(model.waveforms[0], np.zeros(300))
+
+
+def test_a_silent_window_has_the_columns_of_the_phones() -> None:
+    model = NearSighted()
+    model.description = replace(model.description, phones=("AA", "B"))
+    window = windows.Window(np.zeros(100, np.float32), is_silent=True, start=0, edge=0, frames=5)
+    _, rows = windows.run_window(model, window)
+    expected = np.full((5, TOKENS + 4), windows.SILENT_LOG_PROB, np.float32)
+    expected[:, [0, TOKENS]] = 0
+    np.testing.assert_array_equal(rows, expected)
+    assert model.calls == []

@@ -13,8 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from asr.compiled import compiled, njit_noalloc
+from asr.decoding.beam.lexicon import BOUNDARY
 from asr.decoding.beam.pruning import PREFIX, Beam, Pruning, best_per_key, keep_best, lowest, record_merge
-from asr.decoding.beam.rules import Record, Rules, extended, recombination_key, score_word_end
+from asr.decoding.beam.rules import (
+    Record,
+    Rules,
+    extended,
+    mixed,
+    num_choices,
+    recombination_key,
+    score_word_end,
+    word_at,
+)
 from asr.decoding.beam.tree import child_of
 from asr.lm.lookup import advance
 
@@ -152,7 +162,8 @@ def extend(  # noqa: PLR0917 - work arrays that the caller allocates once
 @compiled
 def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: Record, log_probs: np.ndarray) -> int:
     """Process as many frames as the tree has room for; return their number. Shape: log_probs (T, V)"""
-    num_frames, size = log_probs.shape
+    num_frames, columns = log_probs.shape
+    size = len(rules.spelling.choice)
     row, tokens = np.empty(size), np.empty(size, np.int32)
     candidates, scratch = np.empty(2 * pruning.width, PREFIX), np.empty(2 * pruning.width)
     is_merged = np.zeros((pruning.width, size), np.bool_)
@@ -162,8 +173,10 @@ def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: Record, log_probs:
     for frame in range(num_frames):
         if beam.counts[1] + pruning.width > len(nodes) or beam.counts[2] + pruning.width > len(beam.merges):
             return frame
-        for token in range(size):
+        for token in range(columns):
             row[token] = log_probs[frame, token]
+        for token in range(columns, size):  # the boundary after another homophone
+            row[token] = row[BOUNDARY]
         num_tokens, num_inside = likeliest_tokens(rules, pruning, row, tokens)
         best = stay(beam, nodes, row, candidates, is_merged)
         count = extend(
@@ -193,46 +206,63 @@ def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: Record, log_probs:
     return num_frames
 
 
-@compiled
-def finish(rules: Rules, beam: Beam, nodes: Record) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Score the prefixes as complete sentences: node, CTC log-probability, LM log-probability, and score.
+@njit_noalloc
+def sentence_end(rules: Rules, node: Record, choice: int) -> tuple[float, float]:
+    """The score without the audio, and the LM log-probability, of a prefix whose last word and sentence end here."""
+    score_word_end(rules, node, choice)
+    if not rules.has_ngram:
+        return node.next_settled, node.next_lm
+    log_prob, _ = advance(rules.ngram, int(node.next_state), int(rules.end))
+    return node.next_settled + rules.lm_weight * log_prob, node.next_lm + log_prob
 
-    Prefixes with the same text, which differ in a leading or trailing space or in the segmentation into subwords, are
-    merged into the likeliest, and their probabilities are summed. If the vocabulary is closed and every prefix ends in
-    an unfinished word, each loses its last word.
+
+@compiled
+def finish(
+    rules: Rules, beam: Beam, nodes: Record
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Score the prefixes as sentences: node, choice of the last word, CTC and LM log-probability, and score.
+
+    There is one entry for each homophone of the last word. Entries with the same text, which differ in a
+    leading or trailing space, in the segmentation into subwords, or in a pronunciation, are merged into the likeliest,
+    and their probabilities are summed. If the vocabulary is closed and every prefix ends in an unfinished word, each
+    loses its last word.
     """
     width = beam.counts[0]
-    node, paths = np.empty(width, np.int32), np.empty(width)
-    lm, score = np.empty(width), np.empty(width)
-    any_complete = False
+    ends, size, any_complete = np.empty(width, np.int32), 0, False
     for slot in range(width):
-        node[slot], paths[slot] = beam.prefixes[slot].node, beam.prefixes[slot].total
-        score_word_end(rules, nodes[node[slot]])
-        any_complete |= nodes[node[slot]].next_settled > -np.inf
-    likeliest = paths.copy()
+        ends[slot] = beam.prefixes[slot].node
+        settled, _ = sentence_end(rules, nodes[ends[slot]], 0)
+        any_complete |= settled > -np.inf
     for slot in range(width):
-        end = nodes[node[slot]]
-        while not any_complete and end.next_settled == -np.inf:
-            node[slot] = end.parent
-            end = nodes[node[slot]]
-            score_word_end(rules, end)
-        for other in range(slot):
-            if nodes[node[other]].text == end.text and score[other] > -np.inf:
-                if likeliest[slot] > likeliest[other]:
-                    node[other], likeliest[other] = node[slot], likeliest[slot]
-                score[other] -= paths[other]
-                paths[other] = log_add(paths[other], paths[slot])
-                score[other] += paths[other]
-                paths[slot] = -np.inf
-                break
-        lm[slot] = end.next_lm
-        settled = end.next_settled
-        if rules.has_ngram:
-            log_prob, _ = advance(rules.ngram, int(end.next_state), int(rules.end))
-            lm[slot] += log_prob
-            settled += rules.lm_weight * log_prob
-        score[slot] = paths[slot] + settled
-    return node, paths, lm, score
+        settled, _ = sentence_end(rules, nodes[ends[slot]], 0)
+        while not any_complete and settled == -np.inf:
+            ends[slot] = nodes[ends[slot]].parent
+            settled, _ = sentence_end(rules, nodes[ends[slot]], 0)
+        size += num_choices(rules, nodes[ends[slot]])
+    node, choice, paths = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size)
+    lm, score, text = np.empty(size), np.empty(size), np.empty(size, np.uint64)
+    likeliest, count = np.empty(size), 0
+    for slot in range(width):
+        end = nodes[ends[slot]]
+        for alike in range(num_choices(rules, end)):
+            node[count], choice[count] = ends[slot], alike
+            paths[count] = likeliest[count] = beam.prefixes[slot].total
+            settled, lm[count] = sentence_end(rules, end, alike)
+            text[count] = end.text
+            if rules.by_phones and end.letters > 0:
+                text[count] = mixed(end.text, np.uint64(word_at(rules, end, alike) + 1))
+            for other in range(count):
+                if text[other] == text[count] and score[other] > -np.inf:
+                    if likeliest[count] > likeliest[other]:
+                        node[other], choice[other], likeliest[other] = ends[slot], alike, likeliest[count]
+                    score[other] -= paths[other]
+                    paths[other] = log_add(paths[other], paths[count])
+                    score[other] += paths[other]
+                    paths[count] = -np.inf
+                    break
+            score[count] = paths[count] + settled
+            count += 1
+    return node[:count], choice[:count], paths[:count], lm[:count], score[:count]
 
 
 def is_cached() -> bool:

@@ -1,6 +1,7 @@
 """Lexicon: the words as a trie in flat arrays, and the letters that each token adds.
 
-A letter is represented by its index in the model's sorted alphabet. Node 0 is the root, before any letter.
+A letter is represented by its index in the model's sorted alphabet. Node 0 is the root, before any letter. In a lexicon
+of pronunciations the letters are phones: a word may be there several times, and several words may end in one node.
 """
 
 import itertools
@@ -9,7 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asr.text import WORD_START, SubwordTokenizer, Tokenizer
+from asr.text import BLANK, WORD_START, SubwordTokenizer, Tokenizer
+
+BOUNDARY = BLANK + 1
+"""Token of the boundary between two words in a head over phones."""
 
 
 class Spelling(NamedTuple):
@@ -20,6 +24,8 @@ class Spelling(NamedTuple):
     first: np.ndarray
     """Token v adds `letters[first[v] : first[v + 1]]`. Shape: (V + 1,)"""
     letters: np.ndarray
+    choice: np.ndarray
+    """Which of the homophones a token ends: 0 for the first, and for all other tokens. Shape: (V,)"""
 
 
 class Lexicon(NamedTuple):
@@ -31,6 +37,9 @@ class Lexicon(NamedTuple):
     """Bit set of the letters that lead to children: letter l is bit l % 64 of column l // 64. Shape: (N, L)"""
     word: np.ndarray
     """The word that ends in a node, as its index in the list of words; else -1. Shape: (N,)"""
+    others_first: np.ndarray
+    """Further words that end in node n: `others[others_first[n] : others_first[n + 1]]`. Shape: (N + 1,)"""
+    others: np.ndarray
     parent: np.ndarray
     """The node without the last letter. Shape: (N,)"""
 
@@ -43,11 +52,26 @@ def spelling(tokenizer: Tokenizer) -> Spelling:
         mark, pieces = " ", ["", *tokenizer.alphabet]
     letters, lengths = _letters([piece.removeprefix(mark) for piece in pieces], tokenizer.alphabet)
     first = np.r_[0, np.cumsum(lengths)].astype(np.int32)
-    return Spelling(np.array([piece.startswith(mark) for piece in pieces]), first, letters)
+    ends_word = np.array([piece.startswith(mark) for piece in pieces])
+    return Spelling(ends_word, first, letters, np.zeros(len(pieces), np.int32))
+
+
+def phone_spelling(phones: int, choices: int) -> Spelling:
+    """The tokens of a head over phones: blank, boundary, phones, and a boundary more for each further choice.
+
+    These stand for the boundary after another homophone, and do not exist in the head.
+    """
+    ends_word = np.array([False, True, *[False] * phones, *[True] * (choices - 1)])
+    first = np.array([0, 0, *range(phones + 1), *[phones] * (choices - 1)], np.int32)
+    choice = np.r_[np.zeros(phones + 2, np.int32), np.arange(1, choices, dtype=np.int32)]
+    return Spelling(ends_word, first, np.arange(phones, dtype=np.int32), choice)
 
 
 def build(words: Sequence[str], alphabet: str) -> Lexicon:
-    """Build the trie of the words that the alphabet can spell; others are skipped. The last of equal words counts."""
+    """Build the trie of the words that the alphabet can spell; others are skipped.
+
+    Of equal words the first is that of its node, and the others are further words.
+    """
     order = sorted(range(len(words)), key=words.__getitem__)
     letters, lengths = _letters([words[place] for place in order], alphabet)
     starts = np.cumsum(lengths) - lengths
@@ -72,13 +96,15 @@ def build(words: Sequence[str], alphabet: str) -> Lexicon:
         node, starts, lengths, places = node[longer], starts[longer], lengths[longer], places[longer]
 
     word, parents = np.full(size, -1, np.int32), np.concatenate(parent)
-    for nodes, numbers in ends:
-        word[nodes] = numbers
+    nodes, numbers = (np.concatenate([end[part] for end in ends]) if ends else np.zeros(0, np.int32) for part in (0, 1))
+    is_first = np.r_[True, nodes[1:] != nodes[:-1]][: len(nodes)]
+    word[nodes[is_first]] = numbers[is_first]
+    others_first = np.r_[0, np.cumsum(np.bincount(nodes[~is_first], minlength=size))].astype(np.int32)
     first = (np.searchsorted(parents[1:], np.arange(size)) + 1).astype(np.int32)
     column, bit = np.divmod(np.concatenate(letter), 64)
     bits = np.zeros((size, (len(alphabet) + 63) // 64), np.uint64)
     np.bitwise_or.at(bits, (parents[1:], column), np.uint64(1) << bit.astype(np.uint64))
-    return Lexicon(first, bits, word, parents)
+    return Lexicon(first, bits, word, others_first, numbers[~is_first], parents)
 
 
 def words_below(lexicon: Lexicon) -> np.ndarray:
@@ -87,8 +113,11 @@ def words_below(lexicon: Lexicon) -> np.ndarray:
     If the list is sorted, these are exactly the words that begin with the node's letters. Shape: -> (N, 2), int32
     """
     no_word = np.iinfo(np.int32).max
-    first = -best_below(lexicon, np.where(lexicon.word >= 0, -lexicon.word, -no_word))
-    return np.stack([first, best_below(lexicon, lexicon.word) + 1], axis=1)
+    lowest, highest = np.where(lexicon.word >= 0, -lexicon.word, -no_word), lexicon.word.copy()
+    nodes = np.repeat(np.arange(len(lexicon.word)), np.diff(lexicon.others_first))
+    np.maximum.at(lowest, nodes, -lexicon.others)
+    np.maximum.at(highest, nodes, lexicon.others)
+    return np.stack([-best_below(lexicon, lowest), best_below(lexicon, highest) + 1], axis=1)
 
 
 def best_below(lexicon: Lexicon, values: np.ndarray) -> np.ndarray:

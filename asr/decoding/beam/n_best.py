@@ -16,8 +16,8 @@ from asr.compiled import compiled
 from asr.decoding.beam.rules import Record
 from asr.decoding.beam.tree import tokens_of
 
-End = tuple[float, float, float, int]
-"""Score, CTC and LM log-probability, and node of a prefix that is a complete text."""
+End = tuple[float, float, float, int, tuple[int, ...]]
+"""Score, CTC and LM log-probability, and node of a prefix that is a complete text, and the token that completes it."""
 
 
 class Path(NamedTuple):
@@ -36,6 +36,7 @@ def best_texts(  # noqa: PLR0917 - the state of a search, passed by its stream o
     merges: Record,
     log_probs: np.ndarray | None,
     write: Callable[[Sequence[int]], str],
+    emitted: Callable[[Sequence[int]], np.ndarray],
     limit: int,
 ) -> list[Path]:
     """The best texts of the lattice, best first; of paths with the same text only the best.
@@ -49,6 +50,7 @@ def best_texts(  # noqa: PLR0917 - the state of a search, passed by its stream o
         merges: recombined prefixes, of type `pruning.MERGE`, in order of time.
         log_probs: the frames that were searched. Shape: (T, V)
         write: tokens -> text.
+        emitted: tokens -> the columns of the log-probs that emit them.
         limit: maximum number of texts.
     """
     texts = []
@@ -57,7 +59,7 @@ def best_texts(  # noqa: PLR0917 - the state of a search, passed by its stream o
         if probabilities is None:
             texts.append(path)
             continue
-        exact = forward(probabilities, np.array(path.tokens, np.int64))
+        exact = forward(probabilities, emitted(path.tokens))
         if is_searched:  # the search has summed over all token sequences of the text
             exact = max(exact, path.ctc_log_prob)
         texts.append(path._replace(score=path.score + exact - path.ctc_log_prob, ctc_log_prob=exact))
@@ -73,7 +75,7 @@ def _paths(
     paths of both had been searched.
     """
     tie_break = count()
-    heap = [(-score, next(tie_break), ctc, lm, node, (), len(merges)) for score, ctc, lm, node in ends]
+    heap = [(-score, next(tie_break), ctc, lm, node, last, len(merges)) for score, ctc, lm, node, last in ends]
     heapq.heapify(heap)
     seen = set()
     while heap:

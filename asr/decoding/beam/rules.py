@@ -38,6 +38,8 @@ class Rules(NamedTuple):
     has_ngram: bool
     closed: bool
     """Whether only words of the vocabulary are allowed."""
+    by_phones: bool
+    """Whether the letters are phones, so that the text is known by its words and not by its tokens."""
     lm_weight: float
     word_bonus: float
     unknown_score: float
@@ -131,15 +133,37 @@ def unknown_word_score(rules: Rules, is_hot: bool, length: int) -> float:
 
 
 @njit_noalloc
-def score_word_end(rules: Rules, node: Record) -> None:
-    """Compute the LM state and scores of a prefix if its last word ends here, unless already known."""
-    if node.is_word_end_scored:
+def num_choices(rules: Rules, node: Record) -> int:
+    """The number of homophones that end in a prefix; 1 for a text by letters, and where no word ends."""
+    if not rules.by_phones or node.letters <= 0:
+        return 1
+    others_first = rules.vocabulary.others_first
+    return 1 + int(others_first[node.letters + 1] - others_first[node.letters])
+
+
+@njit_noalloc
+def word_at(rules: Rules, node: Record, choice: int) -> int:
+    """The word that ends in a prefix, of homophones the one with this number; -1 for none."""
+    if node.letters <= 0:
+        return -1
+    if choice == 0:
+        return int(rules.vocabulary.word[node.letters])
+    return int(rules.vocabulary.others[rules.vocabulary.others_first[node.letters] + choice - 1])
+
+
+@njit_noalloc
+def score_word_end(rules: Rules, node: Record, choice: int) -> None:
+    """Compute the LM state and scores of a prefix if its last word ends here, unless already known.
+
+    `choice` is the number of the homophone, less than `num_choices`.
+    """
+    if node.scored_choice == choice:
         return
-    node.is_word_end_scored = True
+    node.scored_choice = choice
     node.next_state, node.next_settled, node.next_lm = node.state, node.settled, node.lm
     if node.letters == 0:
         return  # no word has begun
-    word = rules.vocabulary.word[node.letters] if node.letters > 0 else -1
+    word = word_at(rules, node, choice)
     bonus = rules.word_bonus
     if node.hot > 0:
         bonus += rules.hot.boost[node.hot]
@@ -159,7 +183,9 @@ def extended(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int
     letters, length, hot, settled, pending = node.letters, node.length, node.hot, node.settled, node.pending
     state = node.state
     if rules.spelling.ends_word[token]:
-        score_word_end(rules, node)
+        if rules.by_phones and (letters == 0 or rules.spelling.choice[token] >= num_choices(rules, node)):
+            return letters, length, hot, state, -np.inf, pending
+        score_word_end(rules, node, rules.spelling.choice[token])
         if node.letters != 0:
             hot = max(0, find_hot(rules.hot, hot, rules.hot.between))
         letters, length, settled, pending = 0, 0, node.next_settled, rules.hot.partial_boost[hot]
@@ -170,7 +196,8 @@ def extended(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int
     for position in range(first, last):
         letter = rules.spelling.letters[position]
         letters = spell(rules.vocabulary, letters, letter)
-        hot = find_hot(rules.hot, hot, letter)
+        if not rules.by_phones:
+            hot = find_hot(rules.hot, hot, letter)
     length += last - first
     pending = 0.0
     if hot > 0:

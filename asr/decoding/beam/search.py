@@ -9,23 +9,30 @@ import copy
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from asr.decoding.beam import hot_words as hot_word_automaton
 from asr.decoding.beam import lexicon
+from asr.decoding.beam.lexicon import BOUNDARY
 from asr.decoding.beam.options import BeamOptions
 from asr.decoding.forced_alignment import Frames
 from asr.decoding.protocol import Token
 from asr.errors import AsrError, DataError
 from asr.lm.ngram import Ngram
 from asr.lm.trie import Trie, frozen
+from asr.pronunciation.lexicon import Lexicon
 from asr.text import Tokenizer
 
 LOOKAHEAD_CACHE_SIZE = 1 << 14
 """Cached look-ahead results per utterance; most are needed again in the next frame."""
+NO_PRIOR = np.zeros(0)
+FIRST_SYMBOL = 0xE000
+"""Code point that stands for the first phone: one for private use."""
+MAX_HOMOPHONES = 8
+"""Homophones that the search tells apart; rarer ones are not found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,9 @@ class BeamSearch:
         *,
         ngram: Ngram | None = None,
         vocabulary: Sequence[str] = (),
+        pronunciations: Lexicon | None = None,
         hot_words: Mapping[str, float] | None = None,
+        log_prior: np.ndarray = NO_PRIOR,
     ) -> None:
         """Prepare the search.
 
@@ -61,8 +70,12 @@ class BeamSearch:
             options: pruning limits and weights.
             ngram: a word language model; its words are the vocabulary.
             vocabulary: the known words if there is no `ngram`.
+            pronunciations: those of the words of `ngram`: the search is over phones instead of the tokenizer's tokens,
+                and only words with a pronunciation can be found.
             hot_words: word or phrase -> boost, added to the score for each occurrence. An unfinished one gets a share
-                in proportion to its letters so far. In a closed vocabulary, words outside it have no effect.
+                in proportion to its letters so far. In a closed vocabulary, words outside it have no effect. Not
+                together with `pronunciations`.
+            log_prior: is subtracted from the log-probs, which are then normalised again. Shape: (V,), or (0,) for none
 
         Raises:
             AsrError: a hot word or the language model cannot be written in the model's alphabet, or the options demand
@@ -75,7 +88,14 @@ class BeamSearch:
         self.ngram = ngram
         """The language model; None for none."""
         words = vocabulary if ngram is None else ngram.words
-        known = lexicon.build(words, tokenizer.alphabet)
+        if ngram is not None and pronunciations is not None:
+            known, spelling = _by_phones(ngram, pronunciations, tokenizer.alphabet)
+            self.options = replace(self.options, closed=True)
+        else:
+            known, spelling = lexicon.build(words, tokenizer.alphabet), lexicon.spelling(tokenizer)
+        self.pronunciations, self.log_prior = pronunciations, log_prior
+        self.columns = tokenizer.size if pronunciations is None else len(pronunciations.phones) + BOUNDARY + 1
+        """Number of columns of the log-probs."""
         if len(words) and len(known.word) == 1:
             raise AsrError(
                 f"None of the {len(words):,} words of the vocabulary, such as {words[-1]!r}, can be written in the "
@@ -98,7 +118,7 @@ class BeamSearch:
         letters = max(1, len(set(tokenizer.alphabet) - {" "}))
         unknown_letter = -float(self.options.lm_weight) * math.log(letters)
         self._rules = rules.Rules(
-            spelling=lexicon.spelling(tokenizer),
+            spelling=spelling,
             vocabulary=known,
             best_unigram=best_unigram,
             word_range=word_range,
@@ -111,6 +131,7 @@ class BeamSearch:
             has_vocabulary=len(words) > 0,
             has_ngram=ngram is not None,
             closed=self.options.closed,
+            by_phones=pronunciations is not None,
             lm_weight=float(self.options.lm_weight),
             word_bonus=word_bonus,
             unknown_score=float(self.options.unknown_score),
@@ -173,7 +194,7 @@ class BeamStream:
         self._beam = pruning.Beam(np.array([1, 1, 1]), np.zeros(width, pruning.PREFIX), merges)
         self._beam.prefixes[0]["other"] = -np.inf  # the empty prefix, whose one path has probability 1
         self._nodes = np.zeros(64 * width, tree.NODE)
-        self._nodes[0]["state"] = state
+        self._nodes[0]["state"], self._nodes[0]["scored_choice"] = state, -1
 
     def feed(self, log_probs: np.ndarray) -> None:
         """Continue with the next frames, any number of them. Shape: (T, V), natural logarithm.
@@ -181,7 +202,7 @@ class BeamStream:
         Raises:
             DataError: the frames do not have the model's number of tokens, or hold NaN.
         """
-        size = self._search.tokenizer.size
+        size = self._search.columns
         if log_probs.ndim != 2 or log_probs.shape[1] != size or np.isnan(log_probs).any():
             raise DataError(
                 f"Log-probs of shape {log_probs.shape} cannot be searched: they must have {size} columns, one for "
@@ -189,6 +210,7 @@ class BeamStream:
             )
         log_probs = np.ascontiguousarray(log_probs, np.float32)
         self._frames.add(log_probs)
+        log_probs = without_prior(log_probs, self._search.log_prior)
         while len(log_probs):
             done = self._kernel.search(self._rules, self._pruning, self._beam, self._nodes, log_probs)
             log_probs = log_probs[done:]
@@ -197,7 +219,7 @@ class BeamStream:
 
     def best(self) -> list[Token]:
         """The tokens of the best prefix so far, aligned with the likeliest path."""
-        return self.align(self._tree.tokens_of(self._nodes, self._best_node()).tolist())
+        return self.align(self.best_tokens())
 
     def agreed(self, margin: float) -> int:
         """The number of tokens with which all prefixes begin whose score is at most `margin` below the best."""
@@ -237,15 +259,43 @@ class BeamStream:
 
     def hypotheses(self, n_best: int = 1) -> list[Hypothesis]:
         """The best texts so far as if the utterance ended here, best first; more frames may follow."""
-        node, paths, lm, score = self._kernel.finish(self._rules, self._beam, self._nodes)
+        node, choice, paths, lm, score = self._kernel.finish(self._rules, self._beam, self._nodes)
         valid = np.flatnonzero(score > -np.inf)
-        ends = list(zip(*(column[valid].tolist() for column in (score, paths, lm, node)), strict=True))
+        columns = zip(*(column[valid].tolist() for column in (score, paths, lm, node, choice)), strict=True)
+        ends = [(*scores, number, self._last_token(number, chosen)) for *scores, number, chosen in columns]
         log_probs = self._frames.log_probs if self._pruning.several else None
-        texts = self._n_best.best_texts(ends, self._nodes, self._beam.merges, log_probs, self._write, n_best)
+        if log_probs is not None:
+            log_probs = without_prior(log_probs, self._search.log_prior)
+        texts = self._n_best.best_texts(
+            ends, self._nodes, self._beam.merges, log_probs, self.write, self._emitted, n_best
+        )
         return [Hypothesis(*path) for path in texts]
 
-    def _write(self, tokens: Sequence[int]) -> str:
-        return " ".join(self._search.tokenizer.decode(tokens).split())
+    def best_tokens(self) -> list[int]:
+        """The tokens of the best prefix so far, as `write` reads them."""
+        return self._tree.tokens_of(self._nodes, self._best_node()).tolist()
+
+    def write(self, tokens: Sequence[int]) -> str:
+        """The text of tokens; of a head over phones only the words that have ended."""
+        if not self._rules.by_phones:
+            return " ".join(self._search.tokenizer.decode(tokens).split())
+        assert self._search.ngram is not None
+        numbers = self._tree.words_of(self._rules, np.array(tokens, np.int64))
+        return " ".join(str(self._search.ngram.words[number]) for number in numbers.tolist())
+
+    def _last_token(self, node: int, choice: int) -> tuple[int, ...]:
+        """What completes a prefix: in a head over phones the boundary after the chosen word, if one has begun."""
+        if not self._rules.by_phones or self._nodes[node]["letters"] == 0:
+            return ()
+        return (BOUNDARY if choice == 0 else self._search.columns + choice - 1,)
+
+    def _emitted(self, tokens: Sequence[int]) -> np.ndarray:
+        """The columns that emit the tokens; the boundary after the last word needs none."""
+        numbers = np.array(tokens, np.int64)
+        if not self._rules.by_phones:
+            return numbers
+        numbers[numbers >= self._search.columns] = BOUNDARY
+        return numbers[:-1] if len(numbers) and numbers[-1] == BOUNDARY else numbers
 
     def _make_room(self) -> None:
         """Remove dead prefixes, unless an n-best list may need them; double whichever array is nearly full."""
@@ -256,6 +306,38 @@ class BeamStream:
             self._nodes = np.concatenate([self._nodes, np.zeros_like(self._nodes)])
         if counts[2] + self._pruning.width > len(merges):
             self._beam = self._beam._replace(merges=np.concatenate([merges, np.zeros_like(merges)]))
+
+
+def without_prior(log_probs: np.ndarray, log_prior: np.ndarray) -> np.ndarray:
+    """Divide probabilities by how likely each token is anyway, and normalise them again.
+
+    What is left is proportional to the likelihood of the audio given the token, which is what a language model should
+    be multiplied with, as in hybrid models (Bourlard and Morgan 1994; with CTC: Miao et al. 2015).
+
+    Shape: (T, V), (V,) or (0,) -> (T, V)
+    """
+    if not len(log_prior):
+        return log_probs
+    scaled = log_probs - log_prior.astype(np.float32)
+    scaled -= np.logaddexp.reduce(scaled, axis=1, keepdims=True)
+    return scaled
+
+
+def _by_phones(ngram: Ngram, pronunciations: Lexicon, alphabet: str) -> tuple[lexicon.Lexicon, lexicon.Spelling]:
+    """The pronunciations of the words that the alphabet can write; of homophones the likelier first."""
+    symbols = {phone: chr(FIRST_SYMBOL + number) for number, phone in enumerate(pronunciations.phones)}
+    entries = [
+        (-float(ngram.trie.log_prob[number + 1]), number, "".join(symbols[phone] for phone in phones))
+        for number, word in enumerate(ngram.words)
+        if set(word) <= set(alphabet)
+        for phones in pronunciations.words.get(word, ())
+    ]
+    entries.sort()
+    numbers = np.array([number for _, number, _ in entries], np.int32)
+    trie = lexicon.build([sounds for _, _, sounds in entries], "".join(symbols.values()))
+    trie = trie._replace(word=np.where(trie.word >= 0, numbers[trie.word], -1), others=numbers[trie.others])
+    most = int(np.diff(trie.others_first).max(initial=0))
+    return trie, lexicon.phone_spelling(len(symbols), 1 + min(most, MAX_HOMOPHONES - 1))
 
 
 def _boosts(

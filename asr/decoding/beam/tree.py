@@ -6,7 +6,7 @@ Equal prefixes share one node, so that no tokens are compared or hashed to find 
 import numpy as np
 
 from asr.compiled import compiled, njit_noalloc
-from asr.decoding.beam.rules import Record, Rules, extended, mixed
+from asr.decoding.beam.rules import Record, Rules, extended, mixed, spell, word_at
 
 NODE = np.dtype(
     [
@@ -24,7 +24,7 @@ NODE = np.dtype(
         ("settled", np.float64),  # score of the finished words
         ("pending", np.float64),  # provisional score of the unfinished word
         ("lm", np.float64),  # log-probability of the finished words
-        ("is_word_end_scored", np.bool_),  # whether the next three are known: the fields if the word ended here
+        ("scored_choice", np.int32),  # the homophone of the next three: the fields if the word ended here; -1: none
         ("next_state", np.int32),
         ("next_settled", np.float64),
         ("next_lm", np.float64),
@@ -47,13 +47,15 @@ def child_of(rules: Rules, nodes: Record, counts: np.ndarray, parent: int, token
     new.lm, new.text = old.lm, old.text
     if rules.spelling.ends_word[token]:
         new.lm = old.next_lm
+        if rules.by_phones and old.letters != 0:
+            new.text = mixed(new.text, np.uint64(word_at(rules, old, rules.spelling.choice[token]) + 1))
     is_start = rules.spelling.ends_word[token] or old.letters == 0
-    for position in range(rules.spelling.first[token], rules.spelling.first[token + 1]):
+    for position in range(rules.spelling.first[token], 0 if rules.by_phones else rules.spelling.first[token + 1]):
         if is_start:
             new.text = mixed(new.text, np.uint64(0))
             is_start = False
         new.text = mixed(new.text, np.uint64(rules.spelling.letters[position] + 1))
-    new.is_word_end_scored = False
+    new.scored_choice = -1
     new.parent, new.token, new.child, new.slot, new.merged = parent, token, 0, -1, 0
     new.sibling = old.child
     old.child = child
@@ -72,6 +74,21 @@ def tokens_of(nodes: Record, node: int) -> np.ndarray:
         tokens[length] = nodes[node].token
         node = nodes[node].parent
     return tokens
+
+
+@compiled
+def words_of(rules: Rules, tokens: np.ndarray) -> np.ndarray:
+    """The words that tokens of a head over phones end, by their numbers; an unfinished last one is not among them."""
+    words, count, letters = np.empty(len(tokens), np.int64), 0, 0
+    for token in tokens:
+        if not rules.spelling.ends_word[token]:
+            letters = spell(rules.vocabulary, letters, rules.spelling.letters[rules.spelling.first[token]])
+        elif letters > 0:
+            choice = rules.spelling.choice[token]
+            others = rules.vocabulary.others_first[letters]
+            words[count] = rules.vocabulary.others[others + choice - 1] if choice else rules.vocabulary.word[letters]
+            count, letters = count + 1, 0
+    return words[:count]
 
 
 @compiled

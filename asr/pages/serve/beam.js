@@ -14,6 +14,15 @@ function logAdd(a, b) {
   return low < high - 40 || high === -Infinity ? high : high + Math.log1p(Math.exp(low - high));
 }
 
+/** The log-probs of a frame minus `logPrior`, normalised again, as `without_prior` in Python does; unchanged for []. */
+function withoutPrior(row, logPrior) {
+  if (!logPrior.length) return row;
+  const scaled = row.map((value, token) => value - logPrior[token]);
+  const highest = Math.max(...scaled);
+  const sum = highest + Math.log(scaled.reduce((total, value) => total + Math.exp(value - highest), 0));
+  return scaled.map((value) => value - sum);
+}
+
 /** A trie of words that are boosted; an unfinished one gets a share in proportion to its letters so far. */
 class HotWords {
   constructor(words, boost) {
@@ -49,6 +58,7 @@ export class BeamSearch {
   constructor(settings, tokenizer, ngram) {
     const { alphabet } = settings.tokenizer;
     Object.assign(this, { options: settings.search, tokenizer, ngram });
+    this.logPrior = Float32Array.from(ngram ? settings.log_prior : []);
     this.lmWeight = ngram ? this.options.lm_weight : 0;
     this.wordBonus = ngram ? this.options.word_bonus : 0;
     this.lexicon = ngram && new Lexicon(ngram.words, (word) => ngram.logProb[word + 1], alphabet);
@@ -173,8 +183,8 @@ class BeamStream {
   }
 
   feed(rows) {
-    for (const row of rows) this.frame(row);
-    this.rows.push(...rows);
+    for (const row of rows) this.frame(withoutPrior(row, this.search.logPrior));
+    this.rows.push(...rows); // as the model gave them, for alignment and confidence
   }
 
   frame(row) {

@@ -12,6 +12,7 @@ const KEY = "asr-api-key"; // in the storage of this tab
 const LISTENING = "Listening. Speak; press Stop at the end.";
 const LATE_S = 5; // words that come this long after they were spoken are late
 const ON_DEVICE = "The sound never leaves this browser, which loads the model and does what the server would. Words are written as they are spoken, without punctuation and numbers.";
+const BY_LETTERS = "It finds words by their letters; the server finds them by their phones, with fewer errors.";
 const NO_RUNTIME = "Not available: whoever runs the server can add it with scripts/fetch_onnxruntime_web.";
 const audio = byId("audio");
 const waveform = new Waveform(byId("waveform"), play);
@@ -53,11 +54,16 @@ async function connect() {
     return;
   }
   words.settings = settings;
-  byId("device-about").textContent = settings.runs_in_browser ? ON_DEVICE : NO_RUNTIME;
+  byId("device-about").textContent = aboutDevice();
   complain(null);
   byId("access").hidden = true;
   byId("about").textContent = `Model ${settings.name}: ${settings.about}.`;
   enable();
+}
+
+function aboutDevice() {
+  if (!settings.runs_in_browser) return NO_RUNTIME;
+  return settings.is_by_phones ? `${ON_DEVICE} ${BY_LETTERS}` : ON_DEVICE;
 }
 
 byId("access").addEventListener("submit", (event) => {

@@ -24,7 +24,7 @@ async function load(message) {
   const ngram = message.languageModel && new Ngram(message.languageModel.buffer);
   hotSearch = new BeamSearch(settings, tokenizer, ngram);
   search = settings.is_greedy ? new GreedySearch() : hotSearch;
-  run = await open(message.model).catch((error) => {
+  run = await open(message.model, tokenizer.size).catch((error) => {
     throw new Error(`The model cannot be run in this browser (${error.message || error}).`);
   });
   const { context_s, centre_s, look_ahead_s, padding_s } = settings.live;

@@ -1,6 +1,7 @@
 """What training minimises: CTC, if the recipe says so with intermediate heads and with consistency between two views.
 
 The objective owns what exists in training only, so that the network that is evaluated and exported knows nothing of it.
+A head over phones is part of the network, as the search uses it.
 """
 
 import torch
@@ -18,25 +19,21 @@ from asr.training.task import Losses
 class Objective(nn.Module):
     """The network with the loss around it; `forward` is one training step's loss."""
 
-    def __init__(
-        self, config: ObjectiveConfig, masking: MaskingConfig, network: AcousticModel, num_phones: int = 0
-    ) -> None:
-        """`num_phones` is the size of the phones' alphabet where `config` asks for a head over phones."""
+    def __init__(self, config: ObjectiveConfig, masking: MaskingConfig, network: AcousticModel) -> None:
         super().__init__()
         self.config, self.masking, self.network = config, masking, network
         size, tokens = network.context.output_size, network.head.out_features
         self.heads = nn.ModuleDict({str(layer): nn.Linear(size, tokens) for layer in config.intermediate})
-        self.phone_head = nn.Linear(size, num_phones) if config.phone_layer else None
 
     def forward(
         self, waveform: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor, *over_phones: Tensor
     ) -> Losses:
         """The plain loss is CTC of the last head; an utterance fits if its frames can carry its labels.
 
-        Where there is a head over phones, `over_phones` are they and how many; without phones there is no loss over
-        them.
+        Where the network has a head over phones, `over_phones` are the tokens of the phones and their numbers; an
+        utterance without phones, or with more than its frames can carry, has no loss over them.
 
-        Shape: waveform (B, S), lengths (B,) in samples, targets (B, L), target_lengths (B,), phones (B, P), (B,)
+        Shape: waveform (B, S), lengths (B,) in samples, targets (B, L), target_lengths (B,), phones (B, N), (B,)
         """
         views = 2 if self.config.consistency else 1
         fits = self.network.output_lengths(lengths) >= frames_needed(targets, target_lengths)
@@ -49,19 +46,26 @@ class Objective(nn.Module):
         total = ctc
         logits = [head(layers[int(layer) - 1]).transpose(0, 1) for layer, head in self.heads.items()]
         below = [ctc_losses(log_softmax(one), frames, targets, target_lengths) for one in logits]
-        if self.phone_head is not None:
-            phones, phone_lengths = (tensor.repeat(views, *[1] * (tensor.ndim - 1)) for tensor in over_phones)
-            log_probs_of_phones = log_softmax(self.phone_head(layers[self.config.phone_layer - 1]).transpose(0, 1))
-            below.append(ctc_losses(log_probs_of_phones, frames, phones, phone_lengths) * (phone_lengths > 0))
         if below:
             share = self.config.intermediate_weight
             total = (1 - share) * ctc + share * torch.stack(below).mean(dim=0)
-        if views == 1:
-            return Losses(total, ctc.detach(), fits)
-        one, other = log_probs.chunk(2)
-        distance = divergence(one, other, frames[: len(one)]) * fits
-        total = torch.stack(total.chunk(2)).mean(dim=0) + self.config.consistency * distance
-        return Losses(total, torch.stack(ctc.detach().chunk(2)).mean(dim=0), fits)
+        if views == 2:
+            one, other = log_probs.chunk(2)
+            distance = divergence(one, other, frames[: len(one)]) * fits
+            total = _mean_of_views(total) + self.config.consistency * distance
+            ctc = _mean_of_views(ctc)
+        if self.network.phone_head is not None:
+            phones, phone_lengths = (tensor.repeat(views, *[1] * (tensor.ndim - 1)) for tensor in over_phones)
+            of_phones = ctc_losses(self.network.classify_phones(layers[-1]), frames, phones, phone_lengths)
+            of_phones = of_phones * (phone_lengths > 0)
+            share = self.config.phone_weight
+            total = (1 - share) * total + share * (_mean_of_views(of_phones) if views == 2 else of_phones)
+        return Losses(total, ctc.detach(), fits)
+
+
+def _mean_of_views(losses: Tensor) -> Tensor:
+    """Shape: (2 B,) -> (B,)"""
+    return torch.stack(losses.chunk(2)).mean(dim=0)
 
 
 def ctc_losses(log_probs: Tensor, frames: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:

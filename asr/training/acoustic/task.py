@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from asr.data import pronunciations
 from asr.data.manifest import Utterance
 from asr.data.table import UtteranceTable
 from asr.decoding import build
@@ -29,7 +28,7 @@ from asr.recipe.recipe import Recipe
 from asr.scoring.summary import render
 from asr.text import Tokenizer
 from asr.training import checkpoint, probe
-from asr.training.acoustic import corpus
+from asr.training.acoustic import corpus, phones
 from asr.training.acoustic.objective import Objective
 from asr.training.data.augmentation import Augmenter
 from asr.training.data.batches import AudioReader, Batch, batches, plan_epoch
@@ -55,7 +54,7 @@ class AcousticTask:
     speed = Column("audio_s_per_s", "audio s/s", digits=0)
 
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer | None) -> None:
-        """Raises DataError: a manifest is bad, or no utterance is left to train on."""
+        """Raises DataError: a manifest or the dictionary is bad, or no utterance is left to train on."""
         self.recipe = recipe
         everything = corpus.read_manifests(recipe.data.train)
         self.dev_set: Sequence[Utterance] = corpus.read_manifests(recipe.data.dev)
@@ -69,10 +68,10 @@ class AcousticTask:
         corpus.check_dev(self.dev_set, self.tokenizer)
         self.reader = AudioReader(self.model.description.sample_rate, recipe.data.cache_gib)
         self.augmenter = Augmenter(recipe.augmentation, self.model.description.sample_rate)
-        path = recipe.objective.pronunciations
-        self.pronunciations = pronunciations.load(path) if path else None
-        num_phones = self.pronunciations.size if self.pronunciations else 0
-        self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.network, num_phones)
+        dictionary = recipe.objective.pronunciations
+        texts = map(self.tokenizer.normalise, self.train_set.texts)
+        self.phone_targets = phones.load(dictionary, recipe.model.phones, texts) if dictionary else None
+        self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.network)
         best_by = recipe.evaluation.best_by
         shown = ["wer", "cer"] + ["wer_lm"] * (recipe.evaluation.lm is not None)
         self.columns = tuple(COLUMNS[name] for name in [best_by, *(name for name in shown if name != best_by)])
@@ -183,7 +182,7 @@ class AcousticTask:
             return None
         durations_s = self.train_set.durations_s
         total_s, longest = float(durations_s.sum()), self.train_set[int(durations_s.argmax())]
-        (batch,) = batches([[longest]], self.reader, self.tokenizer, pronunciations=self.pronunciations)
+        (batch,) = batches([[longest]], self.reader, self.tokenizer, phone_targets=self.phone_targets)
         found_s = probe.largest_batch_s(
             trial,
             batch,
@@ -228,7 +227,7 @@ class AcousticTask:
             workers=self.recipe.data.workers,
             first=first,
             part=part,
-            pronunciations=self.pronunciations,
+            phone_targets=self.phone_targets,
         )
 
     def facts(self) -> dict[str, str]:
@@ -240,6 +239,7 @@ class AcousticTask:
             "train": _size(self.train_set),
             "dev": _size(self.dev_set),
             "batches": f"{self.recipe.data.batch_duration_s} s with padding",
+            **({"phones": self.phone_targets.summary} if self.phone_targets else {}),
         }
 
     def warnings(self) -> list[str]:

@@ -11,10 +11,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from asr import audio
 from asr.data.manifest import Utterance
-from asr.data.pronunciations import Pronunciations
 from asr.errors import AudioError
 from asr.network.torch_model import pad
 from asr.text import Tokenizer
+from asr.training.acoustic.phones import PhoneTargets
 from asr.training.data import shar
 from asr.training.data.augmentation import Augmenter
 
@@ -38,7 +38,7 @@ class Batch:
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Utterances whose audio cannot be used, by id, and why."""
     phones: tuple[Tensor, Tensor] | tuple[()] = ()
-    """Phones and how many, where they are asked for. Shape: (B, P), (B,)"""
+    """Tokens of the phones and their numbers, for a model with a head over phones. Shape: (B, N), (B,)"""
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -140,7 +140,7 @@ class _PlannedBatches(Dataset[Batch]):
     augmenter: Augmenter | None
     seed: Sequence[int]
     part: tuple[int, int]
-    pronunciations: Pronunciations | None
+    phone_targets: PhoneTargets | None
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -168,8 +168,8 @@ class _PlannedBatches(Dataset[Batch]):
         padded, target_lengths = pad(targets)
         weights = torch.full((len(utterances),), float(not is_empty))
         phones: tuple[Tensor, Tensor] | tuple[()] = ()
-        if self.pronunciations is not None:
-            spoken = [self.pronunciations.encode(self.tokenizer.normalise(u.text)) for u in utterances]
+        if self.phone_targets is not None:
+            spoken = [self.phone_targets.encode(self.tokenizer.normalise(u.text)) for u in utterances]
             phones = pad([torch.tensor(sequence, dtype=torch.long) for sequence in spoken])
         return Batch(utterances, waveform, lengths, padded, target_lengths, weights, skipped, phones)
 
@@ -184,14 +184,14 @@ def batches(
     workers: int = 0,
     first: int = 0,
     part: tuple[int, int] = (0, 1),
-    pronunciations: Pronunciations | None = None,
+    phone_targets: PhoneTargets | None = None,
 ) -> Iterator[Batch]:
     """Read the planned batches from number `first` on, in their order, `workers` processes ahead.
 
     Of each batch only the part (number, of how many) is read; several processes share a batch so. An utterance whose
     audio cannot be used is skipped of its batch, which says so.
     """
-    dataset = _PlannedBatches(plan, reader, tokenizer, augmenter, seed, part, pronunciations)
+    dataset = _PlannedBatches(plan, reader, tokenizer, augmenter, seed, part, phone_targets)
     numbers = range(first, len(plan))
     ahead = 4 if workers else None
     yield from DataLoader(dataset, batch_size=None, sampler=numbers, num_workers=workers, prefetch_factor=ahead)

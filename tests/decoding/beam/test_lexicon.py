@@ -13,13 +13,16 @@ WIDE = " " + "".join(chr(code) for code in range(0x4E00, 0x4E00 + 150))
 """An alphabet whose bit sets need three columns."""
 
 
-def walked(lexicon: Lexicon, alphabet: str) -> dict[str, int]:
+def walked(lexicon: Lexicon, alphabet: str) -> dict[str, list[int]]:
     """Every word of a trie and its index in the list, by visiting all nodes."""
     known, places = sorted(alphabet), {}
 
     def visit(node: int, text: str) -> None:
+        others = lexicon.others[lexicon.others_first[node] : lexicon.others_first[node + 1]].tolist()
         if lexicon.word[node] >= 0:
-            places[text] = int(lexicon.word[node])
+            places[text] = [int(lexicon.word[node]), *others]
+        else:
+            assert not others
         letters = [i for i in range(len(known)) if int(lexicon.letters[node, i // 64]) >> (i % 64) & 1]
         for child, letter in enumerate(letters, start=int(lexicon.first[node])):
             assert lexicon.parent[child] == node
@@ -36,7 +39,10 @@ def walked(lexicon: Lexicon, alphabet: str) -> dict[str, int]:
 def test_it_holds_the_words_and_only_them(case: tuple[str, list[str]]) -> None:
     alphabet, words = case
     lexicon = build(words, alphabet)
-    expected = {word: place for place, word in enumerate(words) if word and set(word) <= set(alphabet)}
+    expected: dict[str, list[int]] = {}
+    for place, word in enumerate(words):
+        if word and set(word) <= set(alphabet):
+            expected.setdefault(word, []).append(place)
     assert walked(lexicon, alphabet) == expected
     assert len(lexicon.word) == len({word[:end] for word in expected for end in range(len(word) + 1)} | {""})
 

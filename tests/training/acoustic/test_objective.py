@@ -248,18 +248,45 @@ def test_a_transcript_fits_as_long_as_it_has_a_frame_for_each_token_and_for_each
     assert (found.total > 0).tolist() == [True, False, True, False]
 
 
-def test_a_head_over_phones_shares_the_loss_where_phones_are_known() -> None:
+@pytest.mark.parametrize("consistency", [0.0, 0.2])
+def test_the_head_over_phones_shares_the_loss_where_phones_are_known_and_fit(consistency: float) -> None:
     torch.manual_seed(0)
-    network = AcousticModel(ModelConfig(context=ContextConfig(layers=2, hidden=8, dropout=0)), V)
-    config = ObjectiveConfig(phone_layer=1, pronunciations=Path("cmudict"), intermediate_weight=0.25)
-    objective = Objective(config, MaskingConfig(frequency_masks=0, time_masks=0), network, num_phones=6)
-    waveform, lengths = torch.randn(2, 16_000), torch.tensor([16_000, 16_000])
-    targets, target_lengths = torch.tensor([[1, 2], [2, 3]]), torch.tensor([2, 2])
-    phones, phone_lengths = torch.tensor([[2, 3, 1, 5], [0, 0, 0, 0]]), torch.tensor([4, 0])
-    losses = objective(waveform, lengths, targets, target_lengths, phones, phone_lengths)
-    layers, frames = network.encode(*network.features(waveform, lengths))
-    assert objective.phone_head is not None
-    over_phones = objective.phone_head(layers[0]).log_softmax(dim=2).transpose(0, 1)
-    expected = ctc_losses(over_phones, frames, phones, phone_lengths)
-    torch.testing.assert_close(losses.total[0], 0.75 * losses.plain[0] + 0.25 * expected[0])
-    torch.testing.assert_close(losses.total[1], 0.75 * losses.plain[1])
+    context = ContextConfig(layers=2, hidden=8, dropout=0)
+    network = AcousticModel(ModelConfig(context=context, phones=("AA", "B", "K", "S")), V)
+    generator = torch.Generator().manual_seed(1)
+    batch = (
+        torch.randn(3, 16_000, generator=generator),
+        torch.tensor([16_000, 12_000, 16_000]),
+        torch.tensor([[1, 2], [2, 3], [3, 1]]),
+        torch.tensor([2, 2, 2]),
+    )
+    phones = torch.zeros(3, 60, dtype=torch.long)
+    phones[0, :4], phones[2] = torch.tensor([2, 3, 1, 5]), 2  # the second has none, and the third too many
+    phone_lengths = torch.tensor([4, 0, 60])
+
+    def losses(weight: float) -> Losses:
+        config = ObjectiveConfig(pronunciations=Path("cmudict"), phone_weight=weight, consistency=consistency)
+        return Objective(config, NO_MASKS, network)(*batch, phones, phone_lengths)
+
+    log_probs, frames = network(*batch[:2])
+    of_phones = torch.nn.functional.ctc_loss(
+        log_probs[0, : frames[0], V:], phones[0, :4], frames[:1], phone_lengths[:1], reduction="sum"
+    )
+    expected = torch.stack([of_phones, torch.zeros(()), torch.zeros(())])
+    without, only = losses(0.0), losses(1.0)
+    torch.testing.assert_close(only.total, expected)
+    torch.testing.assert_close(losses(0.25).total, 0.75 * without.total + 0.25 * expected)
+    assert only.fits.tolist() == [True, True, True]
+    assert (without.total > 0).all()
+    torch.testing.assert_close(only.plain, without.plain)
+
+
+def test_a_batch_without_any_phones_has_a_loss_over_letters_alone() -> None:
+    network = AcousticModel(ModelConfig(context=ContextConfig(layers=1, hidden=8), phones=("AA", "B")), V).eval()
+    objective = Objective(ObjectiveConfig(pronunciations=Path("cmudict")), NO_MASKS, network)
+    lengths, two = torch.tensor([16_000, 16_000]), torch.tensor([2, 2])
+    nothing = torch.zeros(2, 0, dtype=torch.long), torch.zeros(2, dtype=torch.long)
+    losses = objective(torch.randn(2, 16_000), lengths, torch.tensor([[1, 2], [2, 3]]), two, *nothing)
+    torch.testing.assert_close(losses.total, 0.5 * losses.plain)
+    losses.total.sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())

@@ -1,0 +1,105 @@
+"""Search for words by their pronunciations, in the columns of a head over phones; their letters have a say, too.
+
+A model of English that writes letters has to learn from the few hours it hears how English is spelled. A head over
+phones need not: how words are spelled is in a lexicon, and which of those that sound alike was meant is for the
+language model to say. The best texts of this search are ranked again with what the letters say of them.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from asr.decoding.beam.search import BeamSearch, BeamStream, Hypothesis, without_prior
+from asr.decoding.forced_alignment import Frames, frames_needed
+from asr.decoding.protocol import Token
+
+N_BEST = 30
+"""Number of texts that are ranked again."""
+LETTERS_SHARE = 0.3
+"""Weight of the letters' log-probability of a text; the rest is that of the phones. Tuned on the dev parts of
+recipes/english: 0.2 to 0.5 are level."""
+
+IMPOSSIBLE = -1e4
+"""Log-probability of a text that has more letters than frames, which its phones may still have room for."""
+
+
+@dataclass(frozen=True)
+class PhoneSearch:
+    """A search over phones, and one over letters with the same language model."""
+
+    by_phones: BeamSearch
+    by_letters: BeamSearch
+    """Knows the letters' tokens and their prior; searches only where hot words or a browser ask for letters."""
+
+    def start(self) -> "PhoneStream":
+        """Begin an utterance."""
+        return PhoneStream(self)
+
+
+class PhoneStream:
+    """The search of one utterance, in log-probs that are those of V letters, then those of P phones."""
+
+    def __init__(self, search: PhoneSearch) -> None:
+        self._by_letters, self._tokenizer = search.by_letters, search.by_letters.tokenizer
+        self._stream: BeamStream = search.by_phones.start(several=True)
+        self._frames = Frames()
+
+    def feed(self, log_probs: np.ndarray) -> None:
+        """Continue with the next frames. Shape: (T, V + P), natural logarithm."""
+        self._frames.add(log_probs[:, : self._tokenizer.size])
+        self._stream.feed(log_probs[:, self._tokenizer.size :])
+
+    def best(self) -> list[Token]:
+        """The tokens of the words of the best text so far that have ended, as letters."""
+        return self._align(self._stream.write(self._stream.best_tokens()))
+
+    def agreed(self, margin: float) -> int:
+        """The number of letters with which all texts begin whose score is at most `margin` below the best one's."""
+        words = self._words(self._stream.best_tokens()[: self._stream.agreed(margin)])
+        return self._lengths(words)[-1] + bool(words)  # with the space after the last
+
+    def commit(self, count: int) -> None:
+        """Drop the texts that do not begin with the words in the first `count` letters of `best()`."""
+        tokens = self._stream.best_tokens()
+        words = sum(length <= count for length in self._lengths(self._words(tokens))[1:])
+        self._stream.commit(next(end for end in range(len(tokens) + 1) if len(self._words(tokens[:end])) == words))
+
+    def finish(self) -> list[Token]:
+        """The letters of the best text if the utterance ends here."""
+        hypotheses = self._stream.hypotheses(N_BEST)
+        log_probs = self._frames.log_probs
+        if not hypotheses or log_probs is None:
+            return []
+        return self._align(hypotheses[int(self._scores(hypotheses, log_probs).argmax())].text)
+
+    def _scores(self, hypotheses: Sequence[Hypothesis], log_probs: np.ndarray) -> np.ndarray:
+        """The score of each text with the letters' share in it. Shape: N, (T, V) -> (N,)"""
+        from asr.decoding.beam.n_best import forward
+
+        probabilities = np.exp(without_prior(log_probs, self._by_letters.log_prior), dtype=np.float64)
+        letters = [forward(probabilities, np.array(self._tokenizer.encode(each.text), np.int64)) for each in hypotheses]
+        phones = np.array([each.ctc_log_prob for each in hypotheses])
+        scores = np.array([each.score for each in hypotheses])
+        return scores + LETTERS_SHARE * (np.maximum(letters, IMPOSSIBLE) - phones)
+
+    def _words(self, tokens: Sequence[int]) -> list[str]:
+        return self._stream.write(tokens).split()
+
+    def _lengths(self, words: Sequence[str]) -> list[int]:
+        """How many letters the first words have together, with the spaces between them: of none, of one, ..."""
+        return [len(self._tokenizer.encode(" ".join(words[:count]))) for count in range(len(words) + 1)]
+
+    def _align(self, text: str) -> list[Token]:
+        """Align a text by its letters; evenly where there are more than frames."""
+        tokens, log_probs = self._tokenizer.encode(text), self._frames.log_probs
+        if not tokens or log_probs is None or not len(log_probs):
+            return []
+        if frames_needed(tokens) <= len(log_probs):
+            return self._frames.align(tokens)
+        starts = np.linspace(0, len(log_probs), len(tokens), endpoint=False).astype(int).tolist()
+        return [
+            Token(token, start, max(end, start + 1), float(log_probs[start, token]))
+            for token, (start, end) in zip(tokens, itertools.pairwise([*starts, len(log_probs)]), strict=True)
+        ]

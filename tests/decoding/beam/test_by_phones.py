@@ -1,0 +1,201 @@
+"""The search over phones: compared with sums over all paths, for words that sound alike or in several ways."""
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from asr.decoding.beam.options import BeamOptions
+from asr.decoding.beam.search import BeamSearch, without_prior
+from asr.decoding.phone_search import PhoneSearch
+from asr.lm import arpa
+from asr.lm.ngram import Ngram
+from asr.pronunciation.lexicon import Lexicon
+from asr.text import CharTokenizer
+
+TOKENIZER = CharTokenizer(" eknotw")
+LEXICON = Lexicon(
+    ("N", "OW", "T"),
+    {
+        "no": (("N", "OW"),),
+        "know": (("N", "OW"),),
+        "one": (("OW", "N"), ("N",)),
+        "two": (("T", "OW"),),
+        "to": (("T",), ("T", "OW")),
+        "too": (("T", "OW"),),
+    },
+)
+ARPA = """\\data\\
+ngram 1=9
+ngram 2=4
+
+\\1-grams:
+-1.5\t<unk>
+-99\t<s>\t-0.3
+-0.9\t</s>
+-0.8\tknow\t-0.2
+-0.6\tno\t-0.1
+-1.1\tone
+-0.5\tto\t-0.3
+-1.2\ttoo
+-0.7\ttwo
+
+\\2-grams:
+-0.2\t<s> know
+-0.4\tno one
+-0.1\tto know
+-0.3\ttwo </s>
+
+\\end\\
+"""
+EVERYTHING = BeamOptions(
+    width=100_000,
+    threshold=math.inf,
+    tokens=100,
+    token_threshold=-math.inf,
+    recombine=False,
+    lm_weight=0.7,
+    word_bonus=0.4,
+)
+BLANK, BOUNDARY = 0, 1
+
+
+@pytest.fixture(scope="module")
+def ngram(tmp_path_factory: pytest.TempPathFactory) -> Ngram:
+    path = tmp_path_factory.mktemp("lm") / "made-up.arpa"
+    path.write_text(ARPA)
+    return arpa.read(path)
+
+
+def log_probs(frames: int, columns: int, seed: int) -> np.ndarray:
+    logits = np.random.default_rng(seed).normal(size=(frames, columns)) * 1.5
+    return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
+
+
+def texts_of(tokens: list[int]) -> Iterator[str]:
+    """All texts that tokens can stand for: words with a boundary between them, and perhaps one at the end."""
+    groups: list[list[str]] = [[]]
+    for token in tokens:
+        if token == BOUNDARY:
+            groups.append([])
+        else:
+            groups[-1].append(LEXICON.phones[token - 2])
+    if groups[-1] == []:  # also of no token at all
+        groups.pop()
+    alike = [[word for word, spoken in LEXICON.words.items() if tuple(group) in spoken] for group in groups]
+    yield from (" ".join(words) for words in itertools.product(*alike))
+
+
+def all_texts(rows: np.ndarray) -> dict[str, float]:
+    """Text -> natural-log probability, by enumerating every path."""
+    totals: dict[str, float] = defaultdict(lambda: -math.inf)
+    for path in itertools.product(range(rows.shape[1]), repeat=len(rows)):
+        log_prob = sum(float(rows[t, token]) for t, token in enumerate(path))
+        for text in set(texts_of([token for token, _ in itertools.groupby(path) if token != BLANK])):
+            totals[text] = float(np.logaddexp(totals[text], log_prob))
+    return totals
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 5])
+def test_without_pruning_it_is_the_sum_over_all_paths_and_pronunciations(ngram: Ngram, frames: int) -> None:
+    search = BeamSearch(TOKENIZER, EVERYTHING, ngram=ngram, pronunciations=LEXICON)
+    for seed in range(3):
+        rows = log_probs(frames, 5, seed)
+        lm = {text: ngram.score([text])[0] for text in all_texts(rows)}
+        expected = {
+            text: ctc + 0.7 * lm[text] + 0.4 * len(text.split())
+            for text, ctc in all_texts(rows).items()
+            if ctc > -math.inf
+        }
+        found = search.decode(rows, n_best=10**6)
+        assert {h.text: h.score for h in found} == pytest.approx(expected, abs=1e-5)
+        assert [h.lm_log_prob for h in found] == pytest.approx([lm[h.text] for h in found], abs=1e-5)
+        assert search.decode(rows)[0].text == max(expected, key=lambda text: expected[text])
+
+
+def test_the_prior_is_taken_out_first(ngram: Ngram) -> None:
+    prior = np.array([-0.5, -2.0, -1.0, -3.0, -2.5])
+    rows = log_probs(4, 5, 7)
+    with_prior = BeamSearch(TOKENIZER, EVERYTHING, ngram=ngram, pronunciations=LEXICON, log_prior=prior)
+    plain = BeamSearch(TOKENIZER, EVERYTHING, ngram=ngram, pronunciations=LEXICON)
+    probabilities = np.exp(rows.astype(np.float64)) / np.exp(prior)
+    divided = np.log(probabilities / probabilities.sum(axis=1, keepdims=True)).astype(np.float32)
+    assert without_prior(rows, prior) == pytest.approx(divided, abs=1e-6)
+    a, b = (search.decode(frames, n_best=50) for search, frames in ((with_prior, rows), (plain, divided)))
+    assert {h.text: h.score for h in a} == pytest.approx({h.text: h.score for h in b}, abs=1e-4)
+    assert without_prior(rows, np.zeros(0)) is rows
+
+
+def spoken(columns: str, letters: str) -> np.ndarray:
+    """Log-probs in which each frame is nearly certain: a phone `N O T`, a boundary `|` or a blank `-`; and a letter."""
+    rows = np.full((len(columns), TOKENIZER.size + 5), 0.001, np.float32)
+    for frame, (phone, letter) in enumerate(zip(columns, letters, strict=True)):
+        rows[frame, TOKENIZER.size + "-|NOT".index(phone)] = 1.0
+        rows[frame, 0 if letter == "-" else 1 + TOKENIZER.alphabet.index(letter)] = 1.0
+    return np.log(rows)
+
+
+def make(ngram: Ngram) -> PhoneSearch:
+    options = BeamOptions(lm_weight=0.7, word_bonus=0.4)
+    by_letters = BeamSearch(TOKENIZER, options, ngram=ngram)
+    return PhoneSearch(BeamSearch(TOKENIZER, options, ngram=ngram, pronunciations=LEXICON), by_letters)
+
+
+def text_of(search: PhoneSearch, rows: np.ndarray) -> str:
+    stream = search.start()
+    stream.feed(rows)
+    return TOKENIZER.decode([token.number for token in stream.finish()])
+
+
+def test_the_letters_choose_between_words_that_sound_alike(ngram: Ngram) -> None:
+    search = make(ngram)
+    assert text_of(search, spoken("T-O---", "t-o---")) == "to"
+    assert text_of(search, spoken("T-O---", "t-o-o-")) == "too"
+    assert text_of(search, spoken("T-O---", "t-w-o-")) == "two"
+
+
+def test_words_are_timed_by_their_letters(ngram: Ngram) -> None:
+    stream = make(ngram).start()
+    rows = spoken("--T-O-|-N--O---", "--two- -kn-ow--")
+    for start in range(0, len(rows), 4):
+        stream.feed(rows[start : start + 4])
+    tokens = stream.finish()
+    assert TOKENIZER.decode([token.number for token in tokens]) == "two know"
+    assert [token.start for token in tokens if token.number == 1 + TOKENIZER.alphabet.index("t")] == [2]
+    assert all(token.start < token.end <= len(rows) for token in tokens)
+
+
+def test_a_word_with_more_letters_than_frames_is_spread_over_them(ngram: Ngram) -> None:
+    stream = make(ngram).start()
+    stream.feed(spoken("TO", "--"))
+    tokens = stream.finish()
+    assert TOKENIZER.decode([token.number for token in tokens]) in {"two", "too", "to"}
+    assert all(0 <= token.start < token.end <= 2 for token in tokens)
+
+
+def test_live_words_agree_and_are_kept(ngram: Ngram) -> None:
+    stream = make(ngram).start()
+    assert stream.best() == []
+    assert stream.agreed(5.0) == 0
+    stream.feed(spoken("T-O--|-", "t-w-o -"))
+    assert TOKENIZER.decode([token.number for token in stream.best()]) in {"two", "to", "too"}
+    count = len(stream.best())
+    first = [token.number for token in stream.best()]
+    stream.commit(count + 1)
+    assert stream.agreed(100.0) == count + 1
+    stream.feed(spoken("N-O---", "n-o---"))
+    assert [token.number for token in stream.finish()][:count] == first
+
+
+def test_an_empty_stream_has_no_words(ngram: Ngram) -> None:
+    stream = make(ngram).start()
+    assert stream.finish() == []
+    stream.feed(np.zeros((0, TOKENIZER.size + 5), np.float32))
+    assert stream.finish() == []
+
+
+def test_nothing_but_blanks_is_silence(ngram: Ngram) -> None:
+    assert text_of(make(ngram), spoken("------", "------")) == ""
