@@ -137,8 +137,8 @@ def num_choices(rules: Rules, node: Record) -> int:
     """The number of homophones that end in a prefix; 1 for a text by letters, and where no word ends."""
     if not rules.by_phones or node.letters <= 0:
         return 1
-    others_first = rules.vocabulary.others_first
-    return 1 + int(others_first[node.letters + 1] - others_first[node.letters])
+    others_first, most = rules.vocabulary.others_first, 1 + int(rules.spelling.choice[-1])
+    return min(most, 1 + int(others_first[node.letters + 1] - others_first[node.letters]))
 
 
 @njit_noalloc

@@ -116,6 +116,17 @@ def test_without_pruning_it_is_the_sum_over_all_paths_and_pronunciations(ngram: 
         assert search.decode(rows)[0].text == max(expected, key=lambda text: expected[text])
 
 
+def test_of_many_homophones_the_likeliest_are_found(ngram: Ngram, monkeypatch: pytest.MonkeyPatch) -> None:
+    same = Lexicon(("N", "T"), dict.fromkeys(LEXICON.words, (("N",),)))
+    rows = log_probs(3, 4, 1)
+    everything = BeamSearch(TOKENIZER, EVERYTHING, ngram=ngram, pronunciations=same).decode(rows, n_best=99)
+    assert {h.text for h in everything if " " not in h.text} == {"", *LEXICON.words}
+    monkeypatch.setattr("asr.decoding.beam.search.MAX_HOMOPHONES", 3)
+    found = BeamSearch(TOKENIZER, EVERYTHING, ngram=ngram, pronunciations=same).decode(rows, n_best=99)
+    likeliest = {"", "to", "no", "two"}
+    assert {h.text for h in found} == {h.text for h in everything if {*h.text.split()} <= likeliest}
+
+
 def test_the_prior_is_taken_out_first(ngram: Ngram) -> None:
     prior = np.array([-0.5, -2.0, -1.0, -3.0, -2.5])
     rows = log_probs(4, 5, 7)
