@@ -277,24 +277,22 @@ def test_pronunciations_are_embedded_and_searched(
     assert known[words[1]] == (tuple(f"{letter}-sound" for letter in words[1]),)
 
 
-def test_phones_that_the_model_does_not_have_are_named(
-    phone_model: Path, noisy_dev: Path, lm: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("fixture", "status", "message"),
+    [("phone_model", 1, "have phones that the model does not have (D, ER, W)"), ("smoke_model", 2, "model.phones")],
+)
+def test_pronunciations_fit_the_head_over_phones(
+    fixture: str,
+    status: int,
+    message: str,
+    noisy_dev: Path,
+    lm: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
-    (tmp_path / "other.txt").write_text("word W ER D\n")
-    result = run(
-        "tune", phone_model, noisy_dev, "--lm", lm, "--include-lm", "--pronunciations", tmp_path / "other.txt",
-        "-o", tmp_path / "model.onnx",
-    )  # fmt: skip
-    assert result.exit_code == 1
-    assert "have phones that the model does not have (D, ER, W)" in result.output
-    assert not (tmp_path / "model.onnx").exists()
-
-
-def test_pronunciations_need_a_head_over_phones(smoke_model: Path, noisy_dev: Path, lm: Path, tmp_path: Path) -> None:
-    (tmp_path / "other.txt").write_text("word W ER D\n")
-    result = run(
-        "tune", smoke_model, noisy_dev, "--lm", lm, "--include-lm", "--pronunciations", tmp_path / "other.txt",
-        "-o", tmp_path / "model.onnx",
-    )  # fmt: skip
-    assert result.exit_code == 2
-    assert "model.phones" in result.output
+    dictionary, tuned = tmp_path / "other.txt", tmp_path / "model.onnx"
+    dictionary.write_text("word W ER D\n")
+    options = ["--lm", lm, "--include-lm", "--pronunciations", dictionary, "-o", tuned]
+    result = run("tune", request.getfixturevalue(fixture), noisy_dev, *options)
+    assert (result.exit_code, message in result.output) == (status, True)
+    assert not tuned.exists()
