@@ -250,7 +250,7 @@ def finish(
             settled, lm[count] = sentence_end(rules, end, alike)
             text[count] = end.text
             if rules.by_phones and end.letters > 0:
-                text[count] = mixed(end.text, np.uint64(word_at(rules, end, alike) + 1))
+                text[count] = mixed(end.text, np.uint64(word_at(rules, end.letters, alike) + 1))
             for other in range(count):
                 if text[other] == text[count] and score[other] > -np.inf:
                     if likeliest[count] > likeliest[other]:

@@ -142,13 +142,13 @@ def num_choices(rules: Rules, node: Record) -> int:
 
 
 @njit_noalloc
-def word_at(rules: Rules, node: Record, choice: int) -> int:
-    """The word that ends in a prefix, of homophones the one with this number; -1 for none."""
-    if node.letters <= 0:
+def word_at(rules: Rules, letters: int, choice: int) -> int:
+    """The word that ends in a node of the vocabulary, of homophones the one with this number; -1 for none."""
+    if letters <= 0:
         return -1
     if choice == 0:
-        return int(rules.vocabulary.word[node.letters])
-    return int(rules.vocabulary.others[rules.vocabulary.others_first[node.letters] + choice - 1])
+        return int(rules.vocabulary.word[letters])
+    return int(rules.vocabulary.others[rules.vocabulary.others_first[letters] + choice - 1])
 
 
 @njit_noalloc
@@ -163,7 +163,7 @@ def score_word_end(rules: Rules, node: Record, choice: int) -> None:
     node.next_state, node.next_settled, node.next_lm = node.state, node.settled, node.lm
     if node.letters == 0:
         return  # no word has begun
-    word = word_at(rules, node, choice)
+    word = word_at(rules, node.letters, choice)
     bonus = rules.word_bonus
     if node.hot > 0:
         bonus += rules.hot.boost[node.hot]

@@ -48,7 +48,7 @@ def child_of(rules: Rules, nodes: Record, counts: np.ndarray, parent: int, token
     if rules.spelling.ends_word[token]:
         new.lm = old.next_lm
         if rules.by_phones and old.letters != 0:
-            new.text = mixed(new.text, np.uint64(word_at(rules, old, rules.spelling.choice[token]) + 1))
+            new.text = mixed(new.text, np.uint64(word_at(rules, old.letters, rules.spelling.choice[token]) + 1))
     is_start = rules.spelling.ends_word[token] or old.letters == 0
     for position in range(rules.spelling.first[token], 0 if rules.by_phones else rules.spelling.first[token + 1]):
         if is_start:
@@ -84,9 +84,7 @@ def words_of(rules: Rules, tokens: np.ndarray) -> np.ndarray:
         if not rules.spelling.ends_word[token]:
             letters = spell(rules.vocabulary, letters, rules.spelling.letters[rules.spelling.first[token]])
         elif letters > 0:
-            choice = rules.spelling.choice[token]
-            others = rules.vocabulary.others_first[letters]
-            words[count] = rules.vocabulary.others[others + choice - 1] if choice else rules.vocabulary.word[letters]
+            words[count] = word_at(rules, letters, rules.spelling.choice[token])
             count, letters = count + 1, 0
     return words[:count]
 
