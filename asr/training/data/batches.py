@@ -17,6 +17,7 @@ from asr.text import Tokenizer
 from asr.training.acoustic.phones import PhoneTargets
 from asr.training.data import shar
 from asr.training.data.augmentation import Augmenter
+from asr.transcription.windows import DEFAULT, Leveller
 
 SLACK_S = 0.1
 """Tolerance for recordings that are shorter than their manifest says."""
@@ -96,7 +97,10 @@ def plan_epoch(
 
 
 class AudioReader:
-    """Reads utterances as float32 waveforms, keeping what it has decoded as 16-bit numbers while there is room."""
+    """Reads utterances as float32 waveforms at the level at which a model hears them when it transcribes.
+
+    What it has decoded it keeps as 16-bit numbers while there is room.
+    """
 
     def __init__(self, sample_rate: int, cache_gib: float) -> None:
         self.sample_rate = sample_rate
@@ -116,7 +120,8 @@ class AudioReader:
             if stored.nbytes <= self.room:
                 self.room -= stored.nbytes
                 self.cache[key] = stored
-        return torch.from_numpy(stored.astype(np.float32) / 32768)
+        levelled, _ = Leveller(DEFAULT, self.sample_rate)(stored.astype(np.float32) / 32768)
+        return torch.from_numpy(levelled)
 
     def _read(self, utterance: Utterance) -> np.ndarray:
         path = utterance.audio_filepath

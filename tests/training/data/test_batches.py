@@ -45,7 +45,7 @@ def recorded(folder: Path, sizes: Sequence[int] = (1600, 4000, 2345, 800, 3000, 
     made = []
     for index, size in enumerate(sizes):
         path = folder / f"{index}.wav"
-        soundfile.write(path, random.uniform(-0.9, 0.9, size), RATE, subtype="PCM_16")
+        soundfile.write(path, random.uniform(-0.5, 0.5, size), RATE, subtype="PCM_16")
         made.append(Utterance(f"u{index}", path, size / RATE, "abc a b"[: index + 1]))
     return made
 
@@ -170,6 +170,16 @@ def test_a_batch_holds_the_samples_and_the_tokens(tmp_path: Path) -> None:
         assert batch.amount == pytest.approx(float(batch.lengths.sum()) / RATE)
 
 
+@pytest.mark.parametrize(("amplitude", "heard_db"), [(0.001, -27), (0.5, 20 * np.log10(0.5 / 3**0.5)), (1.0, -6)])
+def test_a_recording_is_learnt_from_at_the_level_at_which_it_is_transcribed(
+    tmp_path: Path, amplitude: float, heard_db: float
+) -> None:
+    made = tmp_path / "a.wav"
+    soundfile.write(made, np.random.default_rng(1).uniform(-amplitude, amplitude, 2 * RATE), RATE, subtype="FLOAT")
+    waveform = AudioReader(RATE, 0)(Utterance("a", made, 2.0, "a"))
+    assert 10 * np.log10(float(waveform.square().mean())) == pytest.approx(heard_db, abs=0.5)
+
+
 def test_a_stretch_of_a_file_is_read_and_no_more(tmp_path: Path) -> None:
     (whole,) = recorded(tmp_path, [8000])
     stretch = Utterance("part", whole.audio_filepath, 0.125, "a", offset=0.25)
@@ -286,7 +296,9 @@ def test_processes_share_a_batch_without_loss_or_repetition(parts: int, tmp_path
 
 def test_cached_sound_is_the_same_to_the_last_bit(tmp_path: Path) -> None:
     path = tmp_path / "float.wav"
-    soundfile.write(path, np.random.default_rng(0).uniform(-1.5, 1.5, 3000), RATE, subtype="FLOAT")
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 3000)
+    noise[::50] *= 3  # some too loud for 16 bits
+    soundfile.write(path, noise, RATE, subtype="FLOAT")
     utterance = Utterance("u", path, 3000 / RATE, "a")
     cached = AudioReader(RATE, cache_gib=1)
     first, again, uncached = cached(utterance), cached(utterance), AudioReader(RATE, cache_gib=0)(utterance)
