@@ -17,6 +17,8 @@ class Token:
     """One past its last frame."""
     log_prob: float
     """Its highest log-probability in these frames."""
+    agreement: float | None = None
+    """Probability of the texts with its word among the best ones of a search that ranks them again; None without."""
 
 
 class Stream(Protocol):

@@ -275,6 +275,12 @@ class BeamStream:
         """The tokens of the best prefix so far, as `write` reads them."""
         return self._tree.tokens_of(self._nodes, self._best_node()).tolist()
 
+    def best_prefixes(self, count: int) -> list[tuple[list[int], float]]:
+        """The tokens and the score of the best prefixes so far, best first."""
+        prefixes = self._beam.prefixes[: self._beam.counts[0]]
+        best = prefixes[np.argsort(-prefixes["score"], kind="stable")[:count]]
+        return [(self._tree.tokens_of(self._nodes, int(one["node"])).tolist(), float(one["score"])) for one in best]
+
     def write(self, tokens: Sequence[int]) -> str:
         """The text of tokens; of a head over phones only the words that have ended."""
         if not self._rules.by_phones:

@@ -10,7 +10,8 @@ import pytest
 
 from asr.decoding.beam.options import BeamOptions
 from asr.decoding.beam.search import BeamSearch, without_prior
-from asr.decoding.phone_search import PhoneSearch
+from asr.decoding.phone_search import AGREEMENT_SCALE, PhoneSearch, agreement
+from asr.decoding.tokens_to_words import to_words
 from asr.lm import arpa
 from asr.lm.ngram import Ngram
 from asr.pronunciation.lexicon import Lexicon
@@ -185,6 +186,32 @@ def test_a_word_with_more_letters_than_frames_is_spread_over_them(ngram: Ngram) 
     tokens = stream.finish()
     assert TOKENIZER.decode([token.number for token in tokens]) in {"two", "too", "to"}
     assert all(0 <= token.start < token.end <= 2 for token in tokens)
+
+
+def test_a_word_is_as_likely_as_the_texts_that_have_it_in_its_place() -> None:
+    texts = [text.split() for text in ("to know one", "two know one", "to know", "know one to")]
+    scores = np.array([-3.0, -4.0, -7.0, -math.inf])
+    weights = np.exp(AGREEMENT_SCALE * scores) / np.exp(AGREEMENT_SCALE * scores).sum()
+    to, know, one = weights[0] + weights[2], 1.0, weights[0] + weights[1]
+    np.testing.assert_allclose(agreement(texts, scores, 0), [to, know, one])
+    np.testing.assert_allclose(agreement(texts, scores, 2), [to, know])
+    np.testing.assert_allclose(agreement(texts[:1], scores[:1], 0), [1, 1, 1])
+    assert len(agreement([[]], np.zeros(1), 0)) == 0
+
+
+def test_words_that_could_be_others_are_less_certain(ngram: Ngram) -> None:
+    clear, unclear = spoken("O--N--", "o-n-e-"), spoken("O--N--", "o-n-e-")
+    unclear[:, TOKENIZER.size :] = np.log(1 / 5)
+    certain, doubtful = (_confidences(make(ngram), rows) for rows in (clear, unclear))
+    assert doubtful[0] < certain[0] - 0.1
+    assert all(0 < confidence <= 1 for confidence in (*certain, *doubtful))
+
+
+def _confidences(search: PhoneSearch, rows: np.ndarray) -> list[float]:
+    stream = search.start()
+    stream.feed(rows)
+    assert all(token.agreement is not None for token in stream.best() if TOKENIZER.decode([token.number]) != " ")
+    return [word.confidence for word in to_words(stream.finish(), TOKENIZER, 0.04, math.inf)]
 
 
 def test_live_words_agree_and_are_kept(ngram: Ngram) -> None:
