@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     "--beam",
     type=click.IntRange(1, 10_000),
     metavar="N",
-    help="Beam width: number of prefixes kept.  [default: 100, with an LSTM 16]",
+    help="Beam width: number of prefixes kept.  [default: 100, over phones 200, with an LSTM 16]",
 )
 @click.option(
     "--include-lm",
@@ -131,7 +131,7 @@ def tune(
     if first_pass_lm is None and rescorer is None and beam is not None:
         raise click.UsageError("--beam needs a language model: give it with --lm or --rescore.")
     has_lm = first_pass_lm is not None or rescorer is not None
-    width = (beam or build.default_width(first_pass_lm)) if has_lm else 0
+    width = (beam or build.default_width(first_pass_lm, lexicon)) if has_lm else 0
     with bar() as progress:
         utterances = [utterance for path in manifests for utterance in manifest.read(path)]
         dev_set = tuning.run_model(loaded, utterances, progress)

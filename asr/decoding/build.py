@@ -19,7 +19,7 @@ from asr.decoding.protocol import Search
 from asr.decoding.rescoring import RescoredSearch
 from asr.errors import AsrError, ModelError
 from asr.lm import packed
-from asr.lm.cache import open_unpacked
+from asr.lm.cache import Order, open_unpacked
 from asr.lm.lstm import OnnxLanguageModel
 from asr.lm.ngram import Ngram
 from asr.lm.protocol import LanguageModel, Unit
@@ -31,6 +31,11 @@ from asr.pronunciation.lexicon import Lexicon
 DEFAULT_WIDTH: Mapping[Unit, int] = {"word": 100, "token": 16}
 """Default beam width by the unit that the language model predicts, if none was given or tuned; smaller for tokens,
 because the LSTM runs on every prefix. Without a language model, that for words."""
+PHONE_WIDTH = 200
+"""Default beam width of a search over phones."""
+PHONE_PRUNING: Mapping[str, float] = {"threshold": 13.0, "token_threshold": -6.0}
+"""Of a search over phones: with 200 prefixes 19.23 % on LibriSpeech's dev parts of recipes/english, with the options of
+other searches and 100 prefixes 19.56 % in nine tenths of the time."""
 UNTUNED = Rescoring(weight=0.5, lm_weight=0.25, word_bonus=1.0)
 """Used when a model that was not tuned for rescoring is given a second language model."""
 
@@ -66,20 +71,21 @@ def _beam_decoder(description: AcousticDescription, width: int, options: Decodin
     """Build a decoder with a beam search; a `width` of 0 means the default for the kind of language model."""
     settings = description.decoding
     lm, name = None, ""
+    lexicon = None
     if options.lm is not None:
         lm, name = open_for_search(description, options.lm), str(options.lm)
     elif not options.no_lm:
-        lm, name = own_language_model(description), "the model's own language model"
-    width = width or default_width(lm)
+        if options.rescore is None and not options.hot_words:
+            lexicon = sources.embedded(description)
+        lm, name = own_language_model(description, lexicon), "the model's own language model"
+        lexicon = None if lm is None else lexicon
+    width = width or default_width(lm, lexicon)
     about = [f"beam search of {width} prefixes"]
     if lm is None:
         about.append("no language model")
     else:
         weights = f"weight {settings.lm_weight:g}, word bonus {settings.word_bonus:g}"
         about.append(f"{name} ({lm.kind}, {weights})")
-    lexicon = None
-    if options.rescore is None and options.lm is None and not options.no_lm and not options.hot_words:
-        lexicon = sources.embedded(description)
     if lexicon is not None:
         about.append(BY_PHONES)
     if options.rescore is None:
@@ -118,8 +124,10 @@ def hot_word_search(description: AcousticDescription, hot_words: Mapping[str, fl
     return beam_search(description, description.decoding, default_width(None), None, hot_words)
 
 
-def default_width(lm: LanguageModel | None) -> int:
-    """The beam width with this language model if none is given or tuned."""
+def default_width(lm: LanguageModel | None, lexicon: Lexicon | None = None) -> int:
+    """The beam width with this language model, and this lexicon over phones, if none is given or tuned."""
+    if lexicon is not None:
+        return PHONE_WIDTH
     return DEFAULT_WIDTH["word" if lm is None else lm.unit]
 
 
@@ -134,6 +142,8 @@ def make_search(
 ) -> Search:
     """Build the search that the settings describe, with a lexicon and an n-gram model one over phones.
 
+    That is fast where the words of `lm` have the lexicon's order.
+
     Raises:
         AsrError: hot words are combined with an LSTM; also whatever `BeamSearch` raises.
     """
@@ -143,14 +153,17 @@ def make_search(
         return FusionSearch(
             description.tokenizer, lm, width=width, lm_weight=settings.lm_weight, word_bonus=settings.word_bonus
         )
-    by_letters = beam_search(description, settings, width, lm, hot_words)
     if lexicon is None or lm is None:
-        return by_letters
-    log_prior = np.array(settings.log_prior[description.tokenizer.size :])
-    by_phones = BeamSearch(
-        description.tokenizer, by_letters.options, ngram=lm, pronunciations=lexicon, log_prior=log_prior
-    )
-    return PhoneSearch(by_phones, by_letters)
+        return beam_search(description, settings, width, lm, hot_words)
+    letters_prior, log_prior = np.split(np.array(settings.log_prior), [description.tokenizer.size])
+    options = BeamOptions(width=width, lm_weight=settings.lm_weight, word_bonus=settings.word_bonus, **PHONE_PRUNING)
+    by_phones = BeamSearch(description.tokenizer, options, ngram=lm, pronunciations=lexicon, log_prior=log_prior)
+
+    def by_letters() -> BeamSearch:
+        narrow = min(width, default_width(lm))
+        return beam_search(description, settings, narrow, own_language_model(description) or lm)
+
+    return PhoneSearch(by_phones, letters_prior, by_letters)
 
 
 def beam_search(
@@ -203,13 +216,18 @@ def open_for_rescoring(description: AcousticDescription, path: Path) -> OnnxLang
     return lstm
 
 
-def own_language_model(description: AcousticDescription) -> Ngram | None:
-    """Open the n-gram model inside a model file. Raises ModelError when it is damaged."""
+def own_language_model(description: AcousticDescription, lexicon: Lexicon | None = None) -> Ngram | None:
+    """Open the n-gram model inside a model file, with its words in the order of a lexicon if one is given.
+
+    Raises:
+        ModelError: it is damaged.
+    """
     if not description.language_model:
         return None
     where = f"The language model inside the model {description.name!r}"
     try:
-        return open_unpacked(base64.b64decode(description.language_model, validate=True), where)
+        order = None if lexicon is None else Order(description.lexicon.encode(), lexicon.in_order)
+        return open_unpacked(base64.b64decode(description.language_model, validate=True), where, order)
     except binascii.Error as error:
         raise ModelError(f"{where} is damaged ({error}): tune the model again.") from None
 

@@ -6,8 +6,9 @@ language model to say. The best texts of this search are ranked again with what 
 """
 
 import difflib
+import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,11 +32,18 @@ IMPOSSIBLE = -1e4
 
 @dataclass(frozen=True)
 class PhoneSearch:
-    """A search over phones, and one over letters with the same language model."""
+    """A search over phones whose best texts the letters rank again. Thread-safe."""
 
     by_phones: BeamSearch
-    by_letters: BeamSearch
-    """Knows the letters' tokens and their prior; searches only where hot words or a browser ask for letters."""
+    log_prior: np.ndarray
+    """That of the letters. Shape: (V,)"""
+    make_by_letters: Callable[[], BeamSearch]
+    """Makes a search over letters with the same language model."""
+
+    @functools.cached_property
+    def by_letters(self) -> BeamSearch:
+        """For hot words and browsers, which search over letters."""
+        return self.make_by_letters()
 
     def start(self) -> "PhoneStream":
         """Begin an utterance."""
@@ -46,7 +54,7 @@ class PhoneStream:
     """The search of one utterance, in log-probs that are those of V letters, then those of P phones."""
 
     def __init__(self, search: PhoneSearch) -> None:
-        self._by_letters, self._tokenizer = search.by_letters, search.by_letters.tokenizer
+        self._log_prior, self._tokenizer = search.log_prior, search.by_phones.tokenizer
         self._stream: BeamStream = search.by_phones.start(several=True)
         self._frames = Frames()
 
@@ -84,7 +92,7 @@ class PhoneStream:
         """The score of each text with the letters' share in it. Shape: N, (T, V) -> (N,)"""
         from asr.decoding.beam.n_best import forward
 
-        probabilities = np.exp(without_prior(log_probs, self._by_letters.log_prior), dtype=np.float64)
+        probabilities = np.exp(without_prior(log_probs, self._log_prior), dtype=np.float64)
         letters = [forward(probabilities, np.array(self._tokenizer.encode(each.text), np.int64)) for each in hypotheses]
         phones = np.array([each.ctc_log_prob for each in hypotheses])
         scores = np.array([each.score for each in hypotheses])

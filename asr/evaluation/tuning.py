@@ -135,10 +135,11 @@ def tune(
         search = make_search(dev_set.description, settings, width, None)
         stages.append(_stage(dev_set, "beam", search))
         if lm is not None:
-            trials = search_weights(dev_set, settings, lm, lexicon, progress)
+            used = lm.in_order(lexicon.in_order(lm.words)) if lexicon is not None and lm.unit == "word" else lm
+            trials = search_weights(dev_set, settings, used, lexicon, progress)
             best = min(trials)
             settings = replace(settings, lm_weight=best.lm_weight, word_bonus=best.word_bonus)
-            search = make_search(dev_set.description, settings, width, lm, lexicon=lexicon)
+            search = make_search(dev_set.description, settings, width, used, lexicon=lexicon)
             stages.append(_stage(dev_set, "beam + language model", search))
         if rescorer is not None:
             search = beam_search(dev_set.description, settings, width, words_only(lm))

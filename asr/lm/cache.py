@@ -4,7 +4,9 @@ import hashlib
 import os
 import stat
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import platformdirs
 
@@ -14,6 +16,15 @@ from asr.lm.ngram import Ngram
 
 MAX_AGE_S = 30 * 24 * 3600
 """Files that have not been opened for this long are deleted."""
+
+
+class Order(NamedTuple):
+    """An order of a model's words that suits a search."""
+
+    source: bytes
+    """What it depends on beside the words."""
+    numbers: Callable[[Sequence[str]], Sequence[int]]
+    """Sorted words -> their numbers in the new order."""
 
 
 def _is_ours(path: Path) -> bool:
@@ -27,21 +38,21 @@ def _is_ours(path: Path) -> bool:
     return True
 
 
-def open_unpacked(data: bytes, where: str) -> Ngram:
+def open_unpacked(data: bytes, where: str, order: Order | None = None) -> Ngram:
     """Open the contents of a packed file, memory-mapped if they can be cached; `where` names them in error messages.
 
     Raises:
         ModelError: the contents are truncated or damaged.
     """
-    digest = hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(data + (b"" if order is None else order.source)).hexdigest()
     path = platformdirs.user_cache_path("asr") / f"{digest[:32]}.ngram"
     try:
         if not _is_ours(path):
-            return packed.loads(data, where)
+            return _unpack(data, where, order)
         os.utime(path)
         return packed.load(path, source=digest)
     except (OSError, AsrError):
-        ngram = packed.loads(data, where)  # not cached yet, or damaged
+        ngram = _unpack(data, where, order)  # not cached yet, or damaged
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         packed.save(ngram, path, source=digest)
@@ -51,3 +62,8 @@ def open_unpacked(data: bytes, where: str) -> Ngram:
         return packed.load(path, source=digest)
     except OSError:  # no home folder, disk full or no permission: unpack every time
         return ngram
+
+
+def _unpack(data: bytes, where: str, order: Order | None) -> Ngram:
+    ngram = packed.loads(data, where)
+    return ngram if order is None else ngram.in_order(order.numbers(ngram.words))

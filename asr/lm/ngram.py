@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from asr.lm.trie import Trie, bounds
+from asr.lm.trie import Trie, bounds, rearranged
 
 BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
 """The special words for sentence begin, sentence end and out-of-vocabulary words."""
@@ -19,7 +19,7 @@ class Ngram:
 
     order: int
     words: Sequence[str]
-    """Word number -> word, sorted by code points, including `<s>`, `</s>` and `<unk>`."""
+    """Word number -> word, including `<s>`, `</s>` and `<unk>`; sorted by code points, if not `in_order`."""
     trie: Trie
 
     unit: Literal["word"] = field(default="word", init=False)
@@ -58,6 +58,13 @@ class Ngram:
     def counts(self) -> list[int]:
         """The number of n-grams of each order, from 1 up."""
         return np.diff(bounds(self.trie, self.order)).tolist()
+
+    def in_order(self, numbers: Sequence[int]) -> "Ngram":
+        """The same model with its words in another order, given by their present numbers."""
+        rank = np.empty(len(numbers), np.int64)
+        rank[np.asarray(numbers)] = np.arange(len(numbers))
+        words = [self.words[number] for number in numbers]
+        return Ngram(self.order, words, rearranged(self.trie, self.counts, rank))
 
     def start(self) -> int:
         """The state at the beginning of a sentence."""

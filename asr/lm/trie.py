@@ -176,6 +176,24 @@ def renumbered(keys: np.ndarray, counts: Sequence[int], rank: np.ndarray) -> tup
     return new_keys, was
 
 
+def rearranged(trie: Trie, counts: Sequence[int], rank: np.ndarray) -> Trie:
+    """The same trie after renumbering word w to `rank[w]`. Shape: rank (size,)"""
+    keys, was = renumbered(keys_of(trie, len(rank)), counts, rank)
+    now = np.empty(len(was), np.int32)
+    now[was] = np.arange(len(was), dtype=np.int32)
+    contexts = was[: len(trie.backoff)]
+    children = np.diff(trie.first_child)[contexts]
+    return frozen(
+        Trie(
+            word=np.r_[-1, keys % len(rank)].astype(np.int32),
+            log_prob=trie.log_prob[was],
+            suffix=now[trie.suffix[was]],
+            backoff=trie.backoff[contexts],
+            first_child=np.r_[1, 1 + np.cumsum(children)].astype(np.int32),
+        )
+    )
+
+
 def frozen(trie: Trie) -> Trie:
     """Make the arrays read-only like memory-mapped ones, because numba treats the two as different types."""
     for array in trie:

@@ -2,7 +2,7 @@
 
 import lzma
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,11 @@ class Lexicon:
                 pronunciations[word] = variants
         used = {phone for variants in pronunciations.values() for phones in variants for phone in phones}
         return cls(tuple(sorted(used.union(dictionary.phones))), pronunciations)
+
+    def in_order(self, words: Sequence[str]) -> list[int]:
+        """The numbers of words in the order of their most usual pronunciations; those without one come first."""
+        pronunciations = [self.words.get(word, ((),))[0] for word in words]
+        return sorted(range(len(words)), key=pronunciations.__getitem__)
 
     def to_bytes(self) -> bytes:
         """Serialize; the order of the words is not kept. The same words give the same bytes."""

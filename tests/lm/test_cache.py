@@ -10,7 +10,7 @@ import pytest
 from asr.errors import ModelError
 from asr.lm import packed
 from asr.lm.arpa import read
-from asr.lm.cache import MAX_AGE_S, open_unpacked
+from asr.lm.cache import MAX_AGE_S, Order, open_unpacked
 
 ARPA = r"""\data\
 ngram 1=5
@@ -72,6 +72,17 @@ def test_another_model_is_another_file(cache: Path, contents: bytes, tmp_path: P
     assert not same(open_unpacked(contents, "x"), open_unpacked(other, "x"))
     assert same(open_unpacked(contents, "x"), packed.loads(contents, "x"))
     assert len(list(cache.iterdir())) == 2
+
+
+def test_another_order_of_the_words_is_another_file(cache: Path, contents: bytes) -> None:
+    backwards = Order(b"backwards", lambda words: range(len(words))[::-1])
+    plain, first, second = (open_unpacked(contents, "x", order) for order in (None, backwards, backwards))
+    assert list(first.words) == list(plain.words)[::-1]
+    assert same(first, second)
+    assert is_mapped(second)
+    assert len(list(cache.iterdir())) == 2
+    texts = ["go stop", "stop go go", "unheard of"]
+    assert second.score(texts) == pytest.approx(plain.score(texts))
 
 
 @pytest.mark.parametrize("damage", [b"", b"asr n-gram 1\n", b"hello", None])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asr.lm import lookup, packed
 from asr.lm.ngram import Ngram
-from asr.lm.trie import Level, Misfit, build, keys_of, renumbered
+from asr.lm.trie import Level, Misfit, build, check, keys_of, rearranged, renumbered
 
 REFERENCES = Path(__file__).resolve().parents[3] / "shared" / "data" / "text" / "kn-check"
 WORDS = ["</s>", "<s>", "<unk>", "a", "b", "c"]
@@ -128,6 +128,11 @@ def test_renumbering_the_words_gives_the_same_model(model: Model, rank: list[int
     expected = to_ngram({gram: renamed[gram] for gram in sorted(renamed, key=lambda gram: (len(gram), gram))})
     assert new_keys.tolist() == keys_of(expected.trie, size).tolist()
     assert trie.log_prob[was].tolist() == expected.trie.log_prob.tolist()
+    ours = rearranged(trie, to_ngram(model).counts, np.array(rank))
+    for array, theirs in zip(ours, expected.trie, strict=True):
+        np.testing.assert_array_equal(array, theirs)
+        assert array.dtype == theirs.dtype
+    check(ours, size)
 
 
 def test_misfits_are_reported() -> None:

@@ -20,6 +20,7 @@ from asr.decoding.decoder import Decoder
 from asr.decoding.greedy import GREEDY
 from asr.decoding.live import LiveDecoder, Rules, Update
 from asr.decoding.phone_search import PhoneSearch
+from asr.decoding.protocol import Token
 from asr.decoding.tokens_to_words import to_words
 from asr.lm import arpa, packed
 from asr.lm.estimation import train_ngram
@@ -244,6 +245,12 @@ def test_the_language_model(page: Any, ngram: Ngram) -> None:
     assert scores == pytest.approx(ngram.score(texts))
 
 
+def in_page(token: Token) -> dict[str, Any]:
+    """A token as JavaScript has it: its searches rank no texts again."""
+    assert token.agreement is None
+    return {"number": token.number, "start": token.start, "end": token.end, "log_prob": token.log_prob}
+
+
 @pytest.mark.parametrize("tokenizer", SMALL, ids=["characters", "subwords"])
 @pytest.mark.parametrize("width", [100, 4])
 @pytest.mark.parametrize("with_model", [True, False])
@@ -286,9 +293,9 @@ def test_beam_search(
         stream = search.start()
         stream.feed(log_probs)
         best, agreed, final = found
-        assert best == [pytest.approx(asdict(token)) for token in stream.best()]
+        assert best == [pytest.approx(in_page(token)) for token in stream.best()]
         assert agreed == stream.agreed(5)
-        assert final == [pytest.approx(asdict(token)) for token in stream.finish()]
+        assert final == [pytest.approx(in_page(token)) for token in stream.finish()]
 
 
 @pytest.mark.parametrize("tokenizer", SMALL, ids=["characters", "subwords"])

@@ -117,6 +117,17 @@ def test_without_pruning_it_is_the_sum_over_all_paths_and_pronunciations(ngram: 
         assert search.decode(rows)[0].text == max(expected, key=lambda text: expected[text])
 
 
+def test_the_order_of_the_words_does_not_matter(ngram: Ngram) -> None:
+    by_sound = ngram.in_order(LEXICON.in_order(ngram.words))
+    assert list(by_sound.words) == ["</s>", "<s>", "<unk>", "know", "no", "one", "to", "too", "two"]
+    rows = log_probs(12, 5, 3)
+    plain, ordered = (
+        BeamSearch(TOKENIZER, EVERYTHING, ngram=lm, pronunciations=LEXICON).decode(rows, 20) for lm in (ngram, by_sound)
+    )
+    assert [hypothesis.text for hypothesis in plain] == [hypothesis.text for hypothesis in ordered]
+    assert [hypothesis.score for hypothesis in plain] == pytest.approx([hypothesis.score for hypothesis in ordered])
+
+
 def test_of_many_homophones_the_likeliest_are_found(ngram: Ngram, monkeypatch: pytest.MonkeyPatch) -> None:
     same = Lexicon(("N", "T"), dict.fromkeys(LEXICON.words, (("N",),)))
     rows = log_probs(3, 4, 1)
@@ -152,8 +163,8 @@ def spoken(columns: str, letters: str) -> np.ndarray:
 
 def make(ngram: Ngram) -> PhoneSearch:
     options = BeamOptions(lm_weight=0.7, word_bonus=0.4)
-    by_letters = BeamSearch(TOKENIZER, options, ngram=ngram)
-    return PhoneSearch(BeamSearch(TOKENIZER, options, ngram=ngram, pronunciations=LEXICON), by_letters)
+    by_phones = BeamSearch(TOKENIZER, options, ngram=ngram, pronunciations=LEXICON)
+    return PhoneSearch(by_phones, np.zeros(0), lambda: BeamSearch(TOKENIZER, options, ngram=ngram))
 
 
 def text_of(search: PhoneSearch, rows: np.ndarray) -> str:
