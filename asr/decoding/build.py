@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,9 @@ from asr.pronunciation.lexicon import Lexicon
 DEFAULT_WIDTH: Mapping[Unit, int] = {"word": 100, "token": 16}
 """Default beam width by the unit that the language model predicts, if none was given or tuned; smaller for tokens,
 because the LSTM runs on every prefix. Without a language model, that for words."""
-PHONE_WIDTH = 200
-"""Default beam width of a search over phones."""
-PHONE_PRUNING: Mapping[str, float] = {"threshold": 13.0, "token_threshold": -6.0}
-"""Of a search over phones: with 200 prefixes 19.23 % on LibriSpeech's dev parts of recipes/english, with the options of
-other searches and 100 prefixes 19.56 % in nine tenths of the time."""
+PHONE_OPTIONS = BeamOptions(width=200, threshold=13.0, token_threshold=-6.0)
+"""Default width, and pruning, of a search over phones: 19.23 % on LibriSpeech's dev parts of recipes/english, with the
+options of other searches 19.56 % in nine tenths of the time."""
 UNTUNED = Rescoring(weight=0.5, lm_weight=0.25, word_bonus=1.0)
 """Used when a model that was not tuned for rescoring is given a second language model."""
 
@@ -75,7 +74,7 @@ def _beam_decoder(description: AcousticDescription, width: int, options: Decodin
     if options.lm is not None:
         lm, name = open_for_search(description, options.lm), str(options.lm)
     elif not options.no_lm:
-        if options.rescore is None and not options.hot_words:
+        if options.rescore is None:
             lexicon = sources.embedded(description)
         lm, name = own_language_model(description, lexicon), "the model's own language model"
         lexicon = None if lm is None else lexicon
@@ -98,6 +97,8 @@ def _beam_decoder(description: AcousticDescription, width: int, options: Decodin
     if count := len(options.hot_words):
         about.append(f"{count} hot word{'s' if count > 1 else ''}")
     remarks = [_untuned_remark(settings, lm, options.rescore), _compilation_remark(lm)]
+    if lexicon is not None:
+        remarks.append(_pronunciation_remark(description, lexicon, options.hot_words))
     return Decoder(search, settings.temperature, about=", ".join(about), remark=" ".join(filter(None, remarks)))
 
 
@@ -109,11 +110,8 @@ def with_hot_words(decoder: Decoder, description: AcousticDescription, hot_words
     """
     if not hot_words:
         return decoder
-    if isinstance(decoder.search, BeamSearch):
+    if isinstance(decoder.search, BeamSearch | PhoneSearch):
         return replace(decoder, search=decoder.search.with_hot_words(hot_words))
-    if isinstance(decoder.search, PhoneSearch):
-        about = decoder.about.replace(f", {BY_PHONES}", "")
-        return replace(decoder, search=decoder.search.by_letters.with_hot_words(hot_words), about=about)
     if isinstance(decoder.search, GreedySearch):
         return replace(decoder, search=hot_word_search(description, hot_words))
     raise AsrError("Hot words cannot be combined with an LSTM language model (lm, rescore): give one of the two.")
@@ -127,7 +125,7 @@ def hot_word_search(description: AcousticDescription, hot_words: Mapping[str, fl
 def default_width(lm: LanguageModel | None, lexicon: Lexicon | None = None) -> int:
     """The beam width with this language model, and this lexicon over phones, if none is given or tuned."""
     if lexicon is not None:
-        return PHONE_WIDTH
+        return PHONE_OPTIONS.width
     return DEFAULT_WIDTH["word" if lm is None else lm.unit]
 
 
@@ -156,14 +154,16 @@ def make_search(
     if lexicon is None or lm is None:
         return beam_search(description, settings, width, lm, hot_words)
     letters_prior, log_prior = np.split(np.array(settings.log_prior), [description.tokenizer.size])
-    options = BeamOptions(width=width, lm_weight=settings.lm_weight, word_bonus=settings.word_bonus, **PHONE_PRUNING)
+    weights = {"lm_weight": settings.lm_weight, "word_bonus": settings.word_bonus}
+    options = replace(PHONE_OPTIONS, width=width, **weights)
     by_phones = BeamSearch(description.tokenizer, options, ngram=lm, pronunciations=lexicon, log_prior=log_prior)
 
     def by_letters() -> BeamSearch:
         narrow = min(width, default_width(lm))
         return beam_search(description, settings, narrow, own_language_model(description) or lm)
 
-    return PhoneSearch(by_phones, letters_prior, by_letters)
+    search = PhoneSearch(lambda: by_phones, letters_prior, by_letters, partial(sources.converter, description, lexicon))
+    return search.with_hot_words(hot_words) if hot_words else search
 
 
 def beam_search(
@@ -255,3 +255,15 @@ def _compilation_remark(lm: LanguageModel | None) -> str:
             "result in: set NUMBA_CACHE_DIR to one that you may write."
         )
     return "Compiling the search, which takes about ten seconds; later runs use the cached result."
+
+
+def _pronunciation_remark(description: AcousticDescription, lexicon: Lexicon, hot_words: Mapping[str, float]) -> str:
+    """A notice if the pronunciation of a hot word has yet to be learnt; else empty."""
+    words = {word for phrase in hot_words for word in description.tokenizer.normalise(phrase).split()}
+    unknown = sorted(words - lexicon.words.keys())
+    if not unknown or sources.has_converter(description):
+        return ""
+    return (
+        f"Learning from the model's pronunciations how to pronounce {unknown[0]!r}, which takes about ten seconds; "
+        "later runs use the cached result."
+    )

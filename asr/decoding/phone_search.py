@@ -8,14 +8,19 @@ language model to say. The best texts of this search are ranked again with what 
 import difflib
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asr.decoding.beam.hot_words import phrases
 from asr.decoding.beam.search import BeamSearch, BeamStream, Hypothesis, without_prior
 from asr.decoding.forced_alignment import Frames, frames_needed
 from asr.decoding.protocol import Token
+
+if TYPE_CHECKING:
+    from asr.pronunciation.letters_to_sounds import Converter
 
 N_BEST = 10
 """Number of texts that are ranked again; 30 find no better ones on the dev parts of recipes/english."""
@@ -34,16 +39,43 @@ IMPOSSIBLE = -1e4
 class PhoneSearch:
     """A search over phones whose best texts the letters rank again. Thread-safe."""
 
-    by_phones: BeamSearch
+    make_by_phones: Callable[[], BeamSearch]
     log_prior: np.ndarray
     """That of the letters. Shape: (V,)"""
     make_by_letters: Callable[[], BeamSearch]
     """Makes a search over letters with the same language model."""
+    make_converter: "Callable[[], Converter]"
+    """Makes what pronounces hot words that have no pronunciation."""
+
+    @functools.cached_property
+    def by_phones(self) -> BeamSearch:
+        """The search, made when it is first needed."""
+        return self.make_by_phones()
 
     @functools.cached_property
     def by_letters(self) -> BeamSearch:
-        """For hot words and browsers, which search over letters."""
+        """For browsers, which search over letters."""
         return self.make_by_letters()
+
+    def with_hot_words(self, hot_words: Mapping[str, float]) -> "PhoneSearch":
+        """The same search with other hot words. Raises AsrError for a word that cannot be written."""
+        words = {word for phrase in phrases(self.by_phones.tokenizer, hot_words) for word in phrase}
+
+        def by_phones() -> BeamSearch:
+            search, known = self.by_phones, self.by_phones.pronunciations
+            assert known is not None
+            missing = sorted(words - known.words.keys())
+            if missing:
+                converter = self.make_converter()
+                found = {word: phones for word in missing if (phones := converter.pronounce(word))}
+                known = replace(known, words={**known.words, **{word: (phones,) for word, phones in found.items()}})
+            return search.with_hot_words(hot_words, known)
+
+        return replace(
+            self,
+            make_by_phones=by_phones,
+            make_by_letters=lambda: self.by_letters.with_hot_words(hot_words),
+        )
 
     def start(self) -> "PhoneStream":
         """Begin an utterance."""

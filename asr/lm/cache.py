@@ -1,4 +1,5 @@
-"""Cache of language models embedded in model files: unpacked once to the user's cache folder, then memory-mapped."""
+"""Cache of n-gram models in the user's cache folder, such as those unpacked from model files: made once, then mapped
+into memory."""
 
 import hashlib
 import os
@@ -44,15 +45,34 @@ def open_unpacked(data: bytes, where: str, order: Order | None = None) -> Ngram:
     Raises:
         ModelError: the contents are truncated or damaged.
     """
-    digest = hashlib.sha256(data + (b"" if order is None else order.source)).hexdigest()
-    path = platformdirs.user_cache_path("asr") / f"{digest[:32]}.ngram"
+
+    def unpack() -> Ngram:
+        ngram = packed.loads(data, where)
+        return ngram if order is None else ngram.in_order(order.numbers(ngram.words))
+
+    return made_once(data + (b"" if order is None else order.source), unpack)
+
+
+def is_made(source: bytes) -> bool:
+    """Whether `made_once` has what was made of `source`."""
+    return _place(hashlib.sha256(source).hexdigest()).exists()
+
+
+def _place(digest: str) -> Path:
+    return platformdirs.user_cache_path("asr") / f"{digest[:32]}.ngram"
+
+
+def made_once(source: bytes, make: Callable[[], Ngram]) -> Ngram:
+    """What `make` makes of `source`, memory-mapped if it can be cached. Raises what `make` raises."""
+    digest = hashlib.sha256(source).hexdigest()
+    path = _place(digest)
     try:
         if not _is_ours(path):
-            return _unpack(data, where, order)
+            return make()
         os.utime(path)
         return packed.load(path, source=digest)
     except (OSError, AsrError):
-        ngram = _unpack(data, where, order)  # not cached yet, or damaged
+        ngram = make()  # not cached yet, or damaged
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         packed.save(ngram, path, source=digest)
@@ -60,10 +80,5 @@ def open_unpacked(data: bytes, where: str, order: Order | None = None) -> Ngram:
             if time.time() - file.stat().st_mtime > MAX_AGE_S:
                 file.unlink()
         return packed.load(path, source=digest)
-    except OSError:  # no home folder, disk full or no permission: unpack every time
+    except OSError:  # no home folder, disk full or no permission: make it every time
         return ngram
-
-
-def _unpack(data: bytes, where: str, order: Order | None) -> Ngram:
-    ngram = packed.loads(data, where)
-    return ngram if order is None else ngram.in_order(order.numbers(ngram.words))

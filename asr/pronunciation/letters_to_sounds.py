@@ -38,7 +38,13 @@ class Converter:
     graphones: Sequence[Graphone]
     """Sorted."""
     ngram: Ngram
-    """Its word number g is graphone g; the special words follow."""
+    """Its word number g names graphone g; the special words follow."""
+
+    @classmethod
+    def of_ngram(cls, ngram: Ngram) -> "Converter":
+        """A converter from its n-gram model alone."""
+        names = [str(word) for word in ngram.words if word[:1].isdigit()]
+        return cls([_graphone(name) for name in names], ngram)
 
     @functools.cached_property
     def _letters(self) -> dict[str, tuple[int, int]]:
@@ -90,7 +96,7 @@ def train(dictionary: Mapping[str, tuple[Phones, ...]]) -> Converter:
             f"None of the {len(dictionary):,} words of the dictionary has at most {MAX_PHONES} phones per letter: give "
             "a dictionary of words that are spelled by their sounds."
         )
-    names = {graphone: f"{number:09}" for number, graphone in enumerate(graphones)}  # sorted like the graphones
+    names = {graphone: _name(number, graphone) for number, graphone in enumerate(graphones)}
     with tempfile.TemporaryDirectory(prefix="asr-g2p-") as folder:
         text, model = Path(folder, "graphones.txt"), Path(folder, "graphones.arpa")
         with text.open("w", encoding="utf-8") as file:
@@ -99,6 +105,17 @@ def train(dictionary: Mapping[str, tuple[Phones, ...]]) -> Converter:
         ngram = arpa.read(model)
     assert list(ngram.words[: len(names)]) == list(names.values()), "digits sort before the special words"
     return Converter(graphones, ngram)
+
+
+def _name(number: int, graphone: Graphone) -> str:
+    """A graphone as a word of the n-gram model; such words are sorted like the graphones. Neither has white space."""
+    letter, phones = graphone
+    return "\u00b7".join((f"{number:09}", letter, *phones))
+
+
+def _graphone(name: str) -> Graphone:
+    _, letter, *phones = name.split("\u00b7")
+    return letter, tuple(phones)
 
 
 @compiled

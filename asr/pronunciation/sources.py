@@ -3,14 +3,19 @@
 import base64
 import binascii
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asr import models
 from asr.errors import DataError, ModelError
+from asr.lm.cache import is_made, made_once
 from asr.models.description import AcousticDescription
 from asr.models.session import describe
 from asr.pronunciation import dictionary
 from asr.pronunciation.dictionary import Dictionary
 from asr.pronunciation.lexicon import Lexicon
+
+if TYPE_CHECKING:
+    from asr.pronunciation.letters_to_sounds import Converter
 
 
 def load(path: Path) -> Dictionary:
@@ -41,3 +46,21 @@ def embedded(description: AcousticDescription) -> Lexicon | None:
     if lexicon.phones != description.phones:
         raise ModelError(f"{where} have other phones than its network: tune the model again.")
     return lexicon
+
+
+def converter(description: AcousticDescription, lexicon: Lexicon) -> "Converter":
+    """What pronounces words that a model file has no pronunciation of: learnt from those that it has, then cached."""
+    from asr.pronunciation import letters_to_sounds
+
+    return letters_to_sounds.Converter.of_ngram(
+        made_once(_source(description), lambda: letters_to_sounds.train(lexicon.words).ngram)
+    )
+
+
+def has_converter(description: AcousticDescription) -> bool:
+    """Whether the converter of a model is cached; it takes about ten seconds to make."""
+    return is_made(_source(description))
+
+
+def _source(description: AcousticDescription) -> bytes:
+    return b"letters to sounds " + description.lexicon.encode()

@@ -261,11 +261,17 @@ def test_pronunciations_are_embedded_and_searched(
     assert result.exit_code == 0, result.output
 
     def evaluated(*options: object) -> dict[str, Any]:
-        return json.loads(run("evaluate", model, noisy_dev, "--json", *options).stdout)
+        result = run("evaluate", model, noisy_dev, "--json", *options)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
 
-    by_phones, by_letters, hot = evaluated(), evaluated("--lm", lm), evaluated("--hot-word", words[0])
-    assert "words found by their phones" in by_phones["decoding"]
-    assert "phones" not in by_letters["decoding"] + hot["decoding"] + evaluated("--no-lm")["decoding"]
+    by_phones, by_letters, hot = (
+        evaluated(),
+        evaluated("--lm", lm),
+        evaluated("--hot-word", words[0], "--hot-word", "fedcbafed"),
+    )
+    assert all("words found by their phones" in found["decoding"] for found in (by_phones, hot))
+    assert "phones" not in by_letters["decoding"] + evaluated("--no-lm")["decoding"]
     errors = [found["summary"]["words"]["errors"] for found in (by_phones, by_letters)]
     assert errors[0] <= errors[1] * 1.1 + 1
     description = OnnxModel(model).description

@@ -1,11 +1,13 @@
 """Grapheme-to-phoneme conversion of a toy language whose spelling follows rules."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from asr.errors import DataError
+from asr.lm import packed
 from asr.pronunciation import letters_to_sounds
 from asr.pronunciation.dictionary import Phones
 from asr.pronunciation.letters_to_sounds import Converter, train
@@ -70,6 +72,15 @@ def test_the_best_graphones_are_those_of_an_exhaustive_search(
             scored.append((ngram.score([" ".join(ngram.words[g] for g in path)])[0], phones))
         best = max(score for score, _ in scored)
         assert converter.pronounce(word) in {phones for score, phones in scored if score >= best - 1e-9}
+
+
+def test_the_ngram_model_alone_is_the_converter(converter: Converter, tmp_path: Path) -> None:
+    packed.save(converter.ngram, tmp_path / "sounds.ngram")
+    read = Converter.of_ngram(packed.load(tmp_path / "sounds.ngram"))
+    assert list(read.graphones) == list(converter.graphones)
+    assert [read.pronounce(word) for word in some_words(50, seed=3)] == [
+        converter.pronounce(word) for word in some_words(50, seed=3)
+    ]
 
 
 def test_training_is_deterministic(converter: Converter) -> None:

@@ -107,16 +107,19 @@ def build(words: Sequence[str], alphabet: str) -> Lexicon:
     return Lexicon(first, bits, word, others_first, numbers[~is_first], parents)
 
 
-def words_below(lexicon: Lexicon) -> np.ndarray:
+def words_below(lexicon: Lexicon, limit: int) -> np.ndarray:
     """The range of words in each node's subtree: index of the first in the list, and one past the last.
 
-    If the list is sorted, these are exactly the words that begin with the node's letters. Shape: -> (N, 2), int32
+    If the list is sorted, these are exactly the words that begin with the node's letters. Words from number `limit` on
+    do not count. Shape: -> (N, 2), int32
     """
     no_word = np.iinfo(np.int32).max
-    lowest, highest = np.where(lexicon.word >= 0, -lexicon.word, -no_word), lexicon.word.copy()
     nodes = np.repeat(np.arange(len(lexicon.word)), np.diff(lexicon.others_first))
-    np.maximum.at(lowest, nodes, -lexicon.others)
-    np.maximum.at(highest, nodes, lexicon.others)
+    nodes, words = np.r_[np.arange(len(lexicon.word)), nodes], np.r_[lexicon.word, lexicon.others]
+    counts = (words >= 0) & (words < limit)
+    lowest, highest = np.full(len(lexicon.word), -no_word), np.full(len(lexicon.word), -1)
+    np.maximum.at(lowest, nodes[counts], -words[counts])
+    np.maximum.at(highest, nodes[counts], words[counts])
     return np.stack([-best_below(lexicon, lowest), best_below(lexicon, highest) + 1], axis=1)
 
 

@@ -30,6 +30,8 @@ class Rules(NamedTuple):
     cache_values: np.ndarray
     """The cached results. Every utterance has its own cache. Shape: both (A,), a power of 2"""
     hot: HotWords
+    num_known: int
+    """Words from this number on are hot ones that the language model does not have."""
     unknown: int
     """The n-gram's number of `<unk>`."""
     end: int
@@ -152,6 +154,15 @@ def word_at(rules: Rules, letters: int, choice: int) -> int:
 
 
 @njit_noalloc
+def hot_after(rules: Rules, node: Record, word: int) -> int:
+    """The node among the hot words in which a prefix is if this word ends it; -1 if that is in no phrase."""
+    if node.hot <= 0 or (rules.by_phones and word < 0):
+        return -1
+    letter = rules.hot.ends[word if rules.by_phones else 0]
+    return find_hot(rules.hot, node.hot, letter) if letter >= 0 else -1
+
+
+@njit_noalloc
 def score_word_end(rules: Rules, node: Record, choice: int) -> None:
     """Compute the LM state and scores of a prefix if its last word ends here, unless already known.
 
@@ -165,13 +176,14 @@ def score_word_end(rules: Rules, node: Record, choice: int) -> None:
         return  # no word has begun
     word = word_at(rules, node.letters, choice)
     bonus = rules.word_bonus
-    if node.hot > 0:
-        bonus += rules.hot.boost[node.hot]
-    if rules.has_vocabulary and word < 0:
-        is_hot = node.hot > 0 and bool(rules.hot.is_hot[node.hot])
-        bonus += -np.inf if rules.closed else unknown_word_score(rules, is_hot, node.length)
+    hot = hot_after(rules, node, word)
+    if hot >= 0:
+        bonus += rules.hot.boost[hot]
+    is_known = 0 <= word < rules.num_known
+    if rules.has_vocabulary and not is_known:
+        bonus += -np.inf if rules.closed and word < 0 else unknown_word_score(rules, hot >= 0, node.length)
     if rules.has_ngram:
-        log_prob, state = advance(rules.ngram, int(node.state), int(word if word >= 0 else rules.unknown))
+        log_prob, state = advance(rules.ngram, int(node.state), int(word if is_known else rules.unknown))
         node.next_state, node.next_lm = state, node.lm + log_prob
         bonus += rules.lm_weight * log_prob
     node.next_settled += bonus
@@ -187,7 +199,8 @@ def extended(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int
             return letters, length, hot, state, -np.inf, pending
         score_word_end(rules, node, rules.spelling.choice[token])
         if node.letters != 0:
-            hot = max(0, find_hot(rules.hot, hot, rules.hot.between))
+            hot = hot_after(rules, node, word_at(rules, node.letters, rules.spelling.choice[token]))
+            hot = int(rules.hot.resume[hot]) if hot >= 0 else 0
         letters, length, settled, pending = 0, 0, node.next_settled, rules.hot.partial_boost[hot]
         state = node.next_state
     first, last = rules.spelling.first[token], rules.spelling.first[token + 1]
@@ -196,8 +209,7 @@ def extended(rules: Rules, node: Record, token: int) -> tuple[int, int, int, int
     for position in range(first, last):
         letter = rules.spelling.letters[position]
         letters = spell(rules.vocabulary, letters, letter)
-        if not rules.by_phones:
-            hot = find_hot(rules.hot, hot, letter)
+        hot = find_hot(rules.hot, hot, letter)
     length += last - first
     pending = 0.0
     if hot > 0:

@@ -73,8 +73,8 @@ class BeamSearch:
             pronunciations: those of the words of `ngram`: the search is over phones instead of the tokenizer's tokens,
                 and only words with a pronunciation can be found.
             hot_words: word or phrase -> boost, added to the score for each occurrence. An unfinished one gets a share
-                in proportion to its letters so far. In a closed vocabulary, words outside it have no effect. Not
-                together with `pronunciations`.
+                in proportion to its letters so far. In a closed vocabulary, words outside it have no effect. Over
+                phones, those with `pronunciations` become part of the vocabulary, and others have no effect.
             log_prior: is subtracted from the log-probs, which are then normalised again. Shape: (V,), or (0,) for none
 
         Raises:
@@ -88,8 +88,12 @@ class BeamSearch:
         self.ngram = ngram
         """The language model; None for none."""
         words = vocabulary if ngram is None else ngram.words
+        phrases = hot_word_automaton.phrases(tokenizer, hot_words or {})
+        self.words: Sequence[str] = words
+        """The known words, and hot ones that the language model does not have."""
         if ngram is not None and pronunciations is not None:
-            known, spelling = _by_phones(ngram, pronunciations, tokenizer.alphabet)
+            self.words = [*words, *_missing(phrases, ngram, pronunciations)]
+            known, spelling = _by_phones(self.words, ngram, pronunciations, tokenizer.alphabet)
             self.options = replace(self.options, closed=True)
         else:
             known, spelling = lexicon.build(words, tokenizer.alphabet), lexicon.spelling(tokenizer)
@@ -105,10 +109,11 @@ class BeamSearch:
             raise AsrError("A closed vocabulary (`closed`) needs words: give a language model or a vocabulary.")
         best_unigram, word_range = np.zeros(len(known.word)), np.zeros((len(known.word), 2), np.int32)
         if ngram is not None:
-            word_range = lexicon.words_below(known)
+            word_range = lexicon.words_below(known, len(words))
             ends = known.word >= 0
+            numbers = np.where(known.word < len(words), known.word, ngram.unknown)
             best_unigram[:] = -np.inf
-            best_unigram[ends] = ngram.trie.log_prob[known.word[ends] + 1]
+            best_unigram[ends] = ngram.trie.log_prob[numbers[ends] + 1]
             best_unigram = lexicon.best_below(known, best_unigram)
         self.lm_weight = float(self.options.lm_weight) if ngram is not None else 0.0
         """Weight of the language model; 0 without one."""
@@ -125,7 +130,8 @@ class BeamSearch:
             ngram=ngram.trie if ngram is not None else _no_ngram(),
             cache_keys=np.zeros(1, np.uint64),
             cache_values=np.zeros(1),
-            **_boosts(tokenizer, {}, word_bonus, min_pending, unknown_letter),
+            **_boosts(hot_word_automaton.spelled(tokenizer, {}), {}, word_bonus, min_pending, unknown_letter),
+            num_known=len(words),
             unknown=ngram.unknown if ngram is not None else 0,
             end=ngram.end if ngram is not None else 0,
             has_vocabulary=len(words) > 0,
@@ -147,18 +153,45 @@ class BeamSearch:
             several=False,
         )
         self._start = ngram.start() if ngram is not None else 0
-        if hot_words:
-            self._rules = self._with_hot_words(hot_words)
+        if phrases:
+            self._rules = self._with_phrases(phrases)
 
-    def with_hot_words(self, hot_words: Mapping[str, float]) -> "BeamSearch":
-        """The same search with other hot words, made in no time. Raises AsrError for a word that cannot be written."""
+    def with_hot_words(self, hot_words: Mapping[str, float], pronunciations: Lexicon | None = None) -> "BeamSearch":
+        """The same search with other hot words, made in no time; over phones, with their `pronunciations`.
+
+        There it takes half a second if the language model does not have a word.
+
+        Raises:
+            AsrError: a word cannot be written in the model's alphabet.
+        """
+        phrases = hot_word_automaton.phrases(self.tokenizer, hot_words)
+        words = {word for words in phrases for word in words}
+        if self.pronunciations is not None and pronunciations is not None and words - self.pronunciations.words.keys():
+            return BeamSearch(
+                self.tokenizer,
+                self.options,
+                ngram=self.ngram,
+                pronunciations=pronunciations,
+                hot_words=hot_words,
+                log_prior=self.log_prior,
+            )
         search = copy.copy(self)
-        search._rules = self._with_hot_words(hot_words)
+        search._rules = self._with_phrases(phrases)
         return search
 
-    def _with_hot_words(self, hot_words: Mapping[str, float]) -> Any:
+    def _with_phrases(self, phrases: Mapping[tuple[str, ...], float]) -> Any:
         rules = self._rules
-        boosts = _boosts(self.tokenizer, hot_words, rules.word_bonus, rules.min_pending, rules.unknown_letter)
+        if self.pronunciations is None:
+            hot = hot_word_automaton.spelled(self.tokenizer, phrases)
+        else:
+            symbols, known = _symbols(self.pronunciations), self.pronunciations.words
+            hot = hot_word_automaton.pronounced(
+                "".join(symbols.values()),
+                self.words,
+                phrases,
+                lambda word: ["".join(map(symbols.__getitem__, phones)) for phones in known.get(word, ())],
+            )
+        boosts = _boosts(hot, phrases, rules.word_bonus, rules.min_pending, rules.unknown_letter)
         return rules._replace(**boosts)
 
     def start(self, *, several: bool = False) -> "BeamStream":
@@ -285,9 +318,8 @@ class BeamStream:
         """The text of tokens; of a head over phones only the words that have ended."""
         if not self._rules.by_phones:
             return " ".join(self._search.tokenizer.decode(tokens).split())
-        assert self._search.ngram is not None
         numbers = self._tree.words_of(self._rules, np.array(tokens, np.int64))
-        return " ".join(str(self._search.ngram.words[number]) for number in numbers.tolist())
+        return " ".join(str(self._search.words[number]) for number in numbers.tolist())
 
     def _last_token(self, node: int, choice: int) -> tuple[int, ...]:
         """What completes a prefix: in a head over phones the boundary after the chosen word, if one has begun."""
@@ -329,12 +361,29 @@ def without_prior(log_probs: np.ndarray, log_prior: np.ndarray) -> np.ndarray:
     return scaled
 
 
-def _by_phones(ngram: Ngram, pronunciations: Lexicon, alphabet: str) -> tuple[lexicon.Lexicon, lexicon.Spelling]:
-    """The pronunciations of the words that the alphabet can write; of homophones the likelier first."""
-    symbols = {phone: chr(FIRST_SYMBOL + number) for number, phone in enumerate(pronunciations.phones)}
+def _symbols(pronunciations: Lexicon) -> dict[str, str]:
+    """The character that stands for each phone."""
+    return {phone: chr(FIRST_SYMBOL + number) for number, phone in enumerate(pronunciations.phones)}
+
+
+def _missing(phrases: Mapping[tuple[str, ...], float], ngram: Ngram, pronunciations: Lexicon) -> list[str]:
+    """The words of phrases that have a pronunciation, but are not in the language model."""
+    words = {word for words in phrases for word in words if word in pronunciations.words}
+    return sorted(words - ngram.vocabulary.keys()) if words else []
+
+
+def _by_phones(
+    words: Sequence[str], ngram: Ngram, pronunciations: Lexicon, alphabet: str
+) -> tuple[lexicon.Lexicon, lexicon.Spelling]:
+    """The pronunciations of words that the alphabet can write; of homophones the likelier first.
+
+    The first words are those of the language model; others come before their homophones.
+    """
+    symbols = _symbols(pronunciations)
+    costs = [*(-ngram.trie.log_prob[1 : len(ngram.words) + 1]).tolist(), *[-math.inf] * (len(words) - len(ngram.words))]
     entries = [
-        (-float(ngram.trie.log_prob[number + 1]), number, "".join(symbols[phone] for phone in phones))
-        for number, word in enumerate(ngram.words)
+        (costs[number], number, "".join(symbols[phone] for phone in phones))
+        for number, word in enumerate(words)
         if set(word) <= set(alphabet)
         for phones in pronunciations.words.get(word, ())
     ]
@@ -347,16 +396,19 @@ def _by_phones(ngram: Ngram, pronunciations: Lexicon, alphabet: str) -> tuple[le
 
 
 def _boosts(
-    tokenizer: Tokenizer, hot_words: Mapping[str, float], word_bonus: float, min_pending: float, unknown_letter: float
+    hot: hot_word_automaton.HotWords,
+    phrases: Mapping[tuple[str, ...], float],
+    word_bonus: float,
+    min_pending: float,
+    unknown_letter: float,
 ) -> dict[str, Any]:
     """The rules that depend on the hot words."""
-    hot = hot_word_automaton.build(tokenizer, hot_words)
     max_boost_step = float(hot.partial_boost.max() - hot.partial_boost.min())
     max_word_end = word_bonus + max(0.0, hot.boost.max()) + max(0.0, min_pending)
     return {
         "hot": hot,
         "max_boost_step": max_boost_step,
-        "min_pending_per_letter": 0.0 if hot_words else unknown_letter,
+        "min_pending_per_letter": 0.0 if phrases else unknown_letter,
         "max_gain": max(0.0, max_word_end) + max(0.0, min_pending) + max_boost_step,
     }
 

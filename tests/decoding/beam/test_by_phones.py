@@ -4,6 +4,8 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,6 +130,59 @@ def test_the_order_of_the_words_does_not_matter(ngram: Ngram) -> None:
     assert [hypothesis.score for hypothesis in plain] == pytest.approx([hypothesis.score for hypothesis in ordered])
 
 
+HOT = {"to know": 2.5, "too": -1.0, "one": 0.75, "know one": 1.5}
+
+
+def test_each_occurrence_of_a_hot_phrase_adds_its_boost(ngram: Ngram) -> None:
+    rows = log_probs(7, 5, 11)
+    plain = BeamSearch(TOKENIZER, EVERYTHING, ngram=ngram, pronunciations=LEXICON)
+    expected = {found.text: found.score + boosts_in(found.text) for found in plain.decode(rows, n_best=10**6)}
+    for hot in (
+        BeamSearch(TOKENIZER, EVERYTHING, ngram=ngram, pronunciations=LEXICON, hot_words=HOT),
+        plain.with_hot_words(HOT),
+    ):
+        scores = {found.text: found.score for found in hot.decode(rows, n_best=10**6)}
+        both = sorted(scores.keys() & expected.keys())
+        assert len(both) > 200
+        assert [scores[text] for text in both] == pytest.approx([expected[text] for text in both], abs=1e-6)
+    best = max(expected, key=expected.__getitem__)
+    pruned = BeamSearch(TOKENIZER, BeamOptions(lm_weight=0.7, word_bonus=0.4), ngram=ngram, pronunciations=LEXICON)
+    assert pruned.with_hot_words(HOT).decode(rows)[0].text == best
+
+
+def boosts_in(text: str) -> float:
+    """The sum of the boosts of all phrases in a text."""
+    words = text.split()
+    spans = [" ".join(words[first:last]) for first in range(len(words)) for last in range(first + 1, len(words) + 1)]
+    return sum(HOT.get(span, 0.0) for span in spans)
+
+
+def test_a_hot_word_outside_the_language_model_is_found_by_its_pronunciation(ngram: Ngram) -> None:
+    rows = spoken("N-T-N|-T-O--", "k-e-n -t-o--")
+    assert "ken" not in text_of(make(ngram), rows)
+    assert text_of(make(ngram).with_hot_words({"Ken": 12.0}), rows).split()[0] == "ken"
+    assert text_of(make(ngram).with_hot_words({"ken to": 12.0}), rows) == "ken to"
+    assert text_of(make(ngram).with_hot_words({"ken": -50.0}), rows) == text_of(make(ngram), rows)
+
+
+def test_a_hot_word_outside_the_language_model_counts_as_unknown(ngram: Ngram) -> None:
+    known = replace(LEXICON, words={**LEXICON.words, "ken": (("N",),)})
+    plain = BeamSearch(TOKENIZER, EVERYTHING, ngram=ngram, pronunciations=LEXICON)
+    found = plain.with_hot_words({"ken": 3.0}, known).decode(log_probs(3, 5, 1), 10**6)
+    (ken,) = [one for one in found if one.text == "ken"]
+    ln = math.log(10)
+    in_language = (-0.3 - 1.5 - 0.9) * ln  # the back-off weight of <s>, <unk>, </s>
+    assert ken.lm_log_prob == pytest.approx(in_language, abs=1e-5)
+    assert ken.score - ken.ctc_log_prob == pytest.approx(0.7 * in_language + 0.4 - 5.0 + 3.0, abs=1e-5)
+
+
+def test_of_words_that_sound_alike_the_hot_one_is_found(ngram: Ngram) -> None:
+    rows = spoken("T-O---", "------")
+    assert {text_of(make(ngram).with_hot_words({word: 9.0}), rows) for word in ("too",)} == {"too"}
+    assert text_of(make(ngram).with_hot_words({"to": 9.0}), rows) == "to"
+    assert text_of(make(ngram).with_hot_words({"two": 9.0}), rows) == "two"
+
+
 def test_of_many_homophones_the_likeliest_are_found(ngram: Ngram, monkeypatch: pytest.MonkeyPatch) -> None:
     same = Lexicon(("N", "T"), dict.fromkeys(LEXICON.words, (("N",),)))
     rows = log_probs(3, 4, 1)
@@ -161,10 +216,21 @@ def spoken(columns: str, letters: str) -> np.ndarray:
     return np.log(rows)
 
 
+class MadeUp:
+    """Pronounces words."""
+
+    def pronounce(self, word: str) -> tuple[str, ...]:
+        return {"ken": ("N", "T", "N"), "'": ()}[word]
+
+
+MADE_UP: Any = MadeUp()
+
+
 def make(ngram: Ngram) -> PhoneSearch:
     options = BeamOptions(lm_weight=0.7, word_bonus=0.4)
     by_phones = BeamSearch(TOKENIZER, options, ngram=ngram, pronunciations=LEXICON)
-    return PhoneSearch(by_phones, np.zeros(0), lambda: BeamSearch(TOKENIZER, options, ngram=ngram))
+    by_letters = BeamSearch(TOKENIZER, options, ngram=ngram)
+    return PhoneSearch(lambda: by_phones, np.zeros(0), lambda: by_letters, lambda: MADE_UP)
 
 
 def text_of(search: PhoneSearch, rows: np.ndarray) -> str:

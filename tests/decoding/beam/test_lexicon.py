@@ -67,7 +67,8 @@ def test_the_words_below_a_node_begin_with_its_letters(words: set[str]) -> None:
     """Words that the alphabet cannot spell may lie between."""
     in_order = sorted(words)
     lexicon = build(in_order, " abc")
-    below = words_below(lexicon)
+    below = words_below(lexicon, len(in_order))
+    fewer = words_below(lexicon, len(in_order) - 1)
     spelled = {"": 0}
     for word in sorted(walked(lexicon, " abc")):
         node = 0
@@ -79,6 +80,10 @@ def test_the_words_below_a_node_begin_with_its_letters(words: set[str]) -> None:
         places = [place for place, word in enumerate(in_order) if word.startswith(text) and "d" not in word]
         if places:
             assert below[node].tolist() == [min(places), max(places) + 1]
+        if places := [place for place in places if place < len(in_order) - 1]:
+            assert fewer[node].tolist() == [min(places), max(places) + 1]
+        else:
+            assert fewer[node, 0] >= fewer[node, 1]
 
 
 def test_the_spelling_of_tokens() -> None:
