@@ -18,6 +18,8 @@ from typing import Any
 from asr.errors import DataError, ModelError
 
 BLANK = 0
+BOUNDARY, FIRST_PHONE = 1, 2
+"""Tokens of a head over phones: the boundary between two words, and the first phone; its blank is that of CTC, too."""
 ENGLISH = " 'abcdefghijklmnopqrstuvwxyz"
 """The alphabet of English models."""
 APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u201b\u02bc\u02b9\u2032\u0060\u00b4\uff07", "'"))

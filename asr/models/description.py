@@ -9,7 +9,7 @@ from asr.audio.rates import MAX_RATE, MIN_RATE
 from asr.errors import AsrError, DataError, ModelError
 from asr.models import metadata as checks
 from asr.models.decoding_settings import Settings
-from asr.text import Tokenizer, tokenizer_from_json
+from asr.text import FIRST_PHONE, Tokenizer, tokenizer_from_json
 
 MAX_DIGITS = 9
 """Of a format version."""
@@ -19,8 +19,6 @@ FORMAT_VERSION = 3
 FORMAT_VERSION_WITHOUT_PHONES = 2
 """Format of files without a head over phones, which older versions can run."""
 MAX_PHONES = 1000
-BLANK_AND_BOUNDARY = 2
-"""Columns of the log-probs before those of the phones: the blank, and the boundary between two words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +97,7 @@ class AcousticDescription(ModelDescription):
     @property
     def columns(self) -> int:
         """Columns of the log-probs: the tokens, and with phones then their blank, the word boundary and the phones."""
-        return self.tokenizer.size + (len(self.phones) + BLANK_AND_BOUNDARY if self.phones else 0)
+        return self.tokenizer.size + (FIRST_PHONE + len(self.phones) if self.phones else 0)
 
     def to_metadata(self) -> dict[str, str]:
         """Convert to the strings that ONNX and safetensors files store."""

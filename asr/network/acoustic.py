@@ -6,12 +6,12 @@ A second CTC head over phones is optional; it reads the same layer.
 import torch
 from torch import Tensor, nn
 
-from asr.models.description import BLANK_AND_BOUNDARY
 from asr.network.dropout import Dropout
 from asr.network.features import Features
 from asr.network.frontend import Frontend
 from asr.network.recurrent import Context
 from asr.recipe.network import ModelConfig
+from asr.text import FIRST_PHONE
 
 
 def log_softmax(logits: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ class AcousticModel(nn.Module):
         self.context = Context(config.context, self.frontend.output_size)
         self.dropout = Dropout(config.context.dropout)
         self.head = nn.Linear(self.context.output_size, num_tokens)
-        num_phones = len(config.phones) + BLANK_AND_BOUNDARY
+        num_phones = FIRST_PHONE + len(config.phones)
         self.phone_head = nn.Linear(self.context.output_size, num_phones) if config.phones else None
 
     def output_lengths(self, lengths: Tensor) -> Tensor:

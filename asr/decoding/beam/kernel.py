@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from asr.compiled import compiled, njit_noalloc
-from asr.decoding.beam.lexicon import BOUNDARY
 from asr.decoding.beam.pruning import PREFIX, Beam, Pruning, best_per_key, keep_best, lowest, record_merge
 from asr.decoding.beam.rules import (
     Record,
@@ -27,6 +26,7 @@ from asr.decoding.beam.rules import (
 )
 from asr.decoding.beam.tree import child_of
 from asr.lm.lookup import advance
+from asr.text import BOUNDARY
 
 
 @njit_noalloc

@@ -10,10 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asr.text import BLANK, WORD_START, SubwordTokenizer, Tokenizer
-
-BOUNDARY = BLANK + 1
-"""Token of the boundary between two words in a head over phones."""
+from asr.text import WORD_START, SubwordTokenizer, Tokenizer
 
 
 class Spelling(NamedTuple):

@@ -16,7 +16,6 @@ import numpy as np
 
 from asr.decoding.beam import hot_words as hot_word_automaton
 from asr.decoding.beam import lexicon
-from asr.decoding.beam.lexicon import BOUNDARY
 from asr.decoding.beam.options import BeamOptions
 from asr.decoding.forced_alignment import Frames
 from asr.decoding.protocol import Token
@@ -24,7 +23,7 @@ from asr.errors import AsrError, DataError
 from asr.lm.ngram import Ngram
 from asr.lm.trie import Trie, frozen
 from asr.pronunciation.lexicon import Lexicon
-from asr.text import Tokenizer
+from asr.text import BOUNDARY, FIRST_PHONE, Tokenizer
 
 LOOKAHEAD_CACHE_SIZE = 1 << 14
 """Cached look-ahead results per utterance; most are needed again in the next frame."""
@@ -98,7 +97,7 @@ class BeamSearch:
         else:
             known, spelling = lexicon.build(words, tokenizer.alphabet), lexicon.spelling(tokenizer)
         self.pronunciations, self.log_prior = pronunciations, log_prior
-        self.columns = tokenizer.size if pronunciations is None else len(pronunciations.phones) + BOUNDARY + 1
+        self.columns = tokenizer.size if pronunciations is None else FIRST_PHONE + len(pronunciations.phones)
         """Number of columns of the log-probs."""
         if len(words) and len(known.word) == 1:
             raise AsrError(

@@ -7,9 +7,7 @@ from pathlib import Path
 from asr.errors import DataError
 from asr.pronunciation import letters_to_sounds, sources
 from asr.pronunciation.dictionary import Phones
-
-BOUNDARY = 1
-"""Token of the boundary between two words. 0 is the CTC blank, and the phones follow."""
+from asr.text import BOUNDARY, FIRST_PHONE
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,6 @@ def load(path: Path, phones: Sequence[str], texts: Iterable[str]) -> PhoneTarget
         f"{len(phones)}; of {len(words):,} words {len(pronounced):,} are in the dictionary, "
         f"{len(converted):,} are pronounced by rules, {len(missing) - len(converted):,} have no pronunciation"
     )
-    tokens = {name: token for token, name in enumerate(phones, start=BOUNDARY + 1)}
+    tokens = {name: token for token, name in enumerate(phones, start=FIRST_PHONE)}
     found = pronounced | converted
     return PhoneTargets({word: tuple(tokens[phone] for phone in found[word]) for word in found}, summary)

@@ -13,9 +13,9 @@ from asr.errors import DataError
 from asr.models.session import OnnxModel
 from asr.network.torch_model import TorchModel
 from asr.pronunciation import letters_to_sounds
+from asr.text import BOUNDARY
 from asr.training import checkpoint
 from asr.training.acoustic import phones
-from asr.training.acoustic.phones import BOUNDARY
 
 ROOT = Path(__file__).resolve().parents[3]
 DICTIONARY = """;;; a comment
