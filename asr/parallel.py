@@ -1,6 +1,7 @@
 """Number of usable cores, and an ordered parallel map with bounded lookahead."""
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,19 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def once(make: Callable[[], Result]) -> Callable[[], Result]:
+    """The same function, which makes its result at the first call, in whichever thread, and keeps it."""
+    lock, made = threading.Lock(), list[Result]()
+
+    def get() -> Result:
+        with lock:
+            if not made:
+                made.append(make())
+        return made[0]
+
+    return get
 
 
 def map_ordered(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:

@@ -91,7 +91,7 @@ def letters_search(transcriber: Transcriber) -> BeamSearch:
     """The search over letters; the model's own one may be over phones."""
     search = transcriber.decoder.search
     if isinstance(search, PhoneSearch):
-        return search.by_letters
+        return search.by_letters()
     assert isinstance(search, BeamSearch)
     return search
 

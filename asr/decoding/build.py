@@ -26,6 +26,7 @@ from asr.lm.ngram import Ngram
 from asr.lm.protocol import LanguageModel, Unit
 from asr.models.decoding_settings import Rescoring, Settings
 from asr.models.description import AcousticDescription
+from asr.parallel import once
 from asr.pronunciation import sources
 from asr.pronunciation.lexicon import Lexicon
 
@@ -78,7 +79,10 @@ def _beam_decoder(description: AcousticDescription, width: int, options: Decodin
             lexicon = sources.embedded(description)
         lm, name = own_language_model(description, lexicon), "the model's own language model"
         lexicon = None if lm is None else lexicon
-    width = width or default_width(lm, lexicon)
+    default = default_width(lm, lexicon)
+    if options.beam is None and lexicon is None and description.lexicon:
+        width = min(width or default, default)  # what was tuned is for phones, where a wide beam costs less
+    width = width or default
     about = [f"beam search of {width} prefixes"]
     if lm is None:
         about.append("no language model")
@@ -159,10 +163,11 @@ def make_search(
     by_phones = BeamSearch(description.tokenizer, options, ngram=lm, pronunciations=lexicon, log_prior=log_prior)
 
     def by_letters() -> BeamSearch:
-        narrow = min(width, default_width(lm))
-        return beam_search(description, settings, narrow, own_language_model(description) or lm)
+        spelled = own_language_model(description) if description.language_model else lm
+        return beam_search(description, settings, min(width, default_width(lm)), spelled)
 
-    search = PhoneSearch(lambda: by_phones, letters_prior, by_letters, partial(sources.converter, description, lexicon))
+    converter = once(partial(sources.converter, description, lexicon))
+    search = PhoneSearch(lambda: by_phones, letters_prior, once(by_letters), converter)
     return search.with_hot_words(hot_words) if hot_words else search
 
 

@@ -6,7 +6,6 @@ language model to say. The best texts of this search are ranked again with what 
 """
 
 import difflib
-import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,9 @@ from asr.decoding.beam.hot_words import phrases
 from asr.decoding.beam.search import BeamSearch, BeamStream, Hypothesis, without_prior
 from asr.decoding.forced_alignment import Frames, frames_needed
 from asr.decoding.protocol import Token
+from asr.errors import AsrError
+from asr.parallel import once
+from asr.pronunciation.dictionary import Phones
 
 if TYPE_CHECKING:
     from asr.pronunciation.letters_to_sounds import Converter
@@ -35,47 +37,42 @@ IMPOSSIBLE = -1e4
 """Log-probability of a text that has more letters than frames, which its phones may still have room for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PhoneSearch:
     """A search over phones whose best texts the letters rank again. Thread-safe."""
 
-    make_by_phones: Callable[[], BeamSearch]
+    by_phones: Callable[[], BeamSearch]
+    """The search, which may take time at the first call."""
     log_prior: np.ndarray
     """That of the letters. Shape: (V,)"""
-    make_by_letters: Callable[[], BeamSearch]
-    """Makes a search over letters with the same language model."""
-    make_converter: "Callable[[], Converter]"
-    """Makes what pronounces hot words that have no pronunciation."""
-
-    @functools.cached_property
-    def by_phones(self) -> BeamSearch:
-        """The search, made when it is first needed."""
-        return self.make_by_phones()
-
-    @functools.cached_property
-    def by_letters(self) -> BeamSearch:
-        """For browsers, which search over letters."""
-        return self.make_by_letters()
+    by_letters: Callable[[], BeamSearch]
+    """A search over letters with the same language model and without hot words, for browsers."""
+    converter: "Callable[[], Converter]"
+    """What pronounces hot words that have no pronunciation."""
 
     def with_hot_words(self, hot_words: Mapping[str, float]) -> "PhoneSearch":
-        """The same search with other hot words. Raises AsrError for a word that cannot be written."""
-        words = {word for phrase in phrases(self.by_phones.tokenizer, hot_words) for word in phrase}
+        """The same search with other hot words, those without a pronunciation to be pronounced at its first use.
 
-        def by_phones() -> BeamSearch:
-            search, known = self.by_phones, self.by_phones.pronunciations
+        Raises:
+            AsrError: a word cannot be written in the model's alphabet; at the first use, one cannot be pronounced.
+        """
+        search = self.by_phones()
+        words = {word for phrase in phrases(search.tokenizer, hot_words) for word in phrase}
+
+        def with_pronunciations() -> BeamSearch:
+            known = search.pronunciations
             assert known is not None
-            missing = sorted(words - known.words.keys())
-            if missing:
-                converter = self.make_converter()
-                found = {word: phones for word in missing if (phones := converter.pronounce(word))}
-                known = replace(known, words={**known.words, **{word: (phones,) for word, phones in found.items()}})
+            missing = {word: self._pronounced(word) for word in sorted(words - known.words.keys())}
+            known = replace(known, words={**known.words, **missing}) if missing else known
             return search.with_hot_words(hot_words, known)
 
-        return replace(
-            self,
-            make_by_phones=by_phones,
-            make_by_letters=lambda: self.by_letters.with_hot_words(hot_words),
-        )
+        return replace(self, by_phones=once(with_pronunciations))
+
+    def _pronounced(self, word: str) -> tuple[Phones]:
+        phones = self.converter().pronounce(word)
+        if not phones:
+            raise AsrError(f"The hot word {word!r} cannot be pronounced by its spelling: write it with other letters.")
+        return (phones,)
 
     def start(self) -> "PhoneStream":
         """Begin an utterance."""
@@ -86,8 +83,8 @@ class PhoneStream:
     """The search of one utterance, in log-probs that are those of V letters, then those of P phones."""
 
     def __init__(self, search: PhoneSearch) -> None:
-        self._log_prior, self._tokenizer = search.log_prior, search.by_phones.tokenizer
-        self._stream: BeamStream = search.by_phones.start(several=True)
+        self._log_prior, self._tokenizer = search.log_prior, search.by_phones().tokenizer
+        self._stream: BeamStream = search.by_phones().start(several=True)
         self._frames = Frames()
 
     def feed(self, log_probs: np.ndarray) -> None:

@@ -15,8 +15,8 @@ def to_words(
 
     A word lasts from the first frame of its first token to the last frame of its last one, or to the end of the audio.
     CTC marks a token by a spike somewhere inside its sound, so these times lie inside the word as spoken. The
-    confidence is the geometric mean of the tokens' probabilities, or, where several texts were ranked, half the sum of
-    that and of the probability of the texts with this word.
+    confidence is the geometric mean of the tokens' probabilities, or, where several texts were ranked, that of it and
+    the probability of the texts with this word.
     """
     numbers = [token.number for token in tokens]
     return tuple(
@@ -33,4 +33,4 @@ def to_words(
 def _confidence(tokens: Sequence[Token]) -> float:
     spelled = math.exp(sum(token.log_prob for token in tokens) / len(tokens))
     agreement = tokens[0].agreement
-    return spelled if agreement is None else (spelled + agreement) / 2
+    return spelled if agreement is None else math.sqrt(spelled * agreement)

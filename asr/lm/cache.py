@@ -31,9 +31,12 @@ class Order(NamedTuple):
 def _is_ours(path: Path) -> bool:
     """Whether a file, if it is there, and its folder belong to this user and nobody else may write them."""
     for place in (path.parent, path):
-        if not place.exists() or not hasattr(os, "getuid"):
+        try:
+            status = place.stat()
+        except OSError:
             continue
-        status = place.stat()
+        if not hasattr(os, "getuid"):
+            continue
         if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             return False
     return True
@@ -66,9 +69,9 @@ def made_once(source: bytes, make: Callable[[], Ngram]) -> Ngram:
     """What `make` makes of `source`, memory-mapped if it can be cached. Raises what `make` raises."""
     digest = hashlib.sha256(source).hexdigest()
     path = _place(digest)
+    if not _is_ours(path):
+        return make()
     try:
-        if not _is_ours(path):
-            return make()
         os.utime(path)
         return packed.load(path, source=digest)
     except (OSError, AsrError):

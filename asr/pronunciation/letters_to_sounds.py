@@ -110,12 +110,11 @@ def train(dictionary: Mapping[str, tuple[Phones, ...]]) -> Converter:
 def _name(number: int, graphone: Graphone) -> str:
     """A graphone as a word of the n-gram model; such words are sorted like the graphones. Neither has white space."""
     letter, phones = graphone
-    return "\u00b7".join((f"{number:09}", letter, *phones))
+    return "\u00b7".join((f"{number:09}{letter}", *phones))
 
 
 def _graphone(name: str) -> Graphone:
-    _, letter, *phones = name.split("\u00b7")
-    return letter, tuple(phones)
+    return name[9], tuple(name[10:].split("\u00b7")[1:])
 
 
 @compiled

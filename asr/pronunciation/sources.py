@@ -63,4 +63,4 @@ def has_converter(description: AcousticDescription) -> bool:
 
 
 def _source(description: AcousticDescription) -> bytes:
-    return b"letters to sounds " + description.lexicon.encode()
+    return b"letters to sounds 1 " + description.lexicon.encode()  # with a number, for another way to learn them

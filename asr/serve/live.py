@@ -5,7 +5,7 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -18,6 +18,8 @@ from asr.serve.observe import Observer
 from asr.transcript.words import Word
 from asr.transcription.live import LiveStream
 from asr.transcription.transcriber import Transcriber
+
+Result = TypeVar("Result")
 
 TRY_LATER, BAD_DATA = 1013, 1007
 """Codes with which a WebSocket is closed (RFC 6455 and its registry)."""
@@ -49,13 +51,13 @@ class Live:
                 kind = content.get("type")
                 if kind == "start" and stream is None:
                     settings = content
-                    stream = self._begin(settings)
+                    stream = await self._run(self._begin, settings)
                     continue
                 if kind != "finish":
                     raise ApiError(400, "A message must be of the type `start`, first, or `finish`, last.")
                 break
             if stream is None:
-                stream = self._begin(settings)
+                stream = await self._run(self._begin, settings)
             for update in await self._run(stream.feed, content):
                 await socket.send_json({"type": "update"} | update.to_dict())
         for update in await self._run(stream.finish) if stream else []:
@@ -81,7 +83,7 @@ class Live:
                     continue
                 break
             if stream is None:
-                stream = self._begin(settings)
+                stream = await self._run(self._begin, settings)
             updates = await self._run(stream.feed, content)
             await socket.send_text(_vosk_answer(updates, utterance))
         for update in await self._run(stream.finish) if stream else []:
@@ -100,7 +102,7 @@ class Live:
         transcriber = self._transcriber.with_hot_words(dict.fromkeys(keywords[:1000], BOOST))
         return transcriber.stream(None if rate is None else int(rate), silence_s=float(silence_s))
 
-    async def _run(self, function: Any, *arguments: Any) -> list[Update]:
+    async def _run(self, function: Callable[..., Result], *arguments: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     async def _receive(self, socket: WebSocket) -> bytes | dict[str, Any]:

@@ -161,7 +161,7 @@ def _by_letters(transcriber: Transcriber) -> BeamSearch | None:
     """The beam search in the browser, which is over letters; None if it decodes greedily."""
     search = transcriber.decoder.search
     if isinstance(search, PhoneSearch):
-        return search.by_letters
+        return search.by_letters()
     return search if isinstance(search, BeamSearch) else None
 
 

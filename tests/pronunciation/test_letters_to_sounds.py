@@ -83,6 +83,12 @@ def test_the_ngram_model_alone_is_the_converter(converter: Converter, tmp_path: 
     ]
 
 
+def test_a_letter_may_be_the_mark_between_the_phones_of_a_graphone() -> None:
+    trained = train({"col\u00b7la": (("K", "O", "L", "A"),), "cola": (("K", "O", "L", "A"),)})
+    assert ("\u00b7", ()) in trained.graphones
+    assert list(Converter.of_ngram(trained.ngram).graphones) == list(trained.graphones)
+
+
 def test_training_is_deterministic(converter: Converter) -> None:
     again = train({word: (spoken(word),) for word in some_words(250, seed=1)})
     assert again.graphones == converter.graphones

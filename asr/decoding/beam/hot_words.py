@@ -2,7 +2,7 @@
 
 Each word of a phrase ends with a letter of its own. Unlike in the original automaton, a text that leaves a phrase may
 only be in another one that began where a word did. In a search over phones the letters are phones, and each word has
-another letter at its end, because others may sound like it.
+another letter at its end than those that may sound like it.
 """
 
 import itertools
@@ -16,7 +16,8 @@ from asr.errors import AsrError
 from asr.text import Tokenizer
 
 FIRST_END = 0x100000
-"""Code point of the first letter that ends a word; these sort after every letter, whose numbers stay as they are."""
+"""Code point of the first letter that ends a word; these sort after those of all scripts, whose numbers stay as they
+are."""
 MAX_PRONUNCIATIONS = 8
 """Ways to say a phrase that a search over phones listens for."""
 
@@ -62,7 +63,7 @@ def spelled(tokenizer: Tokenizer, boosts: Mapping[tuple[str, ...], float]) -> Ho
     """The automaton of phrases by their letters."""
     alphabet, end = "".join(sorted(tokenizer.alphabet)), chr(FIRST_END)
     texts = [("".join(word + end for word in words), boost) for words, boost in boosts.items()]
-    return _build(alphabet, end, texts, np.array([len(alphabet)], np.int32))
+    return _build(alphabet, end, texts, np.array([len(alphabet)], np.int32), lowest_share=-np.inf)
 
 
 def pronounced(
@@ -79,19 +80,33 @@ def pronounced(
         boosts: words of each phrase -> its boost.
         sounds_of: a word -> its pronunciations in these characters.
     """
-    hot = sorted({word for words in boosts for word in words})
-    letters = {word: chr(FIRST_END + number) for number, word in enumerate(hot)}
+    hot = {word: sounds_of(word) for word in sorted({word for words in boosts for word in words})}
+    numbers = _apart(hot)
     texts = [
-        ("".join(sound + letters[word] for sound, word in zip(sounds, words, strict=True)), boost)
+        ("".join(sound + chr(FIRST_END + numbers[word]) for sound, word in zip(sounds, words, strict=True)), boost)
         for words, boost in boosts.items()
-        for sounds in itertools.islice(itertools.product(*map(sounds_of, words)), MAX_PRONUNCIATIONS)
+        for sounds in itertools.islice(itertools.product(*(hot[word] for word in words)), MAX_PRONUNCIATIONS)
     ]
-    numbers = {word: len(alphabet) + number for number, word in enumerate(hot)}
-    ends = np.array([numbers.get(word, -1) for word in vocabulary], np.int32)
-    return _build(alphabet, "".join(letters.values()), texts, ends)
+    endings = "".join(chr(FIRST_END + number) for number in range(1 + max(numbers.values(), default=0)))
+    ends = np.array([len(alphabet) + numbers[word] if word in numbers else -1 for word in vocabulary], np.int32)
+    return _build(alphabet, endings, texts, ends, lowest_share=0.0)  # what sounds like a word pays no fine
 
 
-def _build(alphabet: str, endings: str, spellings: Sequence[tuple[str, float]], ends: np.ndarray) -> HotWords:
+def _apart(hot: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """A number for each word that differs from those of the words that may sound like it, as small as possible."""
+    numbers: dict[str, int] = {}
+    taken: dict[str, set[int]] = {}
+    for word, sounds in hot.items():
+        others = set[int]().union(*(taken.get(sound, ()) for sound in sounds))
+        numbers[word] = next(number for number in itertools.count() if number not in others)
+        for sound in sounds:
+            taken.setdefault(sound, set()).add(numbers[word])
+    return numbers
+
+
+def _build(
+    alphabet: str, endings: str, spellings: Sequence[tuple[str, float]], ends: np.ndarray, lowest_share: float
+) -> HotWords:
     """Build the automaton of spellings, each with its boost, in sorted letters and those that end words."""
     values = np.array([*(boost for _, boost in spellings), 0.0])
     trie = lexicon.build([text for text, _ in spellings], alphabet + endings)
@@ -109,7 +124,7 @@ def _build(alphabet: str, endings: str, spellings: Sequence[tuple[str, float]], 
         if fallback[node] >= 0:
             boost[node] += boost[fallback[node]]
             resume[node] = node if trie.letters[node].any() else resume[fallback[node]]
-    best = lexicon.best_below(trie, share)
+    best = lexicon.best_below(trie, np.maximum(share, lowest_share))
     partial_boost = np.array([len(text) for text in texts]) * np.where(best > -np.inf, best, 0.0)
     return HotWords(trie, ends, fallback, boost, resume, partial_boost)
 

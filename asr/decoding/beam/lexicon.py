@@ -104,6 +104,13 @@ def build(words: Sequence[str], alphabet: str) -> Lexicon:
     return Lexicon(first, bits, word, others_first, numbers[~is_first], parents)
 
 
+def ends(lexicon: Lexicon) -> tuple[np.ndarray, np.ndarray]:
+    """The nodes in which words end, and these words. Shape: -> (words,), (words,)"""
+    first = np.flatnonzero(lexicon.word >= 0)
+    others = np.repeat(np.arange(len(lexicon.word)), np.diff(lexicon.others_first))
+    return np.r_[first, others], np.r_[lexicon.word[first], lexicon.others]
+
+
 def words_below(lexicon: Lexicon, limit: int) -> np.ndarray:
     """The range of words in each node's subtree: index of the first in the list, and one past the last.
 
@@ -111,13 +118,12 @@ def words_below(lexicon: Lexicon, limit: int) -> np.ndarray:
     do not count. Shape: -> (N, 2), int32
     """
     no_word = np.iinfo(np.int32).max
-    nodes = np.repeat(np.arange(len(lexicon.word)), np.diff(lexicon.others_first))
-    nodes, words = np.r_[np.arange(len(lexicon.word)), nodes], np.r_[lexicon.word, lexicon.others]
-    counts = (words >= 0) & (words < limit)
+    nodes, words = ends(lexicon)
+    nodes, words = nodes[words < limit], words[words < limit]
     lowest, highest = np.full(len(lexicon.word), -no_word), np.full(len(lexicon.word), -1)
-    np.maximum.at(lowest, nodes[counts], -words[counts])
-    np.maximum.at(highest, nodes[counts], words[counts])
-    return np.stack([-best_below(lexicon, lowest), best_below(lexicon, highest) + 1], axis=1)
+    np.maximum.at(lowest, nodes, -words)
+    np.maximum.at(highest, nodes, words)
+    return np.stack([-best_below(lexicon, lowest), best_below(lexicon, highest) + 1], axis=1).astype(np.int32)
 
 
 def best_below(lexicon: Lexicon, values: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ class Rules(NamedTuple):
 
     spelling: Spelling
     vocabulary: Lexicon
-    """The words of the language model, indexed as in it."""
+    """The words of the language model, indexed as in it, and hot words that it lacks."""
     best_unigram: np.ndarray
     """The best 1-gram log-probability among the words below each node of the vocabulary. Shape: (N,)"""
     word_range: np.ndarray

@@ -109,10 +109,10 @@ class BeamSearch:
         best_unigram, word_range = np.zeros(len(known.word)), np.zeros((len(known.word), 2), np.int32)
         if ngram is not None:
             word_range = lexicon.words_below(known, len(words))
-            ends = known.word >= 0
-            numbers = np.where(known.word < len(words), known.word, ngram.unknown)
+            nodes, numbers = lexicon.ends(known)
             best_unigram[:] = -np.inf
-            best_unigram[ends] = ngram.trie.log_prob[numbers[ends] + 1]
+            numbers = np.where(numbers < len(words), numbers, ngram.unknown)
+            np.maximum.at(best_unigram, nodes, ngram.trie.log_prob[numbers + 1])
             best_unigram = lexicon.best_below(known, best_unigram)
         self.lm_weight = float(self.options.lm_weight) if ngram is not None else 0.0
         """Weight of the language model; 0 without one."""
@@ -129,7 +129,7 @@ class BeamSearch:
             ngram=ngram.trie if ngram is not None else _no_ngram(),
             cache_keys=np.zeros(1, np.uint64),
             cache_values=np.zeros(1),
-            **_boosts(hot_word_automaton.spelled(tokenizer, {}), {}, word_bonus, min_pending, unknown_letter),
+            **_boosts(self._automaton({}), {}, word_bonus, min_pending, unknown_letter),
             num_known=len(words),
             unknown=ngram.unknown if ngram is not None else 0,
             end=ngram.end if ngram is not None else 0,
@@ -156,21 +156,30 @@ class BeamSearch:
             self._rules = self._with_phrases(phrases)
 
     def with_hot_words(self, hot_words: Mapping[str, float], pronunciations: Lexicon | None = None) -> "BeamSearch":
-        """The same search with other hot words, made in no time; over phones, with their `pronunciations`.
+        """The same search with other hot words, made in no time; over phones, with pronunciations that have theirs.
 
-        There it takes half a second if the language model does not have a word.
+        There it takes half a second if the search does not know a word yet.
 
         Raises:
             AsrError: a word cannot be written in the model's alphabet.
         """
         phrases = hot_word_automaton.phrases(self.tokenizer, hot_words)
-        words = {word for words in phrases for word in words}
-        if self.pronunciations is not None and pronunciations is not None and words - self.pronunciations.words.keys():
+        if self.ngram is not None and self.pronunciations is not None:
+            sounds = pronunciations or self.pronunciations
+            hot = {word for words in phrases for word in words if word in sounds.words}
+            added = self.words[len(self.ngram.words) :]
+            is_new = any(
+                word not in self.pronunciations.words or (word not in self.ngram.vocabulary and word not in added)
+                for word in hot
+            )
+        else:
+            sounds, is_new = None, False
+        if is_new:
             return BeamSearch(
                 self.tokenizer,
                 self.options,
                 ngram=self.ngram,
-                pronunciations=pronunciations,
+                pronunciations=sounds,
                 hot_words=hot_words,
                 log_prior=self.log_prior,
             )
@@ -180,18 +189,21 @@ class BeamSearch:
 
     def _with_phrases(self, phrases: Mapping[tuple[str, ...], float]) -> Any:
         rules = self._rules
-        if self.pronunciations is None:
-            hot = hot_word_automaton.spelled(self.tokenizer, phrases)
-        else:
-            symbols, known = _symbols(self.pronunciations), self.pronunciations.words
-            hot = hot_word_automaton.pronounced(
-                "".join(symbols.values()),
-                self.words,
-                phrases,
-                lambda word: ["".join(map(symbols.__getitem__, phones)) for phones in known.get(word, ())],
-            )
+        hot = self._automaton(phrases)
         boosts = _boosts(hot, phrases, rules.word_bonus, rules.min_pending, rules.unknown_letter)
         return rules._replace(**boosts)
+
+    def _automaton(self, phrases: Mapping[tuple[str, ...], float]) -> hot_word_automaton.HotWords:
+        """The phrases in the letters, or phones, of this search."""
+        if self.pronunciations is None:
+            return hot_word_automaton.spelled(self.tokenizer, phrases)
+        symbols, known = _symbols(self.pronunciations), self.pronunciations.words
+        return hot_word_automaton.pronounced(
+            "".join(symbols.values()),
+            self.words,
+            phrases,
+            lambda word: ["".join(map(symbols.__getitem__, phones)) for phones in known.get(word, ())],
+        )
 
     def start(self, *, several: bool = False) -> "BeamStream":
         """Begin an utterance that comes in chunks; `several`: keep what n-best lists need."""
@@ -383,7 +395,7 @@ def _by_phones(
     entries = [
         (costs[number], number, "".join(symbols[phone] for phone in phones))
         for number, word in enumerate(words)
-        if set(word) <= set(alphabet)
+        if set(word) <= set(alphabet) and word.strip("'")
         for phones in pronunciations.words.get(word, ())
     ]
     entries.sort()

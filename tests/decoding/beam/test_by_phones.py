@@ -3,10 +3,11 @@
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -14,8 +15,10 @@ from asr.decoding.beam.options import BeamOptions
 from asr.decoding.beam.search import BeamSearch, without_prior
 from asr.decoding.phone_search import AGREEMENT_SCALE, PhoneSearch, agreement
 from asr.decoding.tokens_to_words import to_words
+from asr.errors import AsrError
 from asr.lm import arpa
 from asr.lm.ngram import Ngram
+from asr.lm.trie import Level, build
 from asr.pronunciation.lexicon import Lexicon
 from asr.text import CharTokenizer
 
@@ -168,6 +171,7 @@ def test_a_hot_word_outside_the_language_model_is_found_by_its_pronunciation(ngr
 def test_a_hot_word_outside_the_language_model_counts_as_unknown(ngram: Ngram) -> None:
     known = replace(LEXICON, words={**LEXICON.words, "ken": (("N",),)})
     plain = BeamSearch(TOKENIZER, EVERYTHING, ngram=ngram, pronunciations=LEXICON)
+    assert plain.with_hot_words({"ken": 3.0}).words == plain.words, "it has no pronunciation"
     found = plain.with_hot_words({"ken": 3.0}, known).decode(log_probs(3, 5, 1), 10**6)
     (ken,) = [one for one in found if one.text == "ken"]
     ln = math.log(10)
@@ -176,11 +180,58 @@ def test_a_hot_word_outside_the_language_model_counts_as_unknown(ngram: Ngram) -
     assert ken.score - ken.ctc_log_prob == pytest.approx(0.7 * in_language + 0.4 - 5.0 + 3.0, abs=1e-5)
 
 
+def test_a_hot_word_without_a_sound_is_an_error(ngram: Ngram) -> None:
+    search = make(ngram).with_hot_words({"know": 1.0, "w": 2.0})
+    with pytest.raises(AsrError, match="'w' cannot be pronounced"):
+        search.start()
+
+
+def test_a_fine_for_a_word_is_not_paid_by_what_sounds_like_it(ngram: Ngram) -> None:
+    rows = spoken("T-O---", "------")
+    assert text_of(make(ngram), rows) == "to"
+    assert text_of(make(ngram).with_hot_words({"to": -40.0}), rows) in {"two", "too"}
+
+
+def test_many_hot_words_and_many_phones() -> None:
+    """More letters than one number has bits."""
+    phones = tuple(f"P{number:02}" for number in range(70))
+    words = [f"{a}{b}" for a in "abcdefghij" for b in "klmnopqrst"]
+    lexicon = Lexicon(phones, {word: ((phones[n % 70], phones[-n % 70]),) for n, word in enumerate(words)})
+    search = with_unigrams(words[:50], lexicon)
+    rows = np.full((8, 72), -9.0, np.float32)
+    for frame, token in enumerate([2 + 69, 0, 2 + 1, 1, 2 + 60, 0, 2 + 10, 0]):  # "gt gk", the 70th and the 61st word
+        rows[frame, token] = 0.0
+    boosts = dict.fromkeys(words, 20.0)
+    assert [found.text for found in search.with_hot_words(boosts, lexicon).decode(rows)] == ["gt gk"]
+    assert "gt" not in search.decode(rows)[0].text
+
+
+def with_unigrams(words: Sequence[str], lexicon: Lexicon) -> BeamSearch:
+    """A search for words that are all as likely."""
+    names = sorted(["<unk>", "<s>", "</s>", *words])
+    numbers, zeros = np.arange(len(names), dtype=np.int32)[:, None], np.zeros(len(names), np.float32)
+    known = replace(lexicon, words={word: lexicon.words[word] for word in words})
+    alphabet = CharTokenizer(" abcdefghijklmnopqrst")
+    return BeamSearch(alphabet, ngram=Ngram(1, names, build([Level(numbers, zeros - 3, zeros)])), pronunciations=known)
+
+
+def test_the_compiled_search_has_one_type(ngram: Ngram) -> None:
+    """Else it would be compiled again, which takes ten seconds."""
+    by_phones = BeamSearch(TOKENIZER, ngram=ngram, pronunciations=LEXICON)
+    searches = [
+        BeamSearch(TOKENIZER),
+        BeamSearch(TOKENIZER, ngram=ngram),
+        by_phones,
+        by_phones.with_hot_words({"two": 1.0}),
+    ]
+    types = [[numba.typeof(part) for part in search.start()._rules] for search in searches]
+    assert all(one == types[0] for one in types)
+
+
 def test_of_words_that_sound_alike_the_hot_one_is_found(ngram: Ngram) -> None:
     rows = spoken("T-O---", "------")
-    assert {text_of(make(ngram).with_hot_words({word: 9.0}), rows) for word in ("too",)} == {"too"}
-    assert text_of(make(ngram).with_hot_words({"to": 9.0}), rows) == "to"
-    assert text_of(make(ngram).with_hot_words({"two": 9.0}), rows) == "two"
+    for word in ("too", "to", "two"):
+        assert text_of(make(ngram).with_hot_words({word: 9.0}), rows) == word
 
 
 def test_of_many_homophones_the_likeliest_are_found(ngram: Ngram, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +271,7 @@ class MadeUp:
     """Pronounces words."""
 
     def pronounce(self, word: str) -> tuple[str, ...]:
-        return {"ken": ("N", "T", "N"), "'": ()}[word]
+        return {"ken": ("N", "T", "N"), "w": ()}[word]
 
 
 MADE_UP: Any = MadeUp()
@@ -229,8 +280,12 @@ MADE_UP: Any = MadeUp()
 def make(ngram: Ngram) -> PhoneSearch:
     options = BeamOptions(lm_weight=0.7, word_bonus=0.4)
     by_phones = BeamSearch(TOKENIZER, options, ngram=ngram, pronunciations=LEXICON)
-    by_letters = BeamSearch(TOKENIZER, options, ngram=ngram)
-    return PhoneSearch(lambda: by_phones, np.zeros(0), lambda: by_letters, lambda: MADE_UP)
+    return PhoneSearch(
+        lambda: by_phones,
+        np.zeros(0),
+        lambda: BeamSearch(TOKENIZER, options, ngram=ngram),
+        lambda: MADE_UP,
+    )
 
 
 def text_of(search: PhoneSearch, rows: np.ndarray) -> str:
