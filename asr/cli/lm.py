@@ -151,7 +151,7 @@ def pack(model: Path, output: Path, small: bool) -> None:
     needed are read, and processes share them. All values are exact.
 
     --small makes a file for distribution: compressed by xz to about two bytes per n-gram, with probabilities and
-    back-off weights rounded by at most 3 %. `asr lm perplexity` measures the effect.
+    back-off weights rounded by at most 13 %. `asr lm perplexity` measures the effect.
 
     \b
     Example:

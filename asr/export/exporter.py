@@ -10,7 +10,7 @@ from asr.data.manifest import Utterance
 from asr.errors import ModelError
 from asr.evaluation.recognition import BATCH, reader
 from asr.export.acoustic import build_graph
-from asr.export.quantise import input_ranges, quantise
+from asr.export.quantise import calibrate, quantise
 from asr.files import replacing
 from asr.models.session import LogProbModel, OnnxModel
 from asr.network.torch_model import TorchModel
@@ -37,8 +37,8 @@ def export(model: TorchModel, path: Path, utterances: Sequence[Utterance], *, in
     graph = build_graph(model.network.eval(), metadata)
     if int8:
         read = reader(model.description.sample_rate)
-        ranges = input_ranges(model.network.context, lambda wave: model.log_probs([wave]), map(read, utterances))
-        graph = quantise(graph, ranges)
+        calibrations = calibrate(model.network.context, lambda wave: model.log_probs([wave]), map(read, utterances))
+        graph = quantise(graph, calibrations)
     with replacing(path) as file:
         file.write(graph.SerializeToString())
         file.flush()

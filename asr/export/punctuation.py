@@ -11,7 +11,7 @@ import torch
 from asr.errors import ModelError
 from asr.export.acoustic import context_layers, linear
 from asr.export.graph import FLOAT, INT64, Graph
-from asr.export.quantise import dequantised, input_ranges, quantise
+from asr.export.quantise import calibrate, dequantised, quantise
 from asr.files import replacing
 from asr.network.punctuation import KERNEL, PunctuationModel
 from asr.network.torch_model import TorchPunctuationModel
@@ -85,7 +85,7 @@ def export(model: TorchPunctuationModel, path: Path, texts: Sequence[Text], *, i
     graph = build_graph(network, model.description.to_metadata(), int8=int8)
     cases = [_with_pauses(text, number) for number, text in enumerate(texts)]
     if int8:
-        graph = quantise(graph, input_ranges(network.context, lambda case: _log_probs(network, *case), cases))
+        graph = quantise(graph, calibrate(network.context, lambda case: _log_probs(network, *case), cases))
     with replacing(path) as file:
         file.write(graph.SerializeToString())
         file.flush()

@@ -3,7 +3,7 @@
     b"asr n-gram 1\\n"   a line of JSON   the arrays, each aligned to 64 bytes
 
 The memory-mapped form stores the trie as it is. The small form omits what can be recomputed (the suffixes), rounds
-log-probabilities and back-off weights to a sixteenth, numbers the words from the most frequent to the rarest, so that
+log-probabilities and back-off weights to a quarter, numbers the words from the most frequent to the rarest, so that
 most numbers are small, and compresses everything with xz.
 """
 
@@ -27,8 +27,11 @@ from asr.models.metadata import integer, parse_object, reason_of
 
 MAGIC = b"asr n-gram 1\n"
 ALIGNMENT = 64
-STEPS = 16
-"""Steps per unit to which the small form rounds natural logarithms: an error of at most 3 % of a probability."""
+STEPS = 4
+"""Steps per unit to which the small form rounds natural logarithms: an error of at most 13 % of a probability.
+
+Beside steps of a sixteenth that costs two thousandths of the perplexity and saves a seventh of the size.
+"""
 
 Form = Literal["mapped", "small"]
 
@@ -235,7 +238,7 @@ def _expand(words: list[str], counts: list[int], steps: int, arrays: dict[str, n
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
-    """In steps, within what 16 bits hold: from -2048 to 2047.9."""
+    """In steps, within what 16 bits hold."""
     least, most = np.array([-(2**15), 2**15 - 1], np.float32) / STEPS
     return np.rint(np.clip(values, least, most) * STEPS).astype(np.int16)
 

@@ -12,7 +12,7 @@ from torch import nn
 from asr.cells import CellKind
 from asr.export import language, weights
 from asr.export.acoustic import build_graph
-from asr.export.quantise import input_ranges, quantise
+from asr.export.quantise import calibrate, quantise, to_int8, to_int8_for
 from asr.models.session import OnnxModel
 from asr.network.torch_model import TorchModel
 from asr.recipe.files import recipe_from_tree
@@ -50,8 +50,8 @@ def model(request: pytest.FixtureRequest) -> TorchModel:
 def exported(model: TorchModel, path: Path, *, int8: bool = False) -> OnnxModel:
     graph = build_graph(model.network.eval(), model.description.to_metadata())
     if int8:
-        ranges = input_ranges(model.network.context, lambda wave: model.log_probs([wave]), WAVEFORMS)
-        graph = quantise(graph, ranges)
+        calibrations = calibrate(model.network.context, lambda wave: model.log_probs([wave]), WAVEFORMS)
+        graph = quantise(graph, calibrations)
     onnx.save(graph, path)
     return OnnxModel(path, threads=1)
 
@@ -88,9 +88,17 @@ def test_weights_are_read_back(model: TorchModel, tmp_path: Path, int8: bool) ->
     recipe.network.load_state_dict(read_back, strict=False)
     parameters = dict(recipe.network.named_parameters())
     assert parameters.keys() <= read_back.keys()
+    calibrations = calibrate(model.network.context, lambda wave: model.log_probs([wave]), WAVEFORMS)
     for name, expected in model.network.named_parameters():
-        is_rounded = int8 and "weight_" in name
-        torch.testing.assert_close(parameters[name], expected, rtol=0, atol=0.02 if is_rounded else 0)
+        if int8 and "weight_" in name:
+            layer = calibrations[int(name.split(".")[2])]
+            products = layer.inputs if "weight_ih" in name else layer.outputs[int(".back." in name)]
+            is_gru = model.network.config.context.cell == "gru"  # rounded to the nearest
+            rows = expected.detach().numpy()
+            quantised, scales = to_int8(rows) if is_gru else to_int8_for(rows, products)
+            np.testing.assert_allclose(parameters[name].detach(), quantised * scales[:, None], rtol=0, atol=1e-6)
+        else:
+            torch.testing.assert_close(parameters[name], expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("kind", KINDS)

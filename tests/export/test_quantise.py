@@ -20,7 +20,7 @@ from asr.data.manifest import read
 from asr.errors import ModelError
 from asr.export import exporter
 from asr.export.acoustic import build_graph
-from asr.export.quantise import MAX_WEIGHT, Range, input_ranges, quantise, to_int8
+from asr.export.quantise import MAX_WEIGHT, Calibration, calibrate, quantise, to_int8, to_int8_for
 from asr.models.session import OnnxModel
 from asr.recipe.files import recipe_from_tree
 from asr.text import CharTokenizer
@@ -53,8 +53,8 @@ def model() -> checkpoint.TorchModel:
     return model
 
 
-def ranges_of(model: checkpoint.TorchModel, waveforms: list[np.ndarray]) -> list[Range]:
-    return input_ranges(model.network.context, lambda wave: model.log_probs([wave]), waveforms)
+def calibrated(model: checkpoint.TorchModel, waveforms: list[np.ndarray]) -> list[Calibration]:
+    return calibrate(model.network.context, lambda wave: model.log_probs([wave]), waveforms)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def float_model(model: checkpoint.TorchModel) -> onnx.ModelProto:
 
 @pytest.fixture(scope="module")
 def int8(model: checkpoint.TorchModel, float_model: onnx.ModelProto) -> onnx.ModelProto:
-    return quantise(float_model, ranges_of(model, [waveform(seed) for seed in range(3)]))
+    return quantise(float_model, calibrated(model, [waveform(seed) for seed in range(3)]))
 
 
 @pytest.fixture(scope="module")
@@ -168,15 +168,12 @@ def rounded(x: np.ndarray, low: float, high: float) -> np.ndarray:
     return (np.clip(np.rint(x / scale) + zero, 0, 255) - zero) * scale
 
 
-def nearest(weights: np.ndarray) -> np.ndarray:
-    """Round each row of weights to multiples of a 64th of its maximum."""
-    steps = np.abs(weights).max(axis=1, keepdims=True) / 64
-    return np.rint(weights / steps) * steps
-
-
 def reference(x: np.ndarray, w: np.ndarray, r: np.ndarray, b: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
-    """Run one direction of a layer in float arithmetic that rounds where int8 does. (T, D) -> (T, H)"""
-    x, w, r = rounded(np.clip(x, *ends), *ends), nearest(w), nearest(r)
+    """Run one direction of a layer, with weights already rounded, in float arithmetic that rounds where int8 does.
+
+    Shape: (T, D) -> (T, H)
+    """
+    x = rounded(np.clip(x, *ends), *ends)
     h, c, out = np.zeros(HIDDEN), np.zeros(HIDDEN), []
     for step, row in enumerate(x):
         recurrent = rounded(h, -np.tanh(step), np.tanh(step)) if step else h
@@ -193,7 +190,7 @@ def test_a_layer_equals_one_with_dequantised_weights(
 ) -> None:
     float_node = [node for node in float_model.graph.node if node.op_type == "LSTM"][layer]
     run = inside(int8, [float_node.input[0], float_node.output[0]])
-    ranges = ranges_of(model, [waveform(seed) for seed in range(3)])
+    low, high, inputs, outputs = calibrated(model, [waveform(seed) for seed in range(3)])[layer]
     w, r, b = (constants(float_model)[name].astype(np.float64) for name in float_node.input[1:4])
     rows = np.stack([waveform(7), waveform(8)])
     x_TBD, y_T2BH = run(rows, [12_000, 7_000])
@@ -204,7 +201,9 @@ def test_a_layer_equals_one_with_dequantised_weights(
         x = x_TBD[:used, row].astype(np.float64)
         for direction in (0, 1):
             order = slice(None, None, 1 - 2 * direction)
-            expected = reference(x[order], w[direction], r[direction], b[direction], ranges[layer])[order]
+            quantised = to_int8_for(w[direction], inputs), to_int8_for(r[direction], outputs[direction])
+            w_rounded, r_rounded = (matrix * scales[:, None].astype(np.float64) for matrix, scales in quantised)
+            expected = reference(x[order], w_rounded, r_rounded, b[direction], (low, high))[order]
             np.testing.assert_allclose(y_T2BH[:used, direction, row], expected, rtol=0, atol=1e-5)
 
 
@@ -227,10 +226,59 @@ def test_ranges_are_those_of_the_exported_graph(model: checkpoint.TorchModel, fl
     rows = [waveform(seed, size=5_000 + 3_000 * seed) for seed in range(3)]
     names = [node.input[0] for node in float_model.graph.node if node.op_type == "LSTM"]
     inputs = [inside(float_model, names)(row[None], [len(row)]) for row in rows]
-    for layer, (low, high) in enumerate(ranges_of(model, rows)):
+    for layer, (low, high, *_) in enumerate(calibrated(model, rows)):
         assert low == pytest.approx(min(0, *(arrays_[layer].min() for arrays_ in inputs)), abs=1e-4)
         assert high == pytest.approx(max(0, *(arrays_[layer].max() for arrays_ in inputs)), abs=1e-4)
-    assert not any(hooks for layer in model.network.context.layers for hooks in [layer._forward_pre_hooks])
+    assert not any(layer._forward_hooks for layer in model.network.context.layers)
+
+
+def test_products_are_those_of_the_exported_graph(model: checkpoint.TorchModel, float_model: onnx.ModelProto) -> None:
+    """Of the inputs of a layer, and of its outputs in each direction, over all frames of all recordings."""
+    rows = [waveform(seed, size=5_000 + 3_000 * seed) for seed in range(3)]
+    nodes = [node for node in float_model.graph.node if node.op_type == "LSTM"]
+    names = [*(node.input[0] for node in nodes), *(node.output[0] for node in nodes)]
+    found = [inside(float_model, names)(row[None], [len(row)]) for row in rows]
+    for layer, (_, _, inputs, outputs) in enumerate(calibrated(model, rows)):
+        x_TD = np.concatenate([arrays_[layer][:, 0] for arrays_ in found]).astype(np.float64)
+        y_T2H = np.concatenate([arrays_[LAYERS + layer][:, :, 0] for arrays_ in found]).astype(np.float64)
+        np.testing.assert_allclose(inputs, np.einsum("td,te->de", x_TD, x_TD), rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(outputs, np.einsum("tnh,tng->nhg", y_T2H, y_T2H), rtol=1e-3, atol=1e-3)
+
+
+def test_compensated_rounding_changes_products_less_than_rounding_to_the_nearest() -> None:
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(500, 8)) @ random.normal(size=(8, 40)) + 0.1 * random.normal(size=(500, 40))
+    weights = random.normal(size=(30, 40)).astype(np.float32)
+
+    def error(quantised: np.ndarray, scales: np.ndarray) -> float:
+        return float(np.square(inputs @ (quantised * scales[:, None] - weights).T).mean())
+
+    nearest, compensated = to_int8(weights), to_int8_for(weights, inputs.T @ inputs)
+    np.testing.assert_array_equal(compensated[1], nearest[1])
+    assert np.abs(compensated[0].astype(int)).max() <= MAX_WEIGHT
+    assert error(*compensated) < 0.3 * error(*nearest)
+
+
+def test_compensated_rounding_follows_its_definition() -> None:
+    """After each rounding, the others of the row become the best there are: a least-squares problem each time."""
+    random = np.random.default_rng(1)
+    inputs, weights = random.normal(size=(50, 5)) * [1, 5, 2, 4, 3], random.normal(size=(1, 5)).astype(np.float32)
+    products = inputs.T @ inputs
+    quantised, scales = to_int8_for(weights, products)
+    damped = products + np.eye(5) * 0.01 * np.diag(products).mean()
+    left, remaining = weights[0].astype(np.float64) / scales[0], [1, 3, 4, 2, 0]
+    for column in [1, 3, 4, 2, 0]:
+        rounded = np.clip(np.rint(left[column]), -MAX_WEIGHT, MAX_WEIGHT)
+        assert quantised[0, column] == rounded
+        error, left[column] = rounded - left[column], rounded
+        remaining = remaining[1:]
+        if remaining:
+            left[remaining] -= np.linalg.solve(damped[np.ix_(remaining, remaining)], damped[remaining, column] * error)
+
+
+def test_inputs_that_are_always_zero_are_rounded_to_the_nearest() -> None:
+    weights = np.random.default_rng(2).normal(size=(4, 6)).astype(np.float32)
+    np.testing.assert_array_equal(to_int8_for(weights, np.zeros((6, 6)))[0], to_int8(weights)[0])
 
 
 def test_only_the_recurrent_layers_and_the_precision_change(
@@ -248,7 +296,7 @@ def test_a_model_of_default_size_shrinks_to_three_tenths() -> None:
     """The recurrent layers shrink to a quarter; the Fourier kernel and the frontend are unchanged."""
     model = build({})
     float_model = build_graph(model.network.eval(), model.description.to_metadata())
-    quantised = quantise(float_model, [(-4.0, 4.0)] * 3)
+    quantised = quantise(float_model, calibrated(model, [waveform(0)]))
     assert quantised.ByteSize() < 0.3 * float_model.ByteSize()
 
 
@@ -261,7 +309,7 @@ def test_nan_weights_are_refused(model: checkpoint.TorchModel, float_model: onnx
     values[0, 0, 0] = np.nan
     weight.CopyFrom(numpy_helper.from_array(values, weight.name))
     with pytest.raises(ModelError, match="not finite"):
-        quantise(damaged, [(-1.0, 1.0)] * LAYERS)
+        quantise(damaged, calibrated(model, [waveform(0)]))
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +350,7 @@ def test_a_graph_that_differs_is_not_written(
 ) -> None:
     model, speech = checkpoint.load(smoke_run), read(smoke_corpus / "dev.jsonl")
     if damage == "coarse":
-        monkeypatch.setattr("asr.export.quantise.MAX_WEIGHT", 2)
+        monkeypatch.setattr("asr.export.quantise.MAX_WEIGHT", 1)
     else:
         with torch.no_grad():
             model.network.head.bias[0] = float("nan")

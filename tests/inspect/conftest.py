@@ -13,7 +13,7 @@ from torch import nn
 from asr import audio
 from asr.cells import CellKind
 from asr.export.acoustic import build_graph
-from asr.export.quantise import input_ranges, quantise
+from asr.export.quantise import calibrate, quantise
 from asr.inspect.inspection import Inspection, inspect
 from asr.models.session import OnnxModel
 from asr.network.torch_model import TorchModel
@@ -67,7 +67,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Ca
             graph = build_graph(model.network.eval(), model.description.to_metadata())
             path = files[kind, int8] = folder / f"{kind}-{int8}.onnx"
             if int8:
-                graph = quantise(graph, input_ranges(model.network.context, lambda w: model.log_probs([w]), [speech]))
+                graph = quantise(graph, calibrate(model.network.context, lambda w: model.log_probs([w]), [speech]))
             onnx.save(graph, path)
         return files[kind, int8]
 

@@ -46,7 +46,7 @@ def test_the_small_form_rounds_numbers_and_nothing_else(ngram: Ngram, tmp_path: 
         np.testing.assert_array_equal(getattr(restored.trie, name), getattr(ngram.trie, name))
     for name in ("log_prob", "backoff"):
         rounded, exact = getattr(restored.trie, name), getattr(ngram.trie, name)
-        np.testing.assert_array_equal(rounded, np.round(exact * 16) / 16)
+        np.testing.assert_array_equal(rounded, np.round(exact * packed.STEPS) / packed.STEPS)
     assert (tmp_path / "lm.small").stat().st_size < (tmp_path / "lm.bin").stat().st_size / 5
 
 
@@ -60,7 +60,9 @@ def test_scores_of_the_small_form_are_those_of_the_rounded_model(ngram: Ngram, t
     state = other = ngram.start()
     for word in random.choice(ngram.words, 500):
         (exact, state), (log_prob, other) = ngram.advance(state, word), restored.advance(other, word)
-        assert log_prob == pytest.approx(exact, abs=3 / 32 + 1e-5)  # two back-off weights and a log-probability
+        assert log_prob == pytest.approx(
+            exact, abs=3 / (2 * packed.STEPS) + 1e-5
+        )  # two back-off weights and a log-probability
 
 
 def test_unsorted_words_are_refused(ngram: Ngram, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from asr.compiled import compiled, njit_noalloc
-from asr.decoding.beam.pruning import PREFIX, Beam, Pruning, best_per_key, keep_best, lowest, record_merge
+from asr.decoding.beam.pruning import PREFIX, Beam, Pruning, best_per_key, highest, keep_best, lowest, record_merge
 from asr.decoding.beam.rules import (
     Record,
     Rules,
@@ -40,15 +40,19 @@ def log_add(a: float, b: float) -> float:
 
 
 @compiled
-def likeliest_tokens(rules: Rules, pruning: Pruning, row: np.ndarray, tokens: np.ndarray) -> tuple[int, int]:
+def likeliest_tokens(
+    rules: Rules, pruning: Pruning, threshold: float, row: np.ndarray, tokens: np.ndarray
+) -> tuple[int, int]:
     """Fill `tokens` with the candidates to extend prefixes by; return their number and that of those inside a word.
+
+    These are the likeliest with a log-probability of `threshold` or more.
 
     Tokens that do not end a word come first; both groups are sorted by descending probability.
     """
     count = 0
     for token in range(1, len(row)):
         log_prob = row[token]
-        if log_prob < pruning.token_threshold or (count == pruning.tokens and log_prob <= row[tokens[count - 1]]):
+        if log_prob < threshold or (count == pruning.tokens and log_prob <= row[tokens[count - 1]]):
             continue
         place = min(count, pruning.tokens - 1)
         while place > 0 and row[tokens[place - 1]] < log_prob:
@@ -160,6 +164,35 @@ def extend(  # noqa: PLR0917 - work arrays that the caller allocates once
 
 
 @compiled
+def advance_beam(  # noqa: PLR0917 - as above
+    rules: Rules,
+    pruning: Pruning,
+    beam: Beam,
+    nodes: Record,
+    row: np.ndarray,
+    tokens: np.ndarray,
+    candidates: Record,
+    is_merged: np.ndarray,
+    scratch: np.ndarray,
+) -> int:
+    """Fill `candidates` with the prefixes after a frame; return their number.
+
+    If even the best of them loses more than the token threshold, all tokens are tried: without them, prefixes that have
+    all begun a word which does not go on like the sound would stay as they are to the end.
+    """
+    count, least = 0, highest(beam.prefixes[: beam.counts[0]]) + pruning.token_threshold
+    for threshold in (pruning.token_threshold, -np.inf):
+        num_tokens, num_inside = likeliest_tokens(rules, pruning, threshold, row, tokens)
+        best = stay(beam, nodes, row, candidates, is_merged)
+        count = extend(
+            rules, pruning, beam, nodes, row, tokens[:num_tokens], num_inside, candidates, is_merged, best, scratch
+        )
+        if highest(candidates[:count]) >= least:
+            break
+    return count
+
+
+@compiled
 def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: Record, log_probs: np.ndarray) -> int:
     """Process as many frames as the tree has room for; return their number. Shape: log_probs (T, V)"""
     num_frames, columns = log_probs.shape
@@ -177,11 +210,7 @@ def search(rules: Rules, pruning: Pruning, beam: Beam, nodes: Record, log_probs:
             row[token] = log_probs[frame, token]
         for token in range(columns, size):  # the boundary after another homophone
             row[token] = row[BOUNDARY]
-        num_tokens, num_inside = likeliest_tokens(rules, pruning, row, tokens)
-        best = stay(beam, nodes, row, candidates, is_merged)
-        count = extend(
-            rules, pruning, beam, nodes, row, tokens[:num_tokens], num_inside, candidates, is_merged, best, scratch
-        )
+        count = advance_beam(rules, pruning, beam, nodes, row, tokens, candidates, is_merged, scratch)
         if pruning.recombine:
             best_per_key(candidates, count, table, best_place)
 

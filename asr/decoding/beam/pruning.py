@@ -86,6 +86,15 @@ def lowest(prefixes: Record) -> float:
 
 
 @njit_noalloc
+def highest(prefixes: Record) -> float:
+    """The highest score."""
+    score = -np.inf
+    for place in range(len(prefixes)):
+        score = max(score, prefixes[place].score)
+    return score
+
+
+@njit_noalloc
 def keep_best(prefixes: Record, count: int, width: int, scratch: np.ndarray) -> int:
     """Move the `width` best of `count` prefixes to the front, keeping their order; ties go to the first ones."""
     if count <= width:

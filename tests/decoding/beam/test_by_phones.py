@@ -206,6 +206,16 @@ def test_many_hot_words_and_many_phones() -> None:
     assert "gt" not in search.decode(rows)[0].text
 
 
+def test_prefixes_that_have_all_begun_a_word_which_does_not_go_on_like_the_sound_get_out_of_it() -> None:
+    """The search wrote nothing more to the end: the only word with a T needs a second one, and others were pruned."""
+    lexicon = Lexicon(("N", "OW", "T"), {"bed": (("N", "OW"),), "bad": (("T", "N", "T"),)})
+    blank, boundary, n, ow, t = range(5)
+    rows = np.full((12, 5), -20.0, np.float32)
+    for frame, column in enumerate([t, blank, n, ow, boundary, n, ow, boundary, n, ow, boundary, blank]):
+        rows[frame, column] = 0.0
+    assert with_unigrams(["bad", "bed"], lexicon).decode(rows)[0].text == "bad bed bed"
+
+
 def with_unigrams(words: Sequence[str], lexicon: Lexicon) -> BeamSearch:
     """A search for words that are all as likely."""
     names = sorted(["<unk>", "<s>", "</s>", *words])
