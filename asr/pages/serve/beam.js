@@ -153,9 +153,9 @@ export class BeamSearch {
   }
 
   /** The tokens that prefixes are extended by: those inside a word, then those that end one; each the likeliest first. */
-  likeliest(row) {
+  likeliest(row, threshold) {
     const tokens = [];
-    for (let token = 1; token < row.length; token += 1) if (row[token] >= this.options.token_threshold) tokens.push(token);
+    for (let token = 1; token < row.length; token += 1) if (row[token] >= threshold) tokens.push(token);
     const best = tokens.sort((a, b) => row[b] - row[a]).slice(0, this.options.tokens);
     return [best.filter((token) => !this.endsWord[token]), best.filter((token) => this.endsWord[token])];
   }
@@ -172,6 +172,7 @@ function keepBest(prefixes, width) {
   return prefixes.filter(({ score }) => score > cut || (score === cut && ties-- > 0));
 }
 
+const highest = (prefixes) => prefixes.reduce((score, prefix) => Math.max(score, prefix.score), -Infinity);
 const lowest = (prefixes) => prefixes.reduce((score, prefix) => Math.min(score, prefix.score), Infinity);
 
 class BeamStream {
@@ -189,9 +190,7 @@ class BeamStream {
 
   frame(row) {
     const { options } = this.search;
-    const isMerged = new Set(); // extensions that are in the beam already
-    const kept = this.stay(row, isMerged);
-    const candidates = this.extend(row, kept, isMerged);
+    const candidates = this.candidates(row);
     const winners = options.recombine && this.search.ngram ? bestPerKey(candidates) : candidates;
     for (const { node } of this.beam) node.slot = -1;
     this.beam = winners.map((prefix, slot) => {
@@ -199,6 +198,15 @@ class BeamStream {
       prefix.node.slot = slot;
       return { node: prefix.node, blank: prefix.blank, other: prefix.other, total: prefix.total, score: prefix.score };
     });
+  }
+
+  /** The prefixes after a frame; if even the best loses more than the token threshold, all tokens are tried, as in kernel.py. */
+  candidates(row) {
+    const threshold = this.search.options.token_threshold;
+    const isMerged = new Set(); // extensions that are in the beam already
+    const least = highest(this.beam) + threshold;
+    const found = this.extend(row, this.stay(row, isMerged), isMerged, threshold);
+    return highest(found) >= least ? found : this.extend(row, this.stay(row, isMerged), isMerged, -Infinity);
   }
 
   /** The prefixes of the beam after a blank or a repeat of their last token. */
@@ -222,11 +230,11 @@ class BeamStream {
   }
 
   /** The best of the prefixes that stay and of those with one more token. */
-  extend(row, kept, isMerged) {
+  extend(row, kept, isMerged, tokenThreshold) {
     const { search } = this, { width, threshold } = search.options;
-    const [inside, ending] = search.likeliest(row);
+    const [inside, ending] = search.likeliest(row, tokenThreshold);
     let candidates = kept;
-    let best = kept.reduce((score, prefix) => Math.max(score, prefix.score), -Infinity);
+    let best = highest(kept);
     let cut = best - threshold;
     if (kept.length === width) cut = Math.max(cut, lowest(kept));
     this.beam.forEach((old, slot) => {
