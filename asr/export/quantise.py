@@ -12,7 +12,7 @@ ranges are made constant by values at their ends that are always present:
   the two cells output, for their forget gates are then closed. Peepholes change the gates, not these bounds.
 
 Weights are rounded one after the other, and those that are still to come make up for the error of each on speech
-(Frantar et al. 2022, GPTQ), which leaves less than half of the error of rounding to the nearest.
+(Frantar et al. 2022, GPTQ).
 
 The weights from the two columns and cells are zero, so they affect nothing else, and the outputs of the cells are
 removed. As integer sums are exact, an utterance gets the same log-probs alone, in any batch, and with any number of
