@@ -64,6 +64,11 @@ class Recipe(Section):
             raise ValueError("`model.phones` and `objective.pronunciations` need each other: give both or none of them")
         if self.model.phones and self.text.subwords:
             raise ValueError("`model.phones` goes with characters only: set `text.subwords` to 0")
+        if self.objective.phone_mmi and not self.model.phones:
+            raise ValueError(
+                f"`objective.phone_mmi` (={self.objective.phone_mmi}) needs a head over phones: give `model.phones` "
+                "and `objective.pronunciations`, or set it to 0"
+            )
         return self
 
     @field_validator("name")

@@ -127,6 +127,10 @@ class ObjectiveConfig(Section):
     no loss over phones."""
     phone_weight: float = Field(default=0.5, ge=0, le=1)
     """Share of the CTC loss over phones in the whole loss, where there are `model.phones`."""
+    phone_mmi: float = Field(default=0.0, ge=0, le=1)
+    """Weight, in the loss over phones, of the log-probability of all sequences of phones together, each as likely as a
+    trigram model of the training transcripts says: 1 is lattice-free MMI (CTC-CRF, Xiang and Ou 2019), a little less is
+    MMI with a share of CTC beside it, 0 is CTC."""
     consistency: float = Field(default=0.0, ge=0)
     """Weight of the consistency between two differently masked views of each utterance (CR-CTC, Yao et al. 2024; 0.2
     there). Above 0 every utterance is processed twice, so halve `data.batch_duration_s` for the same memory."""

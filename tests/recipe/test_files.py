@@ -364,6 +364,9 @@ def test_phones_and_pronunciations_go_together(tmp_path: Path) -> None:
     for section, value in WITH_PHONES.items():
         one = recipe_file(tmp_path, MINIMAL | {section: value})
         assert "`model.phones` and `objective.pronunciations` need each other" in refusal(one)
+    assert "`objective.phone_mmi` (=0.9) needs a head over phones" in refusal(
+        recipe_file(tmp_path, MINIMAL | {"objective": {"phone_mmi": 0.9}})
+    )
 
 
 @pytest.mark.parametrize(

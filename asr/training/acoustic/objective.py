@@ -12,6 +12,7 @@ from asr.network.features import frame_mask
 from asr.recipe.augmentation import MaskingConfig
 from asr.recipe.training import ObjectiveConfig
 from asr.text import BLANK
+from asr.training.acoustic.mmi import log_totals
 from asr.training.data.spec_augment import mask_spectrogram
 from asr.training.task import Losses
 
@@ -19,10 +20,20 @@ from asr.training.task import Losses
 class Objective(nn.Module):
     """The network with the loss around it; `forward` is one training step's loss."""
 
-    def __init__(self, config: ObjectiveConfig, masking: MaskingConfig, network: AcousticModel) -> None:
+    trigrams: Tensor | None
+
+    def __init__(
+        self,
+        config: ObjectiveConfig,
+        masking: MaskingConfig,
+        network: AcousticModel,
+        phone_trigrams: Tensor | None = None,
+    ) -> None:
+        """Shape: phone_trigrams (P, P, P), see `mmi.trigrams`; needed where `config.phone_mmi` is not 0"""
         super().__init__()
         self.config, self.masking, self.network = config, masking, network
         size, tokens = network.context.output_size, network.head.out_features
+        self.register_buffer("trigrams", phone_trigrams, persistent=False)
         self.heads = nn.ModuleDict({str(layer): nn.Linear(size, tokens) for layer in config.intermediate})
 
     def forward(
@@ -56,8 +67,13 @@ class Objective(nn.Module):
             ctc = _mean_of_views(ctc)
         if self.network.phone_head is not None:
             phones, phone_lengths = (tensor.repeat(views, *[1] * (tensor.ndim - 1)) for tensor in over_phones)
-            of_phones = ctc_losses(self.network.classify_phones(layers[-1]), frames, phones, phone_lengths)
-            of_phones = of_phones * (phone_lengths > 0)
+            log_probs = self.network.classify_phones(layers[-1])
+            of_phones = ctc_losses(log_probs, frames, phones, phone_lengths)
+            if self.config.phone_mmi:
+                assert self.trigrams is not None
+                of_phones = of_phones + self.config.phone_mmi * log_totals(log_probs, frames, self.trigrams)
+            can_be_learnt = (frames_needed(phones, phone_lengths) <= frames) & (phone_lengths > 0)
+            of_phones = of_phones * can_be_learnt
             share = self.config.phone_weight
             total = (1 - share) * total + share * (_mean_of_views(of_phones) if views == 2 else of_phones)
         return Losses(total, ctc.detach(), fits)

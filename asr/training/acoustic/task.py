@@ -26,9 +26,9 @@ from asr.network.torch_model import TorchModel
 from asr.recipe.files import with_values
 from asr.recipe.recipe import Recipe
 from asr.scoring.summary import render
-from asr.text import Tokenizer
+from asr.text import FIRST_PHONE, Tokenizer
 from asr.training import checkpoint, probe
-from asr.training.acoustic import corpus, phones
+from asr.training.acoustic import corpus, mmi, phones
 from asr.training.acoustic.objective import Objective
 from asr.training.data.augmentation import Augmenter
 from asr.training.data.batches import AudioReader, Batch, batches, plan_epoch
@@ -71,7 +71,7 @@ class AcousticTask:
         dictionary = recipe.objective.pronunciations
         texts = map(self.tokenizer.normalise, self.train_set.texts)
         self.phone_targets = phones.load(dictionary, recipe.model.phones, texts) if dictionary else None
-        self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.network)
+        self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.network, self._phone_trigrams())
         best_by = recipe.evaluation.best_by
         shown = ["wer", "cer"] + ["wer_lm"] * (recipe.evaluation.lm is not None)
         self.columns = tuple(COLUMNS[name] for name in [best_by, *(name for name in shown if name != best_by)])
@@ -83,6 +83,13 @@ class AcousticTask:
         fastest = max(self.recipe.augmentation.speeds)
         samples = (durations_s / fastest * self.model.description.sample_rate).astype(np.int64)
         return self.network.output_lengths(torch.from_numpy(samples)).numpy()
+
+    def _phone_trigrams(self) -> torch.Tensor | None:
+        """Which phones follow which in the training transcripts, where the objective needs to know."""
+        if self.phone_targets is None or not self.recipe.objective.phone_mmi:
+            return None
+        sequences = (self.phone_targets.encode(self.tokenizer.normalise(text)) for text in self.train_set.texts)
+        return mmi.trigrams(filter(None, sequences), FIRST_PHONE + len(self.recipe.model.phones))
 
     def _searches(self) -> list[Decoder]:
         """The beam search with the recipe's language model, where it names one."""

@@ -16,6 +16,7 @@ from asr.network.acoustic import AcousticModel
 from asr.recipe.augmentation import MaskingConfig
 from asr.recipe.network import ContextConfig, ModelConfig
 from asr.recipe.training import ObjectiveConfig
+from asr.training.acoustic import mmi
 from asr.training.acoustic.objective import Objective, ctc_losses, divergence, frames_needed
 from asr.training.task import Losses
 
@@ -279,6 +280,32 @@ def test_the_head_over_phones_shares_the_loss_where_phones_are_known_and_fit(con
     assert only.fits.tolist() == [True, True, True]
     assert (without.total > 0).all()
     torch.testing.assert_close(only.plain, without.plain)
+
+
+@pytest.mark.parametrize("consistency", [0.0, 0.2])
+def test_mmi_takes_from_the_loss_what_all_sequences_of_phones_have_together(consistency: float) -> None:
+    torch.manual_seed(0)
+    context = ContextConfig(layers=1, hidden=8, dropout=0)
+    network = AcousticModel(ModelConfig(context=context, phones=("AA", "B", "K", "S")), V)
+    lengths, two = torch.tensor([16_000, 12_000, 9_000]), torch.tensor([2, 2, 2])
+    batch = torch.randn(3, 16_000), lengths, torch.tensor([[1, 2], [2, 3], [3, 1]]), two
+    phones = torch.full((3, 60), 2)
+    phones[0, :4] = torch.tensor([2, 3, 1, 5])  # the second has none, and the third too many
+    phone_lengths = torch.tensor([4, 0, 60])
+    table = mmi.trigrams([[2, 3, 1, 5], [4, 2]], 6)
+
+    def total(weight: float) -> Tensor:
+        config = ObjectiveConfig(
+            pronunciations=Path("cmudict"), phone_weight=1, phone_mmi=weight, consistency=consistency
+        )
+        return Objective(config, NO_MASKS, network, table)(*batch, phones, phone_lengths).total
+
+    log_probs, frames = network(*batch[:2])
+    of_all = mmi.log_totals(log_probs[:1, :, V:], frames[:1], table)
+    assert of_all.item() < -1
+    torch.testing.assert_close(total(0.9), total(0) + 0.9 * of_all * torch.tensor([1, 0, 0]))
+    total(0.9).sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
 
 
 def test_a_batch_without_any_phones_has_a_loss_over_letters_alone() -> None:

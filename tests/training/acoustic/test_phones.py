@@ -117,12 +117,25 @@ def test_letters_and_phones_are_learnt(phone_run: Path, smoke_corpus: Path) -> N
     model = checkpoint.load(phone_run)
     assert model.description.phones == tuple(NAMES)
     assert model.description.scores["dev"]["wer"]["rate"] == 0
+    assert wrongly_spoken(model, smoke_corpus / "dev.jsonl") <= 1
+
+
+def test_they_are_learnt_with_mmi_too(
+    smoke_overrides: list[str], toy_dictionary: Path, smoke_corpus: Path, tmp_path: Path
+) -> None:
+    result = train([*smoke_overrides, *with_phones(toy_dictionary, NAMES), "objective.phone_mmi=0.9"], tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert wrongly_spoken(checkpoint.load(tmp_path / "run"), smoke_corpus / "dev.jsonl") <= 1
+
+
+def wrongly_spoken(model: TorchModel, manifest: Path) -> int:
+    """How many of 20 utterances have another best path than their phones."""
     wrong = total = 0
-    for text, found in spoken(model, smoke_corpus / "dev.jsonl"):
+    for text, found in spoken(model, manifest):
         expected = [BOUNDARY if letter == " " else LETTERS.index(letter) + 2 for letter in text]
         total, wrong = total + 1, wrong + (found != expected)
     assert total == 20
-    assert wrong <= 1
+    return wrong
 
 
 def spoken(model: TorchModel, manifest: Path) -> list[tuple[str, list[int]]]:
