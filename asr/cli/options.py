@@ -266,7 +266,8 @@ def decoding(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--lm",
                 type=click.Path(path_type=Path),
                 metavar="FILE",
-                help="Language model to use instead of the embedded one: n-gram (ARPA or packed) or LSTM (.onnx).",
+                help="Language model to use instead of the embedded one: n-gram (ARPA or packed), a model that holds "
+                "one, or LSTM (.onnx).",
             ),
             click.option(
                 "--no-lm", is_flag=True, help="Use no language model in the search, not even the embedded one."

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     "--lm",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Language model to tune for: an n-gram model (ARPA or packed) or an LSTM (.onnx).",
+    help="Language model to tune for: an n-gram model (ARPA or packed), a model that holds one, such as english, or an "
+    "LSTM (.onnx).",
 )
 @click.option(
     "--rescore",

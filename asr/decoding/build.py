@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asr import models
 from asr.decoding.beam.options import BeamOptions
 from asr.decoding.beam.search import BeamSearch
 from asr.decoding.decoder import Decoder
@@ -26,6 +27,7 @@ from asr.lm.ngram import Ngram
 from asr.lm.protocol import LanguageModel, Unit
 from asr.models.decoding_settings import Rescoring, Settings
 from asr.models.description import AcousticDescription
+from asr.models.session import describe
 from asr.parallel import once
 from asr.pronunciation import sources
 from asr.pronunciation.lexicon import Lexicon
@@ -194,13 +196,20 @@ def words_only(lm: SearchModel | None) -> Ngram | None:
 
 
 def open_for_search(description: AcousticDescription, path: Path) -> SearchModel:
-    """Open a language model for the search: an n-gram model, or an LSTM's .onnx file.
+    """Open a language model for the search: an n-gram model or the recogniser that holds one, or an LSTM's .onnx file.
 
     Raises:
-        AsrError: it cannot be read, or the LSTM does not use the tokens of the acoustic model.
+        AsrError: it cannot be read, the recogniser holds none, or the LSTM does not use the tokens of the acoustic
+            model.
     """
-    if path.suffix != ".onnx":
+    if not models.is_named(path):
         return packed.load(path)
+    path = models.find(str(path))
+    holder = describe(path)
+    if isinstance(holder, AcousticDescription):
+        if (ngram := own_language_model(holder)) is None:
+            raise ModelError(f"The model '{path}' holds no language model: give an n-gram model, or a model with one.")
+        return ngram
     lstm = OnnxLanguageModel(path, threads=1)
     if lstm.description.tokenizer != description.tokenizer:
         raise ModelError(

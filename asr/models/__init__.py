@@ -22,6 +22,11 @@ def notices(path: Path) -> str:
     return (path.parent / "NOTICE.txt").read_text(encoding="utf-8") if path in shipped().values() else ""
 
 
+def is_named(path: Path) -> bool:
+    """Whether a path, which may also be that of another file, is an .onnx file or the name of a shipped model."""
+    return path.suffix == ".onnx" or (str(path) in shipped() and not path.is_file())
+
+
 def find(model: str | None = None) -> Path:
     """Find a model file by the name of a shipped model, which takes precedence, or by path.
 

@@ -10,8 +10,11 @@ import numpy as np
 from asr.errors import ModelError
 from asr.models.description import (
     AcousticDescription,
+    LanguageDescription,
+    ModelDescription,
     PunctuationDescription,
     from_metadata,
+    language_from_metadata,
     punctuation_from_metadata,
 )
 
@@ -78,11 +81,13 @@ def metadata_of(session: "InferenceSession", path: Path) -> dict[str, str]:
         raise ModelError(f"Model '{path}' has damaged metadata ({error.reason}): export or copy it again.") from None
 
 
-def describe(path: Path) -> AcousticDescription | PunctuationDescription:
-    """The description in a model file. Raises ModelError like `OnnxModel`."""
+def describe(path: Path) -> ModelDescription:
+    """The description in a model file of any kind. Raises ModelError like `OnnxModel`."""
     metadata = metadata_of(open_session(path, threads=1), path)
     if metadata.get("kind") == PunctuationDescription.kind:
         return punctuation_from_metadata(metadata, f"'{path}'")
+    if metadata.get("kind") == LanguageDescription.kind:
+        return language_from_metadata(metadata, f"'{path}'")
     return OnnxModel(path).description
 
 

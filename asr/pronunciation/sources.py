@@ -25,7 +25,7 @@ def load(path: Path) -> Dictionary:
         DataError: the dictionary cannot be read or has no word, or the model holds no pronunciations.
         ModelError: the model cannot be read.
     """
-    if path.suffix != ".onnx" and (str(path) not in models.shipped() or path.is_file()):
+    if not models.is_named(path):
         return dictionary.load(path)
     description = describe(models.find(str(path)))
     lexicon = embedded(description) if isinstance(description, AcousticDescription) else None

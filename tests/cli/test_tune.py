@@ -1,5 +1,6 @@
 """`asr tune` and the decoding options of the other commands, as a user runs them."""
 
+import base64
 import json
 import math
 import re
@@ -281,6 +282,18 @@ def test_pronunciations_are_embedded_and_searched(
     assert OnnxModel(tmp_path / "again.onnx").description.lexicon == description.lexicon
     known = sources.load(model).words  # a dictionary for other models
     assert known[words[1]] == (tuple(f"{letter}-sound" for letter in words[1]),)
+
+    # What is embedded serves another model, such as one that was trained on from this one.
+    copy, packed = tmp_path / "copy.onnx", tmp_path / "packed.bin"
+    result = run("tune", phone_model, noisy_dev, "--lm", model, "--include-lm", "--pronunciations", model, "-o", copy)
+    assert result.exit_code == 0, result.output
+    copied = OnnxModel(copy).description
+    assert (copied.language_model, copied.lexicon) == (description.language_model, description.lexicon)
+    assert copied.decoding.lm_weight == description.decoding.lm_weight
+    packed.write_bytes(base64.b64decode(description.language_model))
+    assert evaluated("--lm", copy)["summary"] == evaluated("--lm", packed)["summary"]
+    result = run("evaluate", copy, noisy_dev, "--lm", phone_model)
+    assert (result.exit_code, "holds no language model" in result.output) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -107,3 +107,5 @@ def test_the_command_exports_a_checkpoint(model: TorchLanguageModel, tmp_path: P
     assert result.exit_code == 0, result.output
     assert "largest difference between its log-probs and torch's: " in result.output
     assert OnnxLanguageModel(tmp_path / "toy.onnx").description.scores == metadata["scores"]
+    shown = CliRunner().invoke(main, ["info", str(tmp_path / "toy.onnx")])
+    assert (shown.exit_code, "toy" in shown.output) == (0, True), shown.output
