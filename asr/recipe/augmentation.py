@@ -16,7 +16,9 @@ class MaskingConfig(Section):
     frequency_width: int = Field(default=27, ge=0)
     """A frequency mask covers fewer than this many bands."""
     time_masks: int = Field(default=2, ge=0)
-    """Masks over time for each utterance."""
+    """Masks over time for each utterance ..."""
+    time_masks_per_s: float = Field(default=0.0, ge=0)
+    """... and as many more for each second of the batch's longest utterance, rounded down."""
     time_width: int = Field(default=40, ge=0)
     """A time mask covers fewer than this many frames ..."""
     time_share: float = Field(default=0.2, gt=0, le=1)
@@ -80,6 +82,17 @@ class CodecConfig(Section):
         return compression
 
 
+class VoicesConfig(Section):
+    """Other voices and microphones, from the spectrogram."""
+
+    warp: float = Field(default=0.0, ge=0, le=0.5)
+    """Vocal tract length perturbation (Jaitly and Hinton 2013): all frequencies of an utterance are scaled by a factor
+    from 1 less this to 1 and this, drawn evenly; its speed stays."""
+    response_db: float = Field(default=0.0, ge=0)
+    """Frequency response, after FilterAugment (Nam et al. 2022): standard deviation in decibels at five frequencies,
+    which straight lines join."""
+
+
 class AugmentationConfig(Section):
     """What happens to a training utterance that does not happen to others."""
 
@@ -93,6 +106,8 @@ class AugmentationConfig(Section):
     """Coding and decoding, after the noise."""
     gain_db: float = Field(default=6.0, ge=0)
     """Loudness is changed by up to this many decibels, up or down."""
+    voices: VoicesConfig = VoicesConfig()
+    """Vocal tracts and frequency responses."""
     masking: MaskingConfig = MaskingConfig()
     """SpecAugment, on the spectrogram."""
 

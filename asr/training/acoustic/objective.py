@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from asr.network.acoustic import AcousticModel, log_softmax
 from asr.network.features import frame_mask
-from asr.recipe.augmentation import MaskingConfig
+from asr.recipe.augmentation import AugmentationConfig
 from asr.recipe.training import ObjectiveConfig
 from asr.text import BLANK
 from asr.training.acoustic.mmi import log_totals
 from asr.training.data.spec_augment import mask_spectrogram
+from asr.training.data.voices import change_voices
 from asr.training.task import Losses
 
 
@@ -25,13 +26,13 @@ class Objective(nn.Module):
     def __init__(
         self,
         config: ObjectiveConfig,
-        masking: MaskingConfig,
+        augmentation: AugmentationConfig,
         network: AcousticModel,
         phone_trigrams: Tensor | None = None,
     ) -> None:
         """Shape: phone_trigrams (P, P, P), see `mmi.trigrams`; needed where `config.phone_mmi` is not 0"""
         super().__init__()
-        self.config, self.masking, self.network = config, masking, network
+        self.config, self.augmentation, self.network = config, augmentation, network
         size, tokens = network.context.output_size, network.head.out_features
         self.register_buffer("trigrams", phone_trigrams, persistent=False)
         self.heads = nn.ModuleDict({str(layer): nn.Linear(size, tokens) for layer in config.intermediate})
@@ -48,8 +49,9 @@ class Objective(nn.Module):
         """
         views = 2 if self.config.consistency else 1
         fits = self.network.output_lengths(lengths) >= frames_needed(targets, target_lengths)
-        features, lengths = self.network.features(waveform, lengths)
-        features = mask_spectrogram(features.repeat(views, 1, 1), self.masking)
+        duration_s = waveform.shape[1] / self.network.features.config.sample_rate
+        features, lengths = self._features(waveform, lengths)
+        features = mask_spectrogram(features.repeat(views, 1, 1), self.augmentation.masking, duration_s)
         lengths, targets, target_lengths = lengths.repeat(views), targets.repeat(views, 1), target_lengths.repeat(views)
         layers, frames = self.network.encode(features, lengths)
         log_probs = self.network.classify(layers[-1])
@@ -77,6 +79,16 @@ class Objective(nn.Module):
             share = self.config.phone_weight
             total = (1 - share) * total + share * (_mean_of_views(of_phones) if views == 2 else of_phones)
         return Losses(total, ctc.detach(), fits)
+
+    def _features(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Those of the network, of changed voices. Shape: (B, S), (B,) -> (B, T, F), (B,)"""
+        stage, voices = self.network.features, self.augmentation.voices
+        features, lengths = stage(waveform, lengths)
+        if voices.warp or voices.response_db:
+            with torch.autocast(features.device.type, enabled=False):  # as in the stage itself
+                log_mel = change_voices(features * stage.std + stage.mean, voices, stage.config.sample_rate)
+                features = (log_mel - stage.mean) / stage.std
+        return features, lengths
 
 
 def _mean_of_views(losses: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ class AcousticTask:
         dictionary = recipe.objective.pronunciations
         texts = map(self.tokenizer.normalise, self.train_set.texts)
         self.phone_targets = phones.load(dictionary, recipe.model.phones, texts) if dictionary else None
-        self.objective = Objective(recipe.objective, recipe.augmentation.masking, self.network, self._phone_trigrams())
+        self.objective = Objective(recipe.objective, recipe.augmentation, self.network, self._phone_trigrams())
         best_by = recipe.evaluation.best_by
         shown = ["wer", "cer"] + ["wer_lm"] * (recipe.evaluation.lm is not None)
         self.columns = tuple(COLUMNS[name] for name in [best_by, *(name for name in shown if name != best_by)])

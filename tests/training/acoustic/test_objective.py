@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from asr.network.acoustic import AcousticModel
-from asr.recipe.augmentation import MaskingConfig
+from asr.recipe.augmentation import AugmentationConfig, MaskingConfig, VoicesConfig
 from asr.recipe.network import ContextConfig, ModelConfig
 from asr.recipe.training import ObjectiveConfig
 from asr.training.acoustic import mmi
@@ -92,7 +92,7 @@ def test_frames_needed_is_the_length_of_the_shortest_path_whatever_the_padding_h
 
 # The whole objective
 
-NO_MASKS = MaskingConfig(frequency_masks=0, time_masks=0)
+NO_MASKS = AugmentationConfig(masking=MaskingConfig(frequency_masks=0, time_masks=0))
 LENGTHS = torch.tensor([8_000, 4_000, 6_500])
 TARGETS, TARGET_LENGTHS = torch.tensor([[1, 2, 3], [2, 0, 0], [3, 3, 0]]), torch.tensor([3, 1, 2])
 
@@ -111,10 +111,10 @@ def waveform() -> Tensor:
     return 0.1 * torch.randn(3, 8_000, generator=torch.Generator().manual_seed(0))
 
 
-def losses(config: ObjectiveConfig, masking: MaskingConfig = NO_MASKS) -> tuple[Objective, Losses]:
+def losses(config: ObjectiveConfig, augmentation: AugmentationConfig = NO_MASKS) -> tuple[Objective, Losses]:
     made = network()
     torch.manual_seed(1)
-    objective = Objective(config, masking, made)
+    objective = Objective(config, augmentation, made)
     return objective, objective(waveform(), LENGTHS, TARGETS, TARGET_LENGTHS)
 
 
@@ -132,7 +132,9 @@ def test_by_default_the_objective_is_ctc() -> None:
 
 
 def test_masking_changes_what_is_heard() -> None:
-    _, found = losses(ObjectiveConfig(), MaskingConfig(frequency_width=16, time_width=20, time_share=1.0))
+    _, found = losses(
+        ObjectiveConfig(), AugmentationConfig(masking=MaskingConfig(frequency_width=16, time_width=20, time_share=1.0))
+    )
     assert not torch.allclose(found.total, plain_ctc())
 
 
@@ -149,7 +151,9 @@ def test_intermediate_heads_share_the_loss(layers: tuple[int, ...], weight: floa
 
 def test_every_weight_of_the_objective_learns() -> None:
     config = ObjectiveConfig(intermediate=(1, 2), consistency=0.2)
-    objective, found = losses(config, MaskingConfig(frequency_width=16, time_width=20, time_share=0.5))
+    objective, found = losses(
+        config, AugmentationConfig(masking=MaskingConfig(frequency_width=16, time_width=20, time_share=0.5))
+    )
     found.total.sum().backward()
     silent = [name for name, p in objective.named_parameters() if p.grad is None or p.grad.abs().max() == 0]
     assert silent == []
@@ -164,8 +168,8 @@ def test_two_views_that_are_equal_cost_what_one_does() -> None:
 
 
 def test_views_that_differ_cost_their_divergence() -> None:
-    masking = MaskingConfig(frequency_width=16, time_width=20, time_share=0.5)
-    totals = [losses(ObjectiveConfig(consistency=weight), masking)[1] for weight in (0.5, 1.5)]
+    augmentation = AugmentationConfig(masking=MaskingConfig(frequency_width=16, time_width=20, time_share=0.5))
+    totals = [losses(ObjectiveConfig(consistency=weight), augmentation)[1] for weight in (0.5, 1.5)]
     torch.testing.assert_close(totals[0].plain, totals[1].plain)
     distance = totals[1].total - totals[0].total
     assert (distance > 0).all()
@@ -207,7 +211,22 @@ PARTS = [
 ]
 
 
-def blot_half_the_bands_of_the_second_view(features: Tensor, _: MaskingConfig) -> Tensor:
+def test_other_voices_change_what_is_heard_in_32_bits() -> None:
+    plain = losses(ObjectiveConfig())[1]
+    changed = losses(ObjectiveConfig(), NO_MASKS.model_copy(update={"voices": VoicesConfig(warp=0.2, response_db=6)}))[
+        1
+    ]
+    assert (changed.total - plain.total).abs().min() > 1e-3
+    torch.manual_seed(1)
+    with torch.autocast("cpu", torch.bfloat16):
+        objective = Objective(
+            ObjectiveConfig(), NO_MASKS.model_copy(update={"voices": VoicesConfig(warp=1e-6)}), network()
+        )
+        features, _ = objective._features(waveform(), LENGTHS)
+    torch.testing.assert_close(features, objective.network.features(waveform(), LENGTHS)[0], rtol=1e-3, atol=1e-3)
+
+
+def blot_half_the_bands_of_the_second_view(features: Tensor, _: MaskingConfig, __: float) -> Tensor:
     one, other = features.chunk(2)
     return torch.cat([one, other * (torch.arange(features.shape[2]) % 2)])
 

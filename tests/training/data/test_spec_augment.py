@@ -19,7 +19,7 @@ def spectrogram(batch: int = 400, frames: int = 50, bands: int = 30) -> Tensor:
 def masked(x: Tensor, **config) -> tuple[Tensor, Tensor]:
     """Which frames and which bands are blotted out. Shape: -> (B, T), (B, F)"""
     torch.manual_seed(0)
-    y = mask_spectrogram(x, MaskingConfig.model_validate(config))
+    y = mask_spectrogram(x, MaskingConfig.model_validate(config), 1.0)
     zero = y == 0
     assert torch.equal(y, x.masked_fill(zero, 0.0)), "outside of the masks nothing may change"
     frames, bands = zero.all(dim=2), zero.all(dim=1)
@@ -71,15 +71,25 @@ def test_each_utterance_gets_its_own_masks() -> None:
 def test_no_masks_change_nothing_and_the_input_stays_as_it_was() -> None:
     x = spectrogram(batch=3)
     before = x.clone()
-    assert torch.equal(mask_spectrogram(x, MaskingConfig(time_masks=0, frequency_masks=0)), before)
-    mask_spectrogram(x, MaskingConfig())
+    assert torch.equal(mask_spectrogram(x, MaskingConfig(time_masks=0, frequency_masks=0), 1.0), before)
+    mask_spectrogram(x, MaskingConfig(), 1.0)
     assert torch.equal(x, before)
 
 
 def test_the_masks_follow_from_torchs_seed() -> None:
     x = spectrogram(batch=5)
     torch.manual_seed(3)
-    first = mask_spectrogram(x, MaskingConfig())
+    first = mask_spectrogram(x, MaskingConfig(), 1.0)
     torch.manual_seed(3)
-    assert torch.equal(mask_spectrogram(x, MaskingConfig()), first)
-    assert not torch.equal(mask_spectrogram(x, MaskingConfig()), first)
+    assert torch.equal(mask_spectrogram(x, MaskingConfig(), 1.0), first)
+    assert not torch.equal(mask_spectrogram(x, MaskingConfig(), 1.0), first)
+
+
+def test_longer_utterances_have_more_masks_over_time() -> None:
+    config = MaskingConfig(time_masks=1, time_masks_per_s=0.5, time_width=20, time_share=1.0, frequency_masks=0)
+    shares = []
+    for duration_s in (1.0, 4.0, 16.0):  # one, three and nine masks of 9.5 frames on average
+        torch.manual_seed(0)
+        frames = (mask_spectrogram(torch.ones(400, 4_000, 2), config, duration_s) == 0).all(dim=2)
+        shares.append(frames.sum(dim=1).float().mean().item())
+    assert shares == pytest.approx([9.5, 28.5, 85.5], rel=0.1)
