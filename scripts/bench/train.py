@@ -114,7 +114,7 @@ def _training_steps(path: Path, manifest: Path, *, of_cells: bool) -> tuple[dict
     batch = next(batches([by_duration[middle : middle + 16]], AudioReader(16_000, 0), tokenizer))
 
     def make(network: "AcousticModel", precision: torch.dtype) -> Callable[[], None]:
-        objective = Objective(recipe.objective, recipe.augmentation.masking, network)
+        objective = Objective(recipe.objective, recipe.augmentation, network)
         optimiser = build_optimiser(recipe.optimiser, objective.parameters())
 
         def step() -> None:
