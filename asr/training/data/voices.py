@@ -38,9 +38,8 @@ def _warping(factors: Tensor, bands: int, sample_rate: int) -> Tensor:
     Shape: (B,) -> (B, F, F)
     """
     number = torch.arange(bands, device=factors.device)
-    step = _mel(torch.tensor(sample_rate / 2)).item() / (
-        bands + 1
-    )  # torchaudio's bands, of which the first is at one step
+    # torchaudio's bands are evenly spaced in mel, the first of them a step above zero.
+    step = _mel(torch.tensor(sample_rate / 2)).item() / (bands + 1)
     hertz = 700 * (10 ** ((number + 1) * step / 2595) - 1)
     sources = (_mel(factors[:, None] * hertz) / step - 1).clamp(0, bands - 1)
     return (1 - (sources[:, :, None] - number).abs()).clamp(min=0)
