@@ -2,10 +2,14 @@
 """Sentences read by free speech synthesizers, as extra training speech.
 
     python scripts/synthesize.py sentences.txt data/synthetic --utterances 1500
+    python scripts/synthesize.py sentences.txt data/kokoro --utterances 5000 --kokoro MODEL.onnx VOICES \\
+        --without data/*/*/dev.jsonl data/*/*/test.jsonl
 
-Draws sentences of 5 to 25 words from a text with one a line (plain, .gz or .xz). Each is read by a voice of Flite or
-espeak-ng (Debian: `apt install flite espeak-ng`), at a pace and, with espeak-ng, a pitch drawn for it. OUT/audio gets
-the FLAC files and OUT/train.jsonl the manifest, whose speakers are the voices. A seed always gives the same.
+Draws sentences of 4 to 30 words from a text with one a line (plain, .gz or .xz). Each is read by a voice of Flite or
+espeak-ng (Debian: `apt install flite espeak-ng`), at a pace and, with espeak-ng, a pitch drawn for it; with --kokoro by
+a voice of Kokoro (`pip install kokoro-onnx`; VOICES: a folder of voices as float32, *.bin), half the time by a mixture
+of two. OUT/audio gets the FLAC files and OUT/train.jsonl the manifest, whose speakers are the voices. A seed always
+draws the same sentences and voices, more of them begin with those of fewer, and what is in OUT/audio is not read again.
 """
 
 import argparse
@@ -13,7 +17,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +34,16 @@ from asr.lm.sentences import lines
 RATE = 16_000
 FILE = "{file}"
 """Stands for the file in a command."""
-WORDS = range(5, 26)
+WORDS = range(4, 31)
 FLITE = ("awb", "rms", "slt", "kal16")
 ESPEAK = ("en-us", "en-gb", "en-gb-scotland", "en-us+f2", "en-us+f4", "en-gb+m3", "en-us+m7")
+ENGLISH_SHARE = 0.8
+"""How often the voice of Kokoro that leads is one of English; others read it with an accent."""
+CLAUSE = ("and", "but", "which", "who", "when", "while", "because", "if", "though", "for")
+"""Words before which a reader of long sentences may pause, for the text has no commas."""
+
+Reader = Callable[[str, np.random.Generator, Path], str]
+"""Reads a text, with choices drawn from the generator, into a WAV file; returns the name of the voice."""
 
 
 def main() -> None:
@@ -40,41 +53,81 @@ def main() -> None:
     parser.add_argument("--utterances", type=int, default=1000, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="synthesizers at work at a time")
+    parser.add_argument("--without", type=Path, nargs="+", default=[], metavar="MANIFEST", help="of texts to leave out")
+    parser.add_argument("--kokoro", type=Path, nargs=2, metavar=("MODEL", "VOICES"))
     given = parser.parse_args()
-    if missing := [program for program in ("flite", "espeak-ng") if shutil.which(program) is None]:
-        sys.exit(f"Not installed: {', '.join(missing)}. On Debian: apt install {' '.join(missing)}")
-
-    random = np.random.default_rng(given.seed)
-    sentences = [line for _, line in lines([given.text]) if len(line.split()) in WORDS]
+    read = kokoro(*given.kokoro) if given.kokoro else simple()
+    known = {utterance.text for path in given.without for utterance in manifest.read(path)}
+    sentences = [line.strip() for _, line in lines([given.text]) if len(line.split()) in WORDS]
+    sentences = list(dict.fromkeys(line for line in sentences if line not in known))
     if len(sentences) < given.utterances:
         sys.exit(f"{given.text} has {len(sentences):,} sentences of {WORDS[0]} to {WORDS[-1]} words: ask for fewer.")
-    chosen = random.choice(len(sentences), given.utterances, replace=False)
-    wanted = [(number, sentences[line].strip(), *_voice(random)) for number, line in enumerate(chosen)]
+    chosen = np.random.default_rng(given.seed).permutation(len(sentences))[: given.utterances]
     (given.out / "audio").mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(given.threads) as pool:
-        found = list(tqdm(pool.map(lambda each: _read(given.out, *each), wanted), total=len(wanted)))
+        make = partial(_make, given.out, read, given.seed)
+        found = list(tqdm(pool.map(make, range(len(chosen)), (sentences[n] for n in chosen)), total=len(chosen)))
     manifest.write(found, given.out / "train.jsonl")
     hours = sum(utterance.duration for utterance in found) / 3600
     print(f"{given.out / 'train.jsonl'}: {len(found):,} utterances, {hours:.2f} h")
 
 
-def _voice(random: np.random.Generator) -> tuple[str, list[str]]:
-    """The name of a voice, and the command that takes a text and writes WAV to the file named before it."""
-    if random.random() < 0.6:
-        name, stretch = str(random.choice(FLITE)), random.uniform(0.85, 1.2)
-        return f"flite-{name}", ["flite", "-voice", name, "--setf", f"duration_stretch={stretch:.2f}", "-o", FILE, "-t"]
-    name, pace, pitch = str(random.choice(ESPEAK)), random.integers(130, 200), random.integers(30, 70)
-    return f"espeak-{name}", ["espeak-ng", "-v", name, "-s", f"{pace}", "-p", f"{pitch}", "-w", FILE]
+def simple() -> Reader:
+    """Flite and espeak-ng."""
+    if missing := [program for program in ("flite", "espeak-ng") if shutil.which(program) is None]:
+        sys.exit(f"Not installed: {', '.join(missing)}. On Debian: apt install {' '.join(missing)}")
+
+    def read(text: str, random: np.random.Generator, wav: Path) -> str:
+        if random.random() < 0.6:
+            name, stretch = str(random.choice(FLITE)), random.uniform(0.85, 1.2)
+            command = ["flite", "-voice", name, "--setf", f"duration_stretch={stretch:.2f}", "-o", FILE, "-t"]
+        else:
+            name, pace, pitch = str(random.choice(ESPEAK)), random.integers(130, 200), random.integers(30, 70)
+            command = ["espeak-ng", "-v", name, "-s", f"{pace}", "-p", f"{pitch}", "-w", FILE]
+        command = [str(wav) if part == FILE else part for part in command]
+        subprocess.run([*command, text], check=True, stdin=subprocess.DEVNULL, timeout=60)
+        return f"{command[0]}-{name}"
+
+    return read
 
 
-def _read(out: Path, number: int, text: str, voice: str, command: list[str]) -> Utterance:
-    target = out / "audio" / f"{number:06}.flac"
-    with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
-        command = [wav.name if part == FILE else part for part in command]
-        subprocess.run([*command, text.lower()], check=True, stdin=subprocess.DEVNULL, timeout=60)
-        samples = audio.load(wav.name, RATE)
-    soundfile.write(target, samples, RATE)
-    return Utterance(target.stem, target.absolute(), len(samples) / RATE, text, speaker=voice, split="train")
+def kokoro(model: Path, folder: Path) -> Reader:
+    """Kokoro-82M; names of voices begin with a letter for their language: a, b are American and British English."""
+    from kokoro_onnx import Kokoro  # pyright: ignore[reportMissingImports]
+
+    voices = {path.stem: np.fromfile(path, np.float32).reshape(-1, 1, 256) for path in sorted(folder.glob("*.bin"))}
+    english = [name for name in voices if name[0] in "ab"]
+    with tempfile.TemporaryDirectory() as temporary:
+        np.savez(f"{temporary}/voices.npz", **voices)  # pyright: ignore[reportArgumentType]
+        speaker = Kokoro(str(model), f"{temporary}/voices.npz")
+
+    def read(text: str, random: np.random.Generator, wav: Path) -> str:
+        name = str(random.choice(english if random.random() < ENGLISH_SHARE else list(voices)))
+        voice, language = voices[name], "en-gb" if name[0] == "b" else "en-us"
+        if random.random() < 0.5:
+            other, weight = str(random.choice(list(voices))), random.uniform(0.3, 0.7)
+            voice, name = (1 - weight) * voice + weight * voices[other], f"{name}+{other}"
+        words = [
+            f", {word}" if word in CLAUSE and place > 3 and random.random() < 0.5 else f" {word}"
+            for place, word in enumerate(text.split())
+        ]
+        samples, rate = speaker.create("".join(words).strip() + ".", voice, random.uniform(0.85, 1.25), language)
+        soundfile.write(wav, samples, rate)
+        return f"kokoro-{name}"
+
+    return read
+
+
+def _make(out: Path, read: Reader, seed: int, number: int, text: str) -> Utterance:
+    target, voice = out / "audio" / f"{number:06}.flac", out / "audio" / f"{number:06}.txt"
+    if not voice.exists():
+        with tempfile.TemporaryDirectory() as temporary:
+            name = read(text.lower(), np.random.default_rng((seed, number)), Path(temporary) / "speech.wav")
+            samples = audio.load(f"{temporary}/speech.wav", RATE)
+        soundfile.write(target, samples, RATE)
+        voice.write_text(name)
+    duration = soundfile.info(target).frames / RATE
+    return Utterance(target.stem, target.absolute(), duration, text, speaker=voice.read_text(), split="train")
 
 
 if __name__ == "__main__":
