@@ -6,7 +6,7 @@ import click
 
 from asr.cli import options
 from asr.errors import DataError
-from asr.models.description import LanguageDescription, PunctuationDescription
+from asr.models.description import AcousticDescription, LanguageDescription, PunctuationDescription
 
 
 @click.command()
@@ -29,7 +29,16 @@ from asr.models.description import LanguageDescription, PunctuationDescription
     help="Number of utterances to compare on.",
 )
 @click.option("--int8", is_flag=True, help="Quantise the recurrent layers to int8: smaller and faster.")
-def export(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int, int8: bool) -> None:
+@click.option(
+    "--shifts",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Average over N shifted copies of the spectrogram: fewer errors, but slower.  [default: the recipe's "
+    "model.shifts]",
+)
+def export(
+    run: Path, model: Path, manifests: tuple[Path, ...], utterances: int, *, int8: bool, shifts: int | None
+) -> None:
     """Export RUN, a run folder or a checkpoint, to MODEL, one self-describing .onnx file.
 
     The file maps a raw waveform to log-probs; feature extraction is part of the graph. It is written only if its
@@ -49,6 +58,8 @@ def export(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int,
 
     options.check_output(model)
     kind = checkpoint.kind(run)
+    if shifts and kind != AcousticDescription.kind:
+        raise click.UsageError(f"{str(run)!r} is no acoustic model, and no other has --shifts: omit it.")
     if kind == LanguageDescription.kind:
         if int8:
             raise click.UsageError(f"{str(run)!r} is a language model, which has no int8 form: omit --int8.")
@@ -56,7 +67,7 @@ def export(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int,
     elif kind == PunctuationDescription.kind:
         difference = _export_punctuation(run, model, utterances, int8)
     else:
-        difference = _export_acoustic(run, model, manifests, utterances, int8)
+        difference = _export_acoustic(run, model, manifests, utterances, int8=int8, shifts=shifts)
     size = model.stat().st_size / 1e6
     measure = "root mean square" if int8 else "largest"
     click.echo(
@@ -64,12 +75,14 @@ def export(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int,
     )
 
 
-def _export_acoustic(run: Path, model: Path, manifests: tuple[Path, ...], utterances: int, int8: bool) -> float:
+def _export_acoustic(
+    run: Path, model: Path, manifests: tuple[Path, ...], utterances: int, *, int8: bool, shifts: int | None
+) -> float:
     from asr.data import manifest
     from asr.export import exporter
     from asr.training import checkpoint
 
-    loaded = checkpoint.load(run)
+    loaded = checkpoint.load(run, shifts)
     paths = manifests or tuple(Path(p) for p in loaded.description.recipe["data"]["dev"])
     missing = [str(path) for path in paths if not path.exists()]
     if missing:

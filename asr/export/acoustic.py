@@ -28,8 +28,17 @@ def build_graph(network: AcousticModel, metadata: Mapping[str, str]) -> onnx.Mod
     """
     g = Graph()
     x, lengths = _features(g, network.features, "waveform", "lengths")
+    offsets = network.config.offsets
+    if len(offsets) > 1:
+        x = g.op("Concat", *(_shift(g, x, lengths, offset) for offset in offsets), axis=0)
+        lengths = g.op("Tile", lengths, g.weight([len(offsets)]))
     x, lengths = _frontend(g, network.frontend, x, lengths)
     x_TBD = context_layers(g, network.context, g.op("Transpose", x, perm=[1, 0, 2]), lengths)
+    if len(offsets) > 1:
+        x_TNBD = g.op("Reshape", x_TBD, g.weight([0, len(offsets), -1, network.head.in_features]))
+        x_TBD = g.op("ReduceMean", x_TNBD, axes=[1], keepdims=0)
+        lengths_NB = g.op("Reshape", lengths, g.weight([len(offsets), -1]))
+        lengths = g.op("Squeeze", g.op("Gather", lengths_NB, g.weight([0]), axis=0), g.weight([0]))
     log_probs = g.op("LogSoftmax", linear(g, network.head, x_TBD, "head"), axis=2)
     columns = network.head.out_features
     if network.phone_head is not None:
@@ -90,6 +99,15 @@ def _features(g: Graph, features: Features, waveform: str, lengths: str) -> tupl
     remaining = g.op("Max", g.op("Sub", lengths, g.weight(config.window)), g.weight(0))
     frames = g.op("Add", g.op("Div", remaining, g.weight(config.hop)), g.weight(1))
     return normalised, frames
+
+
+def _shift(g: Graph, x: str, lengths: str, offset: int) -> str:
+    """Move each utterance as `asr.network.acoustic.shift` does. (B, T, F), (B,) -> (B, T, F)"""
+    size = g.op("Squeeze", g.op("Slice", g.op("Shape", x), g.weight([1]), g.weight([2])), g.weight([0]))
+    source_T = g.op("Range", g.weight(offset), g.op("Add", size, g.weight(offset)), g.weight(1))
+    last_B1 = g.op("Sub", g.op("Unsqueeze", lengths, g.weight([1])), g.weight(1))
+    source_BT = g.op("Max", g.op("Min", source_T, last_B1), g.weight(0))
+    return g.op("GatherND", x, g.op("Unsqueeze", source_BT, g.weight([2])), batch_dims=1)
 
 
 def _frontend(g: Graph, frontend: Frontend, x: str, lengths: str) -> tuple[str, str]:

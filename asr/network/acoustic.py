@@ -58,14 +58,29 @@ class AcousticModel(nn.Module):
     def forward(self, waveform: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Compute log-probabilities of the tokens from waveforms, with those of the phones as further columns.
 
-        The tokens and the phones are two distributions: the probabilities of each sum to one.
+        The tokens and the phones are two distributions: the probabilities of each sum to one. Except in training, they
+        are the normalised geometric means over the shifted copies of the spectrogram that `config.shifts` asks for.
 
         Shape:
             waveform (B, S) in -1..1, lengths (B,) in samples -> (B, T, V + P), (B,) in output frames; P is 0 without
             a head over phones
         """
-        layers, frames = self.encode(*self.features(waveform, lengths))
-        log_probs = self.classify(layers[-1])
+        features, lengths = self.features(waveform, lengths)
+        offsets = (0,) if self.training else self.config.offsets
+        copies = torch.cat([shift(features, lengths, offset) for offset in offsets])
+        layers, frames = self.encode(copies, lengths.repeat(len(offsets)))
+        x = layers[-1].unflatten(1, (len(offsets), -1)).mean(dim=1)  # the mean of the logits, for the heads are linear
+        log_probs = self.classify(x)
         if self.phone_head is not None:
-            log_probs = torch.cat([log_probs, self.classify_phones(layers[-1])], dim=2)
-        return log_probs, frames
+            log_probs = torch.cat([log_probs, self.classify_phones(x)], dim=2)
+        return log_probs, frames[: len(lengths)]
+
+
+def shift(features: Tensor, lengths: Tensor, offset: int) -> Tensor:
+    """Move each utterance by `offset` frames, to the left if positive; its first and last frame fill what is missing.
+
+    Shape: (B, T, F), (B,) -> (B, T, F)
+    """
+    source = torch.arange(features.shape[1], device=features.device) + offset
+    source = torch.minimum(source, lengths[:, None] - 1).clamp(min=0)
+    return features.gather(1, source[:, :, None].expand_as(features))

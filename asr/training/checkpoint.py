@@ -93,15 +93,23 @@ def save(
         file.write(to_bytes(weights, metadata=described.to_metadata()))
 
 
-def load(path: Path) -> TorchModel:
+def load(path: Path, shifts: int | None = None) -> TorchModel:
     """Read a checkpoint, the best one of a run folder, or the weights of an exported `.onnx` file.
+
+    Args:
+        path: of the checkpoint.
+        shifts: instead of `model.shifts` in its recipe.
 
     Raises:
         ModelError: nothing there, damaged, or not made by `asr train` or `asr export`.
+        RecipeError: `shifts` does not suit the recipe.
     """
     file = find(path)
     metadata, weights = onnx_weights.read(file) if file.suffix == ".onnx" else read_weights(file)
     description = from_metadata(metadata, f"'{file}'")
+    if shifts is not None:
+        network = {**description.recipe["model"], "shifts": shifts}
+        description = replace(description, recipe={**description.recipe, "model": network})
     model = build(recipe_from_tree(dict(description.recipe), f"in '{file}'"), description.tokenizer)
     try:
         constants = {

@@ -39,14 +39,15 @@ def random_model(recipe: Recipe, seed: int) -> checkpoint.TorchModel:
     return model
 
 
-@pytest.mark.parametrize("time_reduction", [2, 4, 8])
+@pytest.mark.parametrize(("time_reduction", "shifts"), [(2, 1), (4, 1), (8, 1), (2, 2), (4, 2), (8, 8)])
 @pytest.mark.parametrize("layers", [1, 3])
-def test_random_weights_give_torchs_log_probs(time_reduction: int, layers: int, tmp_path: Path) -> None:
+def test_random_weights_give_torchs_log_probs(time_reduction: int, shifts: int, layers: int, tmp_path: Path) -> None:
     model = random_model(
         recipe(
             features={"bands": 23, "window_ms": 20},
             frontend={"channels": 3, "time_reduction": time_reduction},
             context={"layers": layers, "hidden": 12},
+            shifts=shifts,
         ),
         seed=time_reduction,
     )

@@ -40,10 +40,10 @@ def batch(seed: int = 0) -> Tensor:
     return waveform
 
 
-@pytest.mark.parametrize("time_reduction", [2, 4, 8])
+@pytest.mark.parametrize(("time_reduction", "shifts"), [(2, 1), (4, 1), (8, 1), (2, 2), (4, 2), (4, 4)])
 @pytest.mark.parametrize("seed", range(3))
-def test_an_utterance_alone_equals_itself_in_a_batch(time_reduction: int, seed: int) -> None:
-    model, waveform = network(config(time_reduction), seed).eval(), batch(seed)
+def test_an_utterance_alone_equals_itself_in_a_batch(time_reduction: int, shifts: int, seed: int) -> None:
+    model, waveform = network(config(time_reduction, shifts=shifts), seed).eval(), batch(seed)
     together, frames = model(waveform, LENGTHS)
     assert frames.tolist() == model.output_lengths(LENGTHS).tolist()
     for row, length, out, count in zip(waveform, LENGTHS.tolist(), together, frames.tolist(), strict=True):
@@ -83,6 +83,32 @@ def test_gradients_are_the_same_alone_and_in_a_batch() -> None:
     for name, gradient in together.items():
         expected = torch.stack([single[name] for single in alone]).sum(dim=0)
         torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-4, msg=lambda m, name=name: f"{name}: {m}")
+
+
+@pytest.mark.parametrize(
+    ("time_reduction", "shifts", "offsets"),
+    [(4, 1, (0,)), (4, 2, (-1, 1)), (4, 4, (-1, 0, 1, 2)), (2, 2, (0, 1)), (8, 2, (-2, 2))],
+)
+def test_shifted_copies_are_averaged(time_reduction: int, shifts: int, offsets: tuple[int, ...]) -> None:
+    model = network(config(time_reduction, shifts=shifts, phones=("AA", "B", "K"))).eval()
+    waveform = batch()[:1, :7_000]
+    features, lengths = model.features(waveform, torch.tensor([7_000]))
+    last = features.shape[1] - 1
+    tokens, phones = [], []
+    for offset in offsets:
+        moved = features[:, [min(max(frame + offset, 0), last) for frame in range(last + 1)]]
+        layers, _ = model.encode(moved, lengths)
+        tokens.append(model.classify(layers[-1]))
+        phones.append(model.classify_phones(layers[-1]))
+    expected = [torch.stack(each).mean(0).log_softmax(dim=-1) for each in (tokens, phones)]
+    actual, _ = model(waveform, torch.tensor([7_000]))
+    torch.testing.assert_close(actual, torch.cat(expected, dim=2))
+
+
+def test_training_does_not_average() -> None:
+    one, two = network(config()).train(), network(config(shifts=2)).train()
+    torch.testing.assert_close(one(batch(), LENGTHS), two(batch(), LENGTHS))
+    assert not torch.equal(one.eval()(batch(), LENGTHS)[0], two.eval()(batch(), LENGTHS)[0])
 
 
 @pytest.mark.parametrize("training", [True, False])

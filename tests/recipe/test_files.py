@@ -357,6 +357,13 @@ def test_recipes_that_would_take_the_parser_for_ever(text: str, message: str, tm
 WITH_PHONES: dict[str, Any] = {"model": {"phones": ["AA", "B"]}, "objective": {"pronunciations": "cmudict.txt"}}
 
 
+@pytest.mark.parametrize(("reduction", "shifts"), [(4, 3), (4, 8), (2, 4)])
+def test_shifts_must_divide_the_time_reduction(reduction: int, shifts: int, tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, MINIMAL)
+    message = refusal(path, f"model.shifts={shifts}", f"model.frontend.time_reduction={reduction}")
+    assert f"`model.shifts` (={shifts}) must divide `model.frontend.time_reduction` (={reduction})" in message
+
+
 def test_phones_and_pronunciations_go_together(tmp_path: Path) -> None:
     recipe = load_recipe(recipe_file(tmp_path, MINIMAL | WITH_PHONES))
     assert recipe.model.phones == ("AA", "B")
