@@ -128,7 +128,7 @@ def inspect(path: Path, transcriber: Transcriber, waveform: np.ndarray, progress
     levelled, _ = Leveller(DEFAULT, description.sample_rate)(waveform)
     log_probs = model.log_probs([levelled])[0][:, : tokenizer.size]
     trace = network.run(loaded, levelled)
-    difference = _difference(path, description, trace.log_probs, log_probs)
+    difference = _difference(path, description, network.averaged(loaded, trace), log_probs)
 
     path_tokens = greedy(log_probs)
     frames = [span.start + int(log_probs[span.start : span.end, span.number].argmax()) for span in path_tokens]

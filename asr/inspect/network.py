@@ -105,6 +105,8 @@ class Network:
     head_weight: np.ndarray
     """Shape: (V, 2 H)"""
     head_bias: np.ndarray
+    offsets: Sequence[int]
+    """Of the shifted copies of the spectrogram whose logits the file averages; only 0 where it reads it once."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Trace:
-    """All that happened with one recording."""
+    """All that happened with one recording, read once and as it is, even if the file averages over shifted copies."""
 
     features: np.ndarray
     """The normalised log-mel spectrogram. Shape: (N, F)"""
@@ -181,6 +183,16 @@ def run_features(network: Network, features: np.ndarray) -> Trace:
     logits = x @ network.head_weight.T + network.head_bias
     log_probs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
     return Trace(features, maps, map_norms, traces, norms, log_probs)
+
+
+def averaged(network: Network, trace: Trace) -> np.ndarray:
+    """The log-probs that the file gives: those of the trace, or the average over its shifted copies. Shape: (T, V)"""
+    if list(network.offsets) == [0]:
+        return trace.log_probs
+    frames = np.arange(len(trace.features))
+    copies = [trace.features[np.clip(frames + offset, 0, len(frames) - 1)] for offset in network.offsets]
+    mean = np.mean([run_features(network, copy).log_probs for copy in copies], axis=0)
+    return mean - np.logaddexp.reduce(mean, axis=1, keepdims=True)
 
 
 def run_cells(direction: Direction, x: np.ndarray) -> Cells:
@@ -250,7 +262,9 @@ def _network(model: Graph, weights: dict[str, np.ndarray]) -> Network:
     for index, kind in enumerate(cell_kinds(model)):
         ahead, back = (_direction(weights, f"context.layers.{index}.{name}.", kind, name) for name in DIRECTIONS)
         layers.append(Layer((ahead, back), norm(f"context.norms.{index}")))
-    return Network(spectrum, stages, layers, weights["head.weight"], weights["head.bias"])
+    shifted = {node.input[0] for node in nodes.get("Min", [])}
+    starts = [model.constants[node.input[0]].item() for node in nodes.get("Range", []) if node.output[0] in shifted]
+    return Network(spectrum, stages, layers, weights["head.weight"], weights["head.bias"], starts or [0])
 
 
 def _direction(weights: dict[str, np.ndarray], prefix: str, kind: CellKind, name: str) -> Direction:

@@ -26,12 +26,13 @@ KINDS: tuple[CellKind, ...] = get_args(CellKind)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-def make(kind: CellKind, phones: Sequence[str] = ()) -> TorchModel:
+def make(kind: CellKind, phones: Sequence[str] = (), shifts: int = 1) -> TorchModel:
     model = {
         "features": {"bands": 23},
         "frontend": {"channels": 3},
         "context": {"cell": kind, "layers": 2, "hidden": 12},
         "phones": phones,
+        "shifts": shifts,
     }
     tree = {"name": f"toy-{kind}", "data": {"train": ["x.jsonl"], "dev": ["x.jsonl"]}, "model": model}
     if phones:

@@ -12,10 +12,12 @@ import torch
 from asr import cells, models
 from asr.errors import ModelError
 from asr.export import weights
+from asr.export.acoustic import build_graph
 from asr.inspect import network
 from asr.models.session import OnnxModel
 from asr.network import recurrent
 from asr.network.torch_model import TorchModel
+from tests.inspect.conftest import make
 
 Export = Callable[..., Path]
 
@@ -87,8 +89,20 @@ def test_the_shipped_models_are_read(model: str, speech: np.ndarray) -> None:
     (log_probs,) = OnnxModel(path, threads=1).log_probs([speech])
     letters = log_probs[:, : trace.log_probs.shape[1]]
     assert trace.log_probs.shape[1] == OnnxModel(path).description.tokenizer.size
-    difference = np.sqrt(np.square(trace.log_probs - letters).mean())
+    difference = np.sqrt(np.square(network.averaged(network.load(path), trace) - letters).mean())
     assert difference < (0.1 if OnnxModel(path).description.precision == "int8" else 1e-4)
+
+
+@pytest.mark.parametrize(("shifts", "offsets"), [(2, [-1, 1]), (4, [-1, 0, 1, 2])])
+def test_shifted_copies_are_averaged(shifts: int, offsets: list[int], speech: np.ndarray, tmp_path: Path) -> None:
+    model = make("lstm", shifts=shifts)
+    path = tmp_path / "shifted.onnx"
+    onnx.save(build_graph(model.network.eval(), model.description.to_metadata()), path)
+    loaded = network.load(path)
+    assert loaded.offsets == offsets
+    (log_probs,) = OnnxModel(path, threads=1).log_probs([speech])
+    np.testing.assert_allclose(network.averaged(loaded, network.run(loaded, speech)), log_probs, atol=1e-4)
+    assert np.abs(network.run(loaded, speech).log_probs - log_probs).max() > 1e-3
 
 
 def test_another_graph_is_refused(tmp_path: Path) -> None:
