@@ -1,0 +1,81 @@
+"""`scripts/synthesize.py` with a synthesizer that hums: which sentences, which voices, and what a second run adds."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "synthesize.py"
+SYNTHESIZER = """
+import numpy as np
+
+class Kokoro:
+    def __init__(self, model, voices):
+        assert {name: array.shape for name, array in np.load(voices).items()} == {
+            name: (2, 1, 256) for name in ("af_a", "bm_b", "zf_c")
+        }
+
+    def create(self, text, voice, speed, lang):
+        assert voice.shape == (2, 1, 256) and 0.85 <= speed <= 1.25
+        print(f"READ {lang} {text}")
+        return 0.1 * np.sin(np.arange(100 * len(text))), 24_000
+"""
+SENTENCES = [
+    "ONE TWO THREE",
+    "this is known already to all",
+    "THEY CAME HOME LATE AND NOBODY WAITED FOR THEM",
+    "the river was wide but nobody feared it",
+    "she saw him",
+    "nothing happened here for many years",
+    "the sun went down behind the hills",
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "kokoro_onnx.py").write_text(SYNTHESIZER)
+    (tmp_path / "voices").mkdir()
+    for name in ("af_a", "bm_b", "zf_c"):
+        np.ones((2, 256), np.float32).tofile(tmp_path / "voices" / f"{name}.bin")
+    (tmp_path / "text.txt").write_text("\n".join(SENTENCES) + "\n")
+    known = {"id": "a", "audio_filepath": "a.wav", "duration": 1, "text": "this is known already to all"}
+    (tmp_path / "dev.jsonl").write_text(json.dumps(known) + "\n")
+    return tmp_path
+
+
+def synthesize(folder: Path, count: int) -> tuple[list[dict[str, str]], list[str]]:
+    """The rows of the manifest, and what the synthesizer was given to read."""
+    options = ["--utterances", f"{count}", "--without", "dev.jsonl", "--kokoro", "model.onnx", "voices"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(SCRIPT.parents[1])])}
+    command = [sys.executable, str(SCRIPT), "text.txt", "out", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in (folder / "out" / "train.jsonl").read_text().splitlines()]
+    return rows, [line.removeprefix("READ ") for line in done.stdout.splitlines() if line.startswith("READ")]
+
+
+def test_a_longer_run_adds_to_a_shorter_one(folder: Path) -> None:
+    two, read = synthesize(folder, 2)
+    assert len(two) == len(read) == 2
+    four, read = synthesize(folder, 4)
+    assert four[:2] == two
+    assert len(read) == 2
+    assert {row["text"] for row in four} == {SENTENCES[index] for index in (2, 3, 5, 6)}
+
+
+def test_what_is_written_is_what_was_read(folder: Path) -> None:
+    rows, read = synthesize(folder, 4)
+    for row, line in zip(rows, read, strict=True):
+        language, text = line.split(" ", 1)
+        names = row["speaker"].removeprefix("kokoro-").split("+")
+        assert language == ("en-gb" if names[0] == "bm_b" else "en-us")
+        assert text.replace(",", "").removesuffix(".") == row["text"].lower()
+        samples, rate = soundfile.read(folder / "out" / row["audio_filepath"])
+        assert rate == 16_000
+        assert len(samples) == pytest.approx(100 * len(text) * 16 / 24, abs=2)
+        assert row["duration"] == len(samples) / rate
