@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     help="Also tune for an LSTM language model (.onnx) that rescores the n-best list.",
 )
 @click.option(
+    "--weights",
+    type=(click.FloatRange(0), float),
+    metavar="WEIGHT BONUS",
+    help="LM weight and word bonus to use instead of searching for them, such as those found on other speech.",
+)
+@click.option(
     "--beam",
     type=click.IntRange(1, 10_000),
     metavar="N",
@@ -78,6 +84,7 @@ def tune(
     *,
     lm: Path | None,
     rescore: Path | None,
+    weights: tuple[float, float] | None,
     beam: int | None,
     include_lm: bool,
     pronunciations: Path | None,
@@ -127,17 +134,24 @@ def tune(
     if pronunciations is not None:
         lexicon = _lexicon(description, first_pass_lm if include_lm else None, pronunciations)
     rescorer = build.open_for_rescoring(description, rescore) if rescore is not None else None
-    if first_pass_lm is None and picture is not None:
-        raise click.UsageError("--picture draws the weights of a language model and needs one: give it with --lm.")
-    if first_pass_lm is None and rescorer is None and beam is not None:
-        raise click.UsageError("--beam needs a language model: give it with --lm or --rescore.")
+    if first_pass_lm is None:
+        _refuse({"picture": picture, "weights": weights}, "needs a language model: give it with --lm")
+        _refuse({"beam": None if rescorer else beam}, "needs a language model: give it with --lm or --rescore")
+    if weights is not None:
+        _refuse({"picture": picture}, "draws the weights that were tried, and with --weights none are")
     has_lm = first_pass_lm is not None or rescorer is not None
     width = (beam or build.default_width(first_pass_lm, lexicon)) if has_lm else 0
     with bar() as progress:
         utterances = [utterance for path in manifests for utterance in manifest.read(path)]
         dev_set = tuning.run_model(loaded, utterances, progress)
         tuned = tuning.tune(
-            dev_set, width=width, lm=first_pass_lm, lexicon=lexicon, rescorer=rescorer, progress=progress
+            dev_set,
+            width=width,
+            lm=first_pass_lm,
+            lexicon=lexicon,
+            weights=weights,
+            rescorer=rescorer,
+            progress=progress,
         )
 
     click.echo(tables.table(tuned.stages))
@@ -168,6 +182,13 @@ def _say_skipped(dev_set: "DevSet", tuned: "Tuned", min_confidence: float) -> No
         f"A minimum confidence of {min_confidence:g} skips {num_skipped} of {len(dev_set.utterances)} utterances, "
         f"which loses {num_correct} correct words."
     )
+
+
+def _refuse(values: "Mapping[str, Any]", reason: str) -> None:
+    """Raises UsageError if one of the options was given."""
+    for name, value in values.items():
+        if value is not None:
+            raise click.UsageError(f"--{name} {reason}.")
 
 
 def _how(tuned: "Tuned", manifests: "Sequence[Path]", used: "Mapping[str, Path | None]") -> dict[str, Any]:

@@ -100,7 +100,7 @@ class Tuned:
     stages: Sequence[Stage]
     """From greedy decoding to the complete configuration; the last one corresponds to `settings`."""
     trials: Sequence[Trial]
-    """All points of the grid; empty without a language model in the search."""
+    """All points of the grid; empty without a language model in the search, or with given weights."""
     before: Calibration
     """Calibration at temperature 1."""
     after: Calibration
@@ -113,12 +113,14 @@ def tune(
     width: int = 0,
     lm: SearchModel | None = None,
     lexicon: Lexicon | None = None,
+    weights: tuple[float, float] | None = None,
     rescorer: rescoring.SentenceScorer | None = None,
     progress: Progress = silent,
 ) -> Tuned:
     """Tune all settings, one after the other: the LM weights, the rescoring weights, the temperature.
 
-    With the `lexicon` of an n-gram model the search is over phones.
+    With the `lexicon` of an n-gram model the search is over phones. `weights`, LM weight and word bonus, are taken as
+    they are.
 
     Raises:
         DataError: the references contain no words, or no word is recognised.
@@ -136,16 +138,17 @@ def tune(
         stages.append(_stage(dev_set, "beam", search))
         if lm is not None:
             used = lm.in_order(lexicon.in_order(lm.words)) if lexicon is not None and lm.unit == "word" else lm
-            trials = search_weights(dev_set, settings, used, lexicon, progress)
-            best = min(trials)
-            settings = replace(settings, lm_weight=best.lm_weight, word_bonus=best.word_bonus)
+            if weights is None:
+                trials = search_weights(dev_set, settings, used, lexicon, progress)
+                weights = min(trials).lm_weight, min(trials).word_bonus
+            settings = replace(settings, lm_weight=weights[0], word_bonus=weights[1])
             search = make_search(dev_set.description, settings, width, used, lexicon=lexicon)
             stages.append(_stage(dev_set, "beam + language model", search))
         if rescorer is not None:
             search = beam_search(dev_set.description, settings, width, words_only(lm))
-            weights = tune_rescoring(dev_set, search, rescorer, progress)
-            settings = replace(settings, rescoring=weights)
-            stages.append(_stage(dev_set, f"{stages[-1].name} + rescoring", RescoredSearch(search, rescorer, weights)))
+            shares = tune_rescoring(dev_set, search, rescorer, progress)
+            settings = replace(settings, rescoring=shares)
+            stages.append(_stage(dev_set, f"{stages[-1].name} + rescoring", RescoredSearch(search, rescorer, shares)))
     progress("calibrating", 0, None)
     temperature, before, after = fit_temperature(dev_set, stages[-1])
     return Tuned(replace(settings, temperature=temperature), stages, trials, before, after)

@@ -66,6 +66,26 @@ def noisy_dev(smoke_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder / "dev.jsonl"
 
 
+def test_given_weights_are_stored_as_they_are(smoke_model: Path, noisy_dev: Path, lm: Path, tmp_path: Path) -> None:
+    model, given = tmp_path / "model.onnx", ["--lm", lm, "--beam", 20, "--weights", 0.35, -0.75]
+    shutil.copy(smoke_model, model)
+    result = run("tune", model, noisy_dev, *given)
+    assert result.exit_code == 0, result.output
+    assert "LM weight" not in result.output
+    found = OnnxModel(model).description.decoding
+    assert (found.lm_weight, found.word_bonus) == (0.35, -0.75)
+    assert found.lm_size == packed.load(lm).size
+    for wrong, reason in (
+        (["--weights", 1, 0], "--weights needs a language model: give it with --lm"),
+        (["--beam", 8], "--beam needs a language model: give it with --lm or --rescore"),
+        (["--picture", tmp_path / "grid.png"], "--picture needs a language model: give it with --lm"),
+        ([*given, "--picture", tmp_path / "grid.png"], "--picture draws the weights that were tried"),
+    ):
+        result = run("tune", smoke_model, noisy_dev, *wrong)
+        assert result.exit_code == 2
+        assert reason in " ".join(result.output.split())
+
+
 def test_the_best_cell_of_the_grid_is_stored_in_the_file(
     smoke_model: Path, noisy_dev: Path, lm: Path, tmp_path: Path
 ) -> None:
