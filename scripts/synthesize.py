@@ -13,6 +13,7 @@ draws the same sentences and voices, more of them begin with those of fewer, and
 """
 
 import argparse
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -57,8 +58,8 @@ def main() -> None:
     parser.add_argument("--kokoro", type=Path, nargs=2, metavar=("MODEL", "VOICES"))
     given = parser.parse_args()
     read = kokoro(*given.kokoro) if given.kokoro else simple()
-    known = {utterance.text for path in given.without for utterance in manifest.read(path)}
-    sentences = [line.strip() for _, line in lines([given.text]) if len(line.split()) in WORDS]
+    known = {utterance.text.lower() for path in given.without for utterance in manifest.read(path)}
+    sentences = [line.strip().lower() for _, line in lines([given.text]) if len(line.split()) in WORDS]
     sentences = list(dict.fromkeys(line for line in sentences if line not in known))
     if len(sentences) < given.utterances:
         sys.exit(f"{given.text} has {len(sentences):,} sentences of {WORDS[0]} to {WORDS[-1]} words: ask for fewer.")
@@ -66,7 +67,7 @@ def main() -> None:
     (given.out / "audio").mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(given.threads) as pool:
         make = partial(_make, given.out, read, given.seed)
-        found = list(tqdm(pool.map(make, range(len(chosen)), (sentences[n] for n in chosen)), total=len(chosen)))
+        found = list(tqdm(pool.map(make, (sentences[number] for number in chosen)), total=len(chosen)))
     manifest.write(found, given.out / "train.jsonl")
     hours = sum(utterance.duration for utterance in found) / 3600
     print(f"{given.out / 'train.jsonl'}: {len(found):,} utterances, {hours:.2f} h")
@@ -118,14 +119,16 @@ def kokoro(model: Path, folder: Path) -> Reader:
     return read
 
 
-def _make(out: Path, read: Reader, seed: int, number: int, text: str) -> Utterance:
-    target, voice = out / "audio" / f"{number:06}.flac", out / "audio" / f"{number:06}.txt"
+def _make(out: Path, read: Reader, seed: int, text: str) -> Utterance:
+    """Files are named by what is read in them, so that those of another text are never taken for it."""
+    name = hashlib.sha256(f"{seed} {text}".encode()).hexdigest()[:16]
+    target, voice = out / "audio" / f"{name}.flac", out / "audio" / f"{name}.txt"
     if not voice.exists():
         with tempfile.TemporaryDirectory() as temporary:
-            name = read(text.lower(), np.random.default_rng((seed, number)), Path(temporary) / "speech.wav")
+            speaker = read(text, np.random.default_rng(int(name, 16)), Path(temporary) / "speech.wav")
             samples = audio.load(f"{temporary}/speech.wav", RATE)
         soundfile.write(target, samples, RATE)
-        voice.write_text(name)
+        voice.write_text(speaker)
     duration = soundfile.info(target).frames / RATE
     return Utterance(target.stem, target.absolute(), duration, text, speaker=voice.read_text(), split="train")
 

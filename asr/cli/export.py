@@ -59,7 +59,7 @@ def export(
     options.check_output(model)
     kind = checkpoint.kind(run)
     if shifts and kind != AcousticDescription.kind:
-        raise click.UsageError(f"{str(run)!r} is no acoustic model, and no other has --shifts: omit it.")
+        raise click.UsageError(f"{str(run)!r} is not an acoustic model, so it has no --shifts: omit it.")
     if kind == LanguageDescription.kind:
         if int8:
             raise click.UsageError(f"{str(run)!r} is a language model, which has no int8 form: omit --int8.")
