@@ -171,7 +171,8 @@ def _hot_word_recall(tokenizer: "Tokenizer", score: "Score", words: "Iterable[st
 
     hot = recall(score, {tokenizer.normalise(word) for word in words})
     share = f" ({100 * hot.found / hot.said:.1f} %)" if hot.said else ""
-    return f"Hot words: {hot.found} of {hot.said} recognised{share}, {hot.false} false alarms."
+    alarms = f"{hot.false} false alarm{'' if hot.false == 1 else 's'}"
+    return f"Hot words: {hot.found} of {hot.said} recognised{share}, {alarms}."
 
 
 def _with_default_model(model: str, manifests: tuple[Path, ...]) -> tuple[str, tuple[Path, ...]]:

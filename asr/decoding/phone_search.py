@@ -95,7 +95,8 @@ class PhoneStream:
     def best(self) -> list[Token]:
         """The tokens of the words of the best text so far that have ended, as letters."""
         prefixes = self._stream.best_prefixes(N_BEST)
-        return self._agreed([self._stream.write(tokens) for tokens, _ in prefixes], [score for _, score in prefixes], 0)
+        texts, scores = [self._stream.write(tokens) for tokens, _ in prefixes], [score for _, score in prefixes]
+        return self._judged(texts, scores, 0, prefixes[0][0])
 
     def agreed(self, margin: float) -> int:
         """The number of letters with which all texts begin whose score is at most `margin` below the best one's."""
@@ -109,13 +110,14 @@ class PhoneStream:
         self._stream.commit(next(end for end in range(len(tokens) + 1) if len(self._words(tokens[:end])) == words))
 
     def finish(self) -> list[Token]:
-        """The letters of the best text if the utterance ends here, with how far the texts agree on each word."""
+        """The letters of the best text if the utterance ends here, with what speaks for each word."""
         hypotheses = self._stream.hypotheses(N_BEST)
         log_probs = self._frames.log_probs
         if not hypotheses or log_probs is None:
             return []
         scores = self._scores(hypotheses, log_probs)
-        return self._agreed([hypothesis.text for hypothesis in hypotheses], scores, int(scores.argmax()))
+        best = int(scores.argmax())
+        return self._judged([hypothesis.text for hypothesis in hypotheses], scores, best, hypotheses[best].tokens)
 
     def _scores(self, hypotheses: Sequence[Hypothesis], log_probs: np.ndarray) -> np.ndarray:
         """The score of each text with the letters' share in it. Shape: N, (T, V) -> (N,)"""
@@ -127,12 +129,17 @@ class PhoneStream:
         scores = np.array([each.score for each in hypotheses])
         return scores + LETTERS_SHARE * (np.maximum(letters, IMPOSSIBLE) - phones)
 
-    def _agreed(self, texts: Sequence[str], scores: Sequence[float] | np.ndarray, best: int) -> list[Token]:
-        """The letters of the best text, with how far the texts agree on each word."""
+    def _judged(
+        self, texts: Sequence[str], scores: Sequence[float] | np.ndarray, best: int, phones: Sequence[int]
+    ) -> list[Token]:
+        """The letters of the best text, with how far the texts agree on each word, and how well its phones fit."""
         tokens = self._align(texts[best])
+        if not tokens:
+            return []
+        fit = self._stream.fit(phones)
         shares = agreement([text.split() for text in texts], np.array(scores), best)
         for (first, last), share in zip(self._tokenizer.words([token.number for token in tokens]), shares, strict=True):
-            tokens[first:last] = [replace(token, agreement=float(share)) for token in tokens[first:last]]
+            tokens[first:last] = [replace(token, agreement=float(share), fit=fit) for token in tokens[first:last]]
         return tokens
 
     def _words(self, tokens: Sequence[int]) -> list[str]:

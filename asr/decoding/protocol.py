@@ -19,6 +19,8 @@ class Token:
     """Its highest log-probability in these frames."""
     agreement: float | None = None
     """Probability of the texts with its word among the best ones of a search that ranks them again; None without."""
+    fit: float = 1.0
+    """How well the phones of its text fit the sound, as `forced_alignment.fit` measures it; 1 without phones."""
 
 
 class Stream(Protocol):

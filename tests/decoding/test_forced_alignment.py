@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.decoding import forced_alignment
-from asr.decoding.forced_alignment import align, best_path
+from asr.decoding.forced_alignment import align, best_path, fit
 from asr.decoding.greedy import greedy
 from asr.errors import DataError
 from asr.text import BLANK
@@ -33,6 +33,7 @@ def test_no_path_for_the_text_is_likelier(frames: int, seed: int) -> None:
     for tokens in {tuple(collapsed(path)) for path in paths}:
         best = max((score, path) for score, path in zip(scores, paths, strict=True) if tuple(collapsed(path)) == tokens)
         assert tuple(best_path(rows, tokens)) == best[1]
+        assert fit(rows, tokens) == pytest.approx(np.exp((best[0] - max(scores)) / frames), rel=1e-5)
 
 
 @settings(deadline=None, max_examples=40)
@@ -55,6 +56,7 @@ def test_the_output_of_greedy_is_aligned_as_greedy_has_it(frames: int, size: int
     rows = log_probs(frames, size, seed)
     tokens = greedy(rows)
     assert align(rows, [token.number for token in tokens]) == tokens
+    assert fit(rows, [token.number for token in tokens]) == 1
 
 
 @pytest.mark.parametrize("memory_bytes", [1, 41 * 7, 41 * 50])

@@ -67,6 +67,12 @@ def test_a_word_lasts_from_its_first_letter_to_its_last() -> None:
     assert (second.start_s, second.end_s, second.confidence) == pytest.approx((0.44, 0.48, 1.0))
 
 
+def test_the_confidence_of_a_ranked_text_is_the_mean_of_three() -> None:
+    """Of its letters, of the texts that have the word, and of how well the text fits two frames."""
+    (word,) = to_words([Token(2, 0, 1, np.log(0.9), 0.6, 0.8)], TOKENIZER, SHIFT_S, 1.0)
+    assert word.confidence == pytest.approx((0.9 * 0.6 * 0.8**2) ** (1 / 3))
+
+
 def test_no_word_ends_after_the_audio() -> None:
     """25 ms of audio give one frame of 40 ms; only an end beyond the audio is moved."""
     early, late = to_words([Token(2, 0, 1, 0.0), Token(1, 1, 2, 0.0), Token(3, 2, 3, 0.0)], TOKENIZER, SHIFT_S, 0.105)

@@ -17,7 +17,7 @@ import numpy as np
 from asr.decoding.beam import hot_words as hot_word_automaton
 from asr.decoding.beam import lexicon
 from asr.decoding.beam.options import BeamOptions
-from asr.decoding.forced_alignment import Frames
+from asr.decoding.forced_alignment import Frames, fit, frames_needed
 from asr.decoding.protocol import Token
 from asr.errors import AsrError, DataError
 from asr.lm.ngram import Ngram
@@ -300,6 +300,17 @@ class BeamStream:
     def align(self, tokens: Sequence[int]) -> list[Token]:
         """Align the tokens of a text with the frames so far."""
         return self._frames.align(tokens)
+
+    def fit(self, tokens: Sequence[int]) -> float:
+        """How well the tokens of a text fit the frames so far; see `asr.decoding.forced_alignment.fit`.
+
+        In a head over phones the boundary after the last word may have been heard or not.
+        """
+        log_probs, emitted = self._frames.log_probs, self._emitted(tokens).tolist()
+        if log_probs is None:
+            return 1.0
+        texts = [emitted, [*emitted, BOUNDARY]] if self._rules.by_phones else [emitted]
+        return max(fit(log_probs, text) for text in texts if frames_needed(text) <= len(log_probs))
 
     def hypotheses(self, n_best: int = 1) -> list[Hypothesis]:
         """The best texts so far as if the utterance ended here, best first; more frames may follow."""

@@ -349,6 +349,19 @@ def test_words_that_could_be_others_are_less_certain(ngram: Ngram) -> None:
     assert all(0 < confidence <= 1 for confidence in (*certain, *doubtful))
 
 
+def test_words_that_do_not_fit_the_sound_are_less_certain(ngram: Ngram) -> None:
+    """No word begins with N T: any text leaves out phones that are as clear as those of words."""
+    fits, misses = spoken("T--O--|--", "t--o-- --"), spoken("N--T--T--", "t--o-- --")
+    stream = make(ngram).start()
+    stream.feed(fits)
+    assert {token.fit for token in stream.best()} == {token.fit for token in stream.finish()} == {1.0}
+    stream = make(ngram).start()
+    stream.feed(misses)
+    (misfit,) = {token.fit for token in stream.finish()}
+    assert 0 < misfit < 0.5
+    assert max(_confidences(make(ngram), misses)) < min(_confidences(make(ngram), fits)) - 0.3
+
+
 def _confidences(search: PhoneSearch, rows: np.ndarray) -> list[float]:
     stream = search.start()
     stream.feed(rows)
