@@ -302,14 +302,13 @@ class BeamStream:
         return self._frames.align(tokens)
 
     def fit(self, tokens: Sequence[int]) -> float:
-        """How well the tokens of a text fit the frames so far; see `asr.decoding.forced_alignment.fit`.
+        """How well a text over phones fits the frames so far, at least one; see `asr.decoding.forced_alignment.fit`.
 
-        In a head over phones the boundary after the last word may have been heard or not.
+        The boundary after the last word may have been heard or not.
         """
         log_probs, emitted = self._frames.log_probs, self._emitted(tokens).tolist()
-        if log_probs is None:
-            return 1.0
-        texts = [emitted, [*emitted, BOUNDARY]] if self._rules.by_phones else [emitted]
+        assert log_probs is not None
+        texts = (emitted, [*emitted, BOUNDARY])
         return max(fit(log_probs, text) for text in texts if frames_needed(text) <= len(log_probs))
 
     def hypotheses(self, n_best: int = 1) -> list[Hypothesis]:
