@@ -1,5 +1,6 @@
 """The server with clients that others wrote: OpenAI's, and one that speaks the Vosk server's protocol."""
 
+import contextlib
 import io
 import json
 import os
@@ -315,7 +316,8 @@ def test_abandoned_streams_make_room_for_others(server: Server) -> None:
     ).endpoint.__self__  # type: ignore[attr-defined]
     for _ in range(10):
         until(lambda: live.open < 2)
-        with connect(url) as client:
+        # A client is connected before its stream is counted, so it may be one too many and be refused.
+        with connect(url) as client, contextlib.suppress(ConnectionClosed):
             client.send(bytes(3200))
             client.socket.shutdown(socket.SHUT_RDWR)
     until(lambda: live.open == 0)

@@ -100,13 +100,23 @@ def test_a_run_of_two_processes_resumes_in_one_with_the_same_batches(
     assert distance(tmp_path / "two", tmp_path / "one") < 1e-5
 
 
+SIX_EPOCHS = ["data.batch_duration_s=5", "training.epochs=6", "training.save_every_s=0.1"]
+
+
+@pytest.fixture(scope="module")
+def whole(smoke_overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """The last state of a run of two processes that nothing stopped."""
+    run_dir = tmp_path_factory.mktemp("distributed") / "whole"
+    train(2, run_dir, [*smoke_overrides, *PLAIN, *SIX_EPOCHS])
+    return load_file(run_dir / "state.safetensors")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_run_of_two_processes_resumes_after_a_signal(
-    number: signal.Signals, smoke_overrides: list[str], tmp_path: Path
+    number: signal.Signals, whole: dict[str, torch.Tensor], smoke_overrides: list[str], tmp_path: Path
 ) -> None:
     """torchrun passes SIGTERM on to its processes, which agree on the step after which they stop; SIGKILL hits one."""
-    arguments = [*smoke_overrides, *PLAIN, "data.batch_duration_s=5", "training.epochs=6", "training.save_every_s=0.1"]
-    train(2, tmp_path / "whole", arguments)
+    arguments = [*smoke_overrides, *PLAIN, *SIX_EPOCHS]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     started = command(2, tmp_path / "cut", arguments)
     process = subprocess.Popen(started, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -120,5 +130,5 @@ def test_a_run_of_two_processes_resumes_after_a_signal(
         process.terminate()
     assert process.wait(timeout=120) != 0
     train(2, tmp_path / "cut", [*arguments, "--resume"])
-    whole, cut = (load_file(tmp_path / name / "state.safetensors") for name in ("whole", "cut"))
+    cut = load_file(tmp_path / "cut" / "state.safetensors")
     assert max(float((whole[name] - cut[name]).abs().max()) for name in whole) < 1e-6
