@@ -45,7 +45,7 @@ class Windowing:
     silence_db: float = -92.0
     """A window is silent if the power of each of its segments is below this (see `level_db`). The rounding noise of
     16 bits is at -101; the quietest of 1,143 utterances from nine corpora reaches -45 in its loudest segment."""
-    levels_db: tuple[float, float] | None = (-27.0, -6.0)
+    levels_db: tuple[float, float] | None = (-18.0, -6.0)
     """A window whose level is outside this range is brought to its nearest end; None leaves all as they are."""
     dynamics_db: float = 25.0
     """A window that is this much quieter than the loudest one before it is not amplified further: it may be noise."""
