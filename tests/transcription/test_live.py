@@ -78,9 +78,10 @@ def test_text_and_times_are_nearly_those_of_the_file(transcriber: asr.Transcribe
     score = score_texts([whole.text], [" ".join(word.text for word in words(found))])
     assert score.words.errors <= 2, "words are final before the letters have ranked the texts of an utterance"
     assert whole.text.startswith("it was a cold morning")
-    for live, word in zip(words(found), whole.words, strict=True):
-        assert abs(live.start_s - word.start_s) < 0.2
-        assert abs(live.end_s - word.end_s) < 0.2
+    pairs = list(zip(words(found), whole.words, strict=True))
+    for off_s in ([a.start_s - b.start_s for a, b in pairs], [a.end_s - b.end_s for a, b in pairs]):
+        assert np.abs(off_s).max() < 0.25, "a short word can move by the pause beside it"
+        assert np.quantile(np.abs(off_s), 0.8) < 0.05
     ends = [update for update in found if update.ends_utterance]
     assert len(ends) == 2
     assert found[-1].time_s == pytest.approx(len(speech) / RATE)
