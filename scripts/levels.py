@@ -34,7 +34,7 @@ def main(model: str, manifest: Path, gains_db: tuple[float, ...]) -> None:
     read_audio = reader(rate)
     utterances = read(manifest)
     waveforms = [read_audio(utterance) for utterance in utterances]
-    as_it_is = replace(DEFAULT, levels_db=None, silence_db=-65.0)
+    as_it_is = replace(DEFAULT, adapts_level=False, silence_db=-65.0)
     for gain_db in gains_db:
         rates = []
         for windowing in (DEFAULT, as_it_is):

@@ -19,7 +19,7 @@ from asr.progress import Progress, silent
 from asr.text import Tokenizer
 from asr.transcript.words import Word
 from asr.transcription.transcriber import Transcriber
-from asr.transcription.windows import DEFAULT, Leveller
+from asr.transcription.windows import leveller
 
 MAX_DURATION_S = 30.0
 """Longest recording: a page about a longer one would be too large, and nobody could look at all of it."""
@@ -125,7 +125,7 @@ def inspect(path: Path, transcriber: Transcriber, waveform: np.ndarray, progress
     tokenizer, shift_s = description.tokenizer, description.frame_shift_s
     loaded = network.load(path)
     words = transcriber.transcribe(waveform).spoken
-    levelled, _ = Leveller(DEFAULT, description.sample_rate)(waveform)
+    levelled, _ = leveller(description)(waveform)
     log_probs = model.log_probs([levelled])[0][:, : tokenizer.size]
     trace = network.run(loaded, levelled)
     difference = _difference(path, description, network.averaged(loaded, trace), log_probs)

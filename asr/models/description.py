@@ -20,6 +20,11 @@ FORMAT_VERSION_WITHOUT_PHONES = 2
 """Format of files without a head over phones, which older versions can run."""
 MAX_PHONES = 1000
 
+LOWEST_LEVEL_DB = -18.0
+"""Level to which quieter audio is brought before a model that is trained now hears it, in dB relative to full scale."""
+OLD_LOWEST_LEVEL_DB = -27.0
+"""That of models whose file does not state it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelDescription:
@@ -83,6 +88,8 @@ class AcousticDescription(ModelDescription):
 
     phones: tuple[str, ...] = ()
     """Names of the phones of a second head; empty for none."""
+    lowest_level_db: float = LOWEST_LEVEL_DB
+    """Level to which quieter audio is brought before the model hears it, as in its training; see `level_db`."""
     precision: str = "float"
     """Precision of the weights: "float", or "int8" (`asr export --int8`)."""
     decoding: Settings = field(default_factory=Settings)
@@ -101,7 +108,11 @@ class AcousticDescription(ModelDescription):
 
     def to_metadata(self) -> dict[str, str]:
         """Convert to the strings that ONNX and safetensors files store."""
-        fields = {"sample_rate": str(self.sample_rate), "frame_shift_s": repr(self.frame_shift_s)}
+        fields = {
+            "sample_rate": str(self.sample_rate),
+            "frame_shift_s": repr(self.frame_shift_s),
+            "lowest_level_db": repr(self.lowest_level_db),
+        }
         if self.phones:
             fields["format_version"] = str(FORMAT_VERSION)
             fields["phones"] = json.dumps(self.phones, ensure_ascii=False)
@@ -122,6 +133,7 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> AcousticDescriptio
     try:
         sample_rate = checks.integer(metadata["sample_rate"], "sample_rate", MIN_RATE, MAX_RATE)
         frame_shift_s = checks.real(metadata["frame_shift_s"], "frame_shift_s", 0.001, 1.0)
+        lowest_level_db = checks.real(metadata.get("lowest_level_db", OLD_LOWEST_LEVEL_DB), "lowest_level_db", -100, 0)
         phones = _phones(metadata["phones"]) if "phones" in metadata else ()
         precision = checks.string(metadata.get("precision", "float"), "precision", 100)
         decoding = Settings.from_dict(checks.parse_object(metadata.get("decoding", "{}"), "decoding"))
@@ -135,6 +147,7 @@ def from_metadata(metadata: Mapping[str, str], where: str) -> AcousticDescriptio
         sample_rate=sample_rate,
         frame_shift_s=frame_shift_s,
         phones=phones,
+        lowest_level_db=lowest_level_db,
         precision=precision,
         decoding=decoding,
         language_model=language_model,

@@ -186,6 +186,7 @@ def settings(transcriber: Transcriber) -> dict[str, Any]:
         "about": transcriber.decoder.about,
         "sample_rate": description.sample_rate,
         "frame_shift_s": description.frame_shift_s,
+        "lowest_level_db": description.lowest_level_db,
         "tokenizer": {key: tokenizer[key] for key in ("type", "alphabet", "pieces") if key in tokenizer},
         "temperature": transcriber.decoder.temperature,
         "min_confidence": transcriber.decoder.min_confidence,

@@ -45,8 +45,10 @@ class Windowing:
     silence_db: float = -92.0
     """A window is silent if the power of each of its segments is below this (see `level_db`). The rounding noise of
     16 bits is at -101; the quietest of 1,143 utterances from nine corpora reaches -45 in its loudest segment."""
-    levels_db: tuple[float, float] | None = (-18.0, -6.0)
-    """A window whose level is outside this range is brought to its nearest end; None leaves all as they are."""
+    highest_level_db: float = -6.0
+    """A window whose level is higher is brought to it; one whose level is lower than the model's lowest, to that."""
+    adapts_level: bool = True
+    """Whether the level is changed at all."""
     dynamics_db: float = 25.0
     """A window that is this much quieter than the loudest one before it is not amplified further: it may be noise."""
 
@@ -64,10 +66,10 @@ SEGMENT_S = 0.1
 
 
 class Leveller:
-    """Brings the windows of one recording, in order, into the range of levels that `Windowing` states."""
+    """Brings the windows of one recording, in order, into the range of levels that a model was trained with."""
 
-    def __init__(self, windowing: Windowing, sample_rate: int) -> None:
-        self._windowing, self._sample_rate = windowing, sample_rate
+    def __init__(self, windowing: Windowing, sample_rate: int, lowest_level_db: float) -> None:
+        self._windowing, self._sample_rate, self._lowest_level_db = windowing, sample_rate, lowest_level_db
         self._loudest_db = -math.inf
 
     def __call__(self, waveform: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -76,12 +78,16 @@ class Leveller:
         self._loudest_db = max(self._loudest_db, db)
         if db < self._windowing.silence_db:
             return waveform, True
-        if self._windowing.levels_db is None:
+        if not self._windowing.adapts_level:
             return waveform, False
-        lowest_db, highest_db = self._windowing.levels_db
         reference_db = max(db, self._loudest_db - self._windowing.dynamics_db)
-        gain_db = min(max(reference_db, lowest_db), highest_db) - reference_db
+        gain_db = min(max(reference_db, self._lowest_level_db), self._windowing.highest_level_db) - reference_db
         return (waveform * np.float32(10 ** (gain_db / 20)) if gain_db else waveform), False
+
+
+def leveller(description: AcousticDescription, windowing: Windowing = DEFAULT) -> Leveller:
+    """That of one recording for a model."""
+    return Leveller(windowing, description.sample_rate, description.lowest_level_db)
 
 
 @dataclass(frozen=True)
@@ -132,8 +138,7 @@ def batch_log_probs(
     """
     longest = int(windowing.longest_s * model.description.sample_rate)
     short = [index for index, waveform in enumerate(waveforms) if len(waveform) <= longest]
-    rate = model.description.sample_rate
-    levelled = [Leveller(windowing, rate)(waveforms[i])[0] for i in short]
+    levelled = [leveller(model.description, windowing)(waveforms[i])[0] for i in short]
     results = dict(zip(short, model.log_probs(levelled) if short else [], strict=True))
     return [
         results[i] if i in results else log_probs(model, waveform, windowing) for i, waveform in enumerate(waveforms)
@@ -149,7 +154,7 @@ class WindowCutter:
         self._centre, self._context = round(windowing.centre_s / shift), round(windowing.context_s / shift)
         self._look_ahead = round(windowing.look_ahead_s / shift)
         self._single = int(windowing.longest_s * description.sample_rate) if windowing.waits_for_whole else 0
-        self._leveller = Leveller(windowing, description.sample_rate)
+        self._leveller = leveller(description, windowing)
         self._padding = np.zeros(round(windowing.padding_s * description.sample_rate), np.float32)
         self._pieces: list[np.ndarray] = []  # the samples that may still be needed
         self._begin = self._end = 0  # index of the first of them, and one past the last

@@ -38,6 +38,7 @@ descriptions = st.builds(
     ),
     about=printable,
     licence=printable,
+    lowest_level_db=st.floats(-100, 0),
     phones=st.just(()) | st.lists(st.sampled_from(["AA", "B", "ə", "ts"]), min_size=2, unique=True).map(tuple),
     parameters=st.integers(0, 10**12),
     made_with=printable,
@@ -68,6 +69,12 @@ def test_keys_of_other_programs_are_ignored() -> None:
     assert from_metadata(EXAMPLE.to_metadata() | {"producer": "somebody"}, "in the test") == EXAMPLE
 
 
+def test_an_older_file_keeps_the_level_of_its_training() -> None:
+    metadata = EXAMPLE.to_metadata()
+    assert float(metadata.pop("lowest_level_db")) == -18
+    assert from_metadata(metadata, "in the test").lowest_level_db == -27
+
+
 def test_a_newer_format_is_refused() -> None:
     metadata = EXAMPLE.to_metadata() | {"format_version": str(FORMAT_VERSION + 1)}
     for missing in ("name", "tokenizer"):  # a newer format may have renamed anything, so the version is checked first
@@ -88,7 +95,7 @@ def test_a_file_of_another_program_is_refused(metadata: dict[str, str]) -> None:
         from_metadata(metadata, "'x.onnx'")
 
 
-OPTIONAL = {"phones", "precision", "decoding", "language_model", "lexicon"}  # not in every file
+OPTIONAL = {"phones", "lowest_level_db", "precision", "decoding", "language_model", "lexicon"}  # not in every file
 
 
 @pytest.mark.parametrize(
@@ -124,6 +131,9 @@ def test_no_field_may_be_missing(field: dataclasses.Field) -> None:
         ("frame_shift_s", "nan"),
         ("frame_shift_s", "inf"),
         ("frame_shift_s", "0.0"),
+        ("lowest_level_db", "quiet"),
+        ("lowest_level_db", "nan"),
+        ("lowest_level_db", "6.0"),
         ("phones", "AA B"),
         ("phones", '{"AA": 1, "B": 2}'),
         ("phones", "[]"),

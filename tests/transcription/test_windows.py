@@ -13,7 +13,7 @@ from asr.transcription import windows
 
 TOKENS = 3
 
-AS_IT_IS = windows.Windowing(levels_db=None)
+AS_IT_IS = windows.Windowing(adapts_level=False)
 LOWEST_DB, HIGHEST_DB = -18.0, -6.0
 
 
@@ -169,7 +169,9 @@ def test_windows_have_the_configured_length() -> None:
     model = NearSighted()
     waveform = integers(6_000)
     rows = log_probs(
-        model, waveform, windows.Windowing(centre_s=8.0, context_s=6.0, look_ahead_s=6.0, seam_s=0.5, levels_db=None)
+        model,
+        waveform,
+        windows.Windowing(centre_s=8.0, context_s=6.0, look_ahead_s=6.0, seam_s=0.5, adapts_level=False),
     )
     assert max(model.calls) <= 2_000
     assert len(model.calls) >= 7
@@ -179,8 +181,8 @@ def test_windows_have_the_configured_length() -> None:
 class Heard:
     """A model that keeps the waveforms it is run on."""
 
-    def __init__(self) -> None:
-        self.description = NearSighted().description
+    def __init__(self, lowest_db: float = LOWEST_DB) -> None:
+        self.description = replace(NearSighted().description, lowest_level_db=lowest_db)
         self.waveforms: list[np.ndarray] = []
 
     def log_probs(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -194,17 +196,18 @@ def noise(seconds: float, level_db: float) -> np.ndarray:
 
 @pytest.mark.parametrize("gain_db", [-60, -40, -20, 0, 20])
 @pytest.mark.parametrize("seconds", [0.05, 3.0, 100.0])
-def test_the_model_gets_a_waveform_within_the_range_of_levels(gain_db: float, seconds: float) -> None:
-    expected, louder = Heard(), Heard()
+@pytest.mark.parametrize("lowest_db", [-18.0, -27.0])
+def test_the_model_gets_a_waveform_within_its_range_of_levels(gain_db: float, seconds: float, lowest_db: float) -> None:
+    expected, louder = Heard(lowest_db), Heard(lowest_db)
     windows.log_probs(expected, noise(seconds, -15))
     windows.log_probs(louder, noise(seconds, -15) * np.float32(10 ** (gain_db / 20)))
     for a, b in zip(expected.waveforms, louder.waveforms, strict=True):
         assert len(a) == len(b)
-        wanted_db = min(max(windows.level_db(a, 100) + gain_db, LOWEST_DB), HIGHEST_DB)
+        wanted_db = min(max(windows.level_db(a, 100) + gain_db, lowest_db), HIGHEST_DB)
         assert windows.level_db(b, 100) == pytest.approx(wanted_db, abs=0.01)
-    batched = Heard()
+    batched = Heard(lowest_db)
     windows.batch_log_probs(batched, [noise(3.0, gain_db - 15)])
-    assert LOWEST_DB - 0.01 < windows.level_db(batched.waveforms[0], 100) < HIGHEST_DB + 0.01
+    assert lowest_db - 0.01 < windows.level_db(batched.waveforms[0], 100) < HIGHEST_DB + 0.01
 
 
 def test_a_pause_after_speech_is_not_raised_to_its_level() -> None:

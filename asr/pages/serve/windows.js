@@ -15,7 +15,7 @@ function levelDb(waveform, sampleRate, segmentS) {
   return loudest > 0 ? 10 * Math.log10(loudest) : -Infinity;
 }
 
-/** Brings the windows of one recording, in order, into the usual range of levels. */
+/** Brings the windows of one recording, in order, into the range of levels that the model was trained with. */
 class Leveller {
   constructor(windowing, settings) {
     Object.assign(this, { windowing, settings, loudest: -Infinity });
@@ -27,10 +27,9 @@ class Leveller {
     const db = levelDb(waveform, settings.sample_rate, settings.level_segment_s);
     this.loudest = Math.max(this.loudest, db);
     if (db < windowing.silence_db) return [waveform, true];
-    if (windowing.levels_db === null) return [waveform, false];
-    const [lowest, highest] = windowing.levels_db;
+    if (!windowing.adapts_level) return [waveform, false];
     const reference = Math.max(db, this.loudest - windowing.dynamics_db);
-    const gainDb = Math.min(Math.max(reference, lowest), highest) - reference;
+    const gainDb = Math.min(Math.max(reference, settings.lowest_level_db), windowing.highest_level_db) - reference;
     const gain = Math.fround(10 ** (gainDb / 20));
     return [gainDb ? waveform.map((sample) => sample * gain) : waveform, false];
   }

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from asr import audio
 from asr.data.manifest import Utterance
 from asr.errors import AudioError
+from asr.models.description import LOWEST_LEVEL_DB
 from asr.network.torch_model import pad
 from asr.text import Tokenizer
 from asr.training.acoustic.phones import PhoneTargets
@@ -120,7 +121,7 @@ class AudioReader:
             if stored.nbytes <= self.room:
                 self.room -= stored.nbytes
                 self.cache[key] = stored
-        levelled, _ = Leveller(DEFAULT, self.sample_rate)(stored.astype(np.float32) / 32768)
+        levelled, _ = Leveller(DEFAULT, self.sample_rate, LOWEST_LEVEL_DB)(stored.astype(np.float32) / 32768)
         return torch.from_numpy(levelled)
 
     def _read(self, utterance: Utterance) -> np.ndarray:
