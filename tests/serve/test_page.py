@@ -271,12 +271,15 @@ def test_without_a_microphone(page: Any) -> None:
 def test_the_key(open_at: Open) -> None:
     with serving(ASR_API_KEY="secret") as address:
         page = open_at(address, "status of 401")
+        expect(page.get_by_label("API key")).to_be_visible()
+        page.locator("#file").set_input_files(ENTER)
+        expect(page.locator("#status")).to_contain_text("waits for the connection")
         for key in ("guess", "secret"):
             page.get_by_label("API key").fill(key)
             page.keyboard.press("Enter")
             expect(page.locator("#trouble")).to_contain_text("missing or wrong" if key == "guess" else "")
         expect(page.get_by_label("API key")).to_be_hidden()
-        transcribe(page)
+        expect(page.locator("#status")).to_have_text("Done: 5 words in 0:01.", timeout=WAIT_MS)
         speak(page)
         for path in ("page/settings.json", "page/model.onnx"):
             with pytest.raises(urllib.error.HTTPError, match="401"):

@@ -24,6 +24,7 @@ let duration = 0; // of what was transcribed, in seconds
 let device = null; // the recogniser in this browser, once it is loaded
 let running = null; // ends what is going on: {cancel()} for a file, {stop()} for the microphone
 let link = null; // to the recording
+let waiting = null; // a file that came before the settings
 
 // What is said to the user
 
@@ -59,6 +60,8 @@ async function connect() {
   byId("access").hidden = true;
   byId("about").textContent = `Model ${settings.name}: ${settings.about}.`;
   enable();
+  if (waiting) transcribeFile(waiting);
+  waiting = null;
 }
 
 function aboutDevice() {
@@ -123,9 +126,10 @@ function listenTo(blob) {
 
 async function transcribeFile(file) {
   if (running) return;
-  if (!settings || !file.size) {
-    complain(new Error(settings ? "The file is empty." : "There is no connection to the server yet: wait, or give the API key."));
-    return;
+  if (!file.size) return complain(new Error("The file is empty."));
+  if (!settings) {
+    waiting = file;
+    return say(`${file.name} waits for the connection to the server.`);
   }
   begin(file.name.replace(/\.[^.]*$/, "") || "recording");
   const ended = new AbortController();
