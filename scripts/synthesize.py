@@ -52,7 +52,12 @@ def main() -> None:
     parser.add_argument("--without", type=Path, nargs="+", default=[], metavar="MANIFEST", help="of texts to leave out")
     parser.add_argument("--kokoro", type=Path, nargs=2, metavar=("MODEL", "VOICES"))
     given = parser.parse_args()
-    read = kokoro(*given.kokoro) if given.kokoro else quick()
+    try:
+        read = kokoro(*given.kokoro) if given.kokoro else quick()
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"The package '{error.name}' is not installed: `{Path(sys.argv[0]).name} --help` says what to install."
+        )
     known = {utterance.text.lower() for path in given.without for utterance in manifest.read(path)}
     sentences = [line.strip().lower() for _, line in lines([given.text]) if len(line.split()) in WORDS]
     sentences = list(dict.fromkeys(line for line in sentences if line not in known))

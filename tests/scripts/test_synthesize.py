@@ -51,12 +51,16 @@ def folder(tmp_path: Path) -> Path:
 KOKORO = ("--kokoro", "model.onnx", "voices")
 
 
-def synthesize(folder: Path, count: int, *more: str) -> tuple[list[dict[str, str]], list[str]]:
-    """The rows of the manifest, and what the synthesizer was given to read."""
+def run(folder: Path, count: int, *more: str) -> "subprocess.CompletedProcess[str]":
     options = ["--utterances", f"{count}", "--without", "dev.jsonl", *more]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(SCRIPT.parents[1])])}
     command = [sys.executable, str(SCRIPT), "text.txt", "out", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+
+
+def synthesize(folder: Path, count: int, *more: str) -> tuple[list[dict[str, str]], list[str]]:
+    """The rows of the manifest, and what the synthesizer was given to read."""
+    done = run(folder, count, *more)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (folder / "out" / "train.jsonl").read_text().splitlines()]
     return rows, [line.removeprefix("READ ") for line in done.stdout.splitlines() if line.startswith("READ")]
@@ -111,6 +115,12 @@ def test_the_quick_voices_have_vocal_tracts_of_many_lengths(folder: Path) -> Non
         factors.add(round(played, 3))
     assert len(factors) == 4
     assert {line.split()[0] for line in read} == {"hibari", "joe"}
+
+
+def test_a_synthesizer_that_is_missing_is_named(folder: Path) -> None:
+    done = run(folder, 1)
+    assert done.returncode == 1
+    assert done.stderr == "The package 'hibari' is not installed: `synthesize.py --help` says what to install.\n"
 
 
 def test_a_longer_run_adds_to_a_shorter_one(folder: Path) -> None:
