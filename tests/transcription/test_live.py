@@ -79,10 +79,11 @@ def test_text_and_times_are_nearly_those_of_the_file(transcriber: asr.Transcribe
     assert score.words.errors <= 2, "words are final before the letters have ranked the texts of an utterance"
     assert whole.text.startswith("it was a cold morning")
     pairs = list(zip(words(found), whole.words, strict=True))
-    for off_s in ([a.start_s - b.start_s for a, b in pairs], [a.end_s - b.end_s for a, b in pairs]):
-        near = np.abs(off_s) < 0.2
-        assert near.sum() >= len(pairs) - 1, "only 'a', one letter that two frames may hold, is placed elsewhere"
-        assert np.quantile(np.abs(off_s), 0.8) < 0.05
+    off_s = np.abs([[live.start_s - word.start_s, live.end_s - word.end_s] for live, word in pairs])
+    far = [word.text for (_, word), off in zip(pairs, off_s, strict=True) if off.max() >= 0.2]
+    assert far in ([], ["a"]), "a word of one letter, which two moments may hold"
+    assert off_s.max() < 0.21
+    assert (np.quantile(off_s, 0.8, axis=0) < 0.05).all()
     ends = [update for update in found if update.ends_utterance]
     assert len(ends) == 2
     assert found[-1].time_s == pytest.approx(len(speech) / RATE)
