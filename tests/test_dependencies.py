@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
@@ -43,28 +44,25 @@ for name in wanted:
 @cache
 def installed_for(extra: str) -> frozenset[str]:
     """The distributions that `pip install asr[extra]` brings, with all that those require."""
-    asked = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"].get(extra, [])]
-    found: set[str] = set()
-    left = [Requirement(text) for text in asked]
+    seen: set[tuple[str, frozenset[str]]] = set()
+    left = _that_apply([*PROJECT["dependencies"], *PROJECT["optional-dependencies"].get(extra, [])], {""})
     while left:
         requirement = left.pop()
-        extras = requirement.extras or {""}
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+        key = canonicalize_name(requirement.name), frozenset(requirement.extras)
+        if key in seen:
             continue
-        name = canonicalize_name(requirement.name)
-        if name in found and not requirement.extras:
-            continue
-        found.add(name)
+        seen.add(key)
         try:
-            texts = requires(requirement.name) or []
+            left += _that_apply(requires(requirement.name) or [], requirement.extras or {""})
         except PackageNotFoundError:
             continue
-        for text in texts:
-            needed = Requirement(text)
-            if not needed.marker or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
-                needed.marker = None
-                left.append(needed)
-    return frozenset(found)
+    return frozenset(name for name, _ in seen)
+
+
+def _that_apply(texts: Iterable[str], extras: Iterable[str]) -> list[Requirement]:
+    """The requirements, of those in `texts`, that hold on this machine with one of the extras."""
+    found = [Requirement(text) for text in texts]
+    return [each for each in found if not each.marker or any(each.marker.evaluate({"extra": one}) for one in extras)]
 
 
 @cache
