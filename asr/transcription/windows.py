@@ -86,7 +86,7 @@ class Leveller:
 
 
 def leveller(description: AcousticDescription, windowing: Windowing = DEFAULT) -> Leveller:
-    """That of one recording for a model."""
+    """What brings the windows of one recording to the levels of a model."""
     return Leveller(windowing, description.sample_rate, description.lowest_level_db)
 
 
